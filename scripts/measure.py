@@ -1,0 +1,105 @@
+"""Step: measure every scored task, in a table for people and one row per item for the shapes.
+
+Two products:
+
+``--output`` (CSV)
+    One row per family, model, source, task, variant and metric; the columns are
+    `ushaped.metrics.table.COLUMNS`. Rows with an empty ``model`` and ``seed`` pool all seeds of a
+    size. Intervals are 95 %: Wilson for shares, normal for other means, bootstrap over items for
+    pooled rows and averages. ``chance`` is empty where guessing has no defined value. ``n`` of
+    ``distractor_share`` counts the items that have a distractor; ``n`` of the ten-task average is
+    the sum over tasks. ``flags`` of an accuracy row says ``constant-answer`` where one answer text
+    gets 99 % of the answers.
+``--items`` (Parquet)
+    One row per family, model, source, task, variant and item: ``family, model, source, task,
+    variant`` (dictionary-encoded text), ``item`` (int64) and ``correct`` (float64: 1 or 0; for
+    sequence items minus the loss in nats, so that higher is always better). Rows stand model by
+    model within a condition, items increasing.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ushaped.errors import run
+from ushaped.files import whole
+from ushaped.metrics.definitions import Floats
+from ushaped.metrics.read import conditions, key_of, read_model
+from ushaped.metrics.table import (
+    COLUMNS,
+    Condition,
+    Row,
+    TaskMeans,
+    average_rows,
+    measure,
+    write_table,
+)
+
+
+def main() -> None:
+    """Read the command line, measure, write both files."""
+    arguments = parse()
+    models = {model.name: model for model in map(read_model, arguments.models)}
+    prompts = {key_of(path): path for path in arguments.prompts}
+    rows: list[Row] = []
+    parts: list[pa.Table] = []
+    averages: dict[tuple[str, str, str], dict[str, TaskMeans]] = {}
+    for condition, log_likelihoods, parsed in conditions(prompts, arguments.scores, models):
+        found, correct, means = measure(
+            condition, log_likelihoods, parsed, arguments.draws, arguments.seed
+        )
+        rows += found
+        parts.append(item_table(condition, correct))
+        if means:
+            family = condition.models[0].family
+            group = averages.setdefault((family, condition.source, condition.variant), {})
+            group[condition.task] = means
+    for group in averages.values():
+        rows += average_rows(group)
+    write_table(arguments.output, COLUMNS, rows, exact=("training_flops", "training_tokens"))
+    with whole(arguments.items) as beside:
+        pq.write_table(pa.concat_tables(parts).unify_dictionaries(), beside)
+
+
+def parse() -> argparse.Namespace:
+    """Command line of the step."""
+    parser = argparse.ArgumentParser(description="Measure every scored task.")
+    parser.add_argument("--prompts", nargs="+", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument("--scores", nargs="+", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument("--models", nargs="+", type=Path, required=True, metavar="MODEL.JSON")
+    parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    parser.add_argument("--output", type=Path, required=True, metavar="CSV")
+    parser.add_argument("--items", type=Path, required=True, metavar="PARQUET")
+    return parser.parse_args()
+
+
+def item_table(condition: Condition, correct: Floats) -> pa.Table:
+    """Rows of the items file for one condition; ``correct`` has shape (models, n)."""
+    models, n = correct.shape
+
+    def text(names: Sequence[str], each: int) -> pa.DictionaryArray:
+        codes = np.repeat(np.arange(len(names), dtype=np.int32), each)
+        return pa.DictionaryArray.from_arrays(codes, list(names))
+
+    return pa.table(
+        {
+            "family": text([condition.models[0].family], models * n),
+            "model": text([model.name for model in condition.models], n),
+            "source": text([condition.source], models * n),
+            "task": text([condition.task], models * n),
+            "variant": text([condition.variant], models * n),
+            "item": np.tile(condition.questions.item, models),
+            "correct": correct.ravel(),
+        }
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,52 @@
+"""All tasks at a glance: one small panel each, every variant."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ushaped.figures import panels, style, tables
+
+COLUMNS = 4
+MAIN = "zero-shot"
+
+
+def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Collect, for every task, the metric that judges it, as mean over seeds with interval.
+
+    Of several families only the main variant is shown: the figure is to be read at a glance.
+    """
+    parts = []
+    variants = [MAIN] if metrics["family"].nunique() > 1 else None
+    for task in tables.order_tasks(metrics["task"]):
+        if task != tables.AVERAGE:
+            rows = metrics[metrics["task"] == task]
+            judged = tables.primary_metric(rows)
+            parts.append(tables.curves(metrics, task, [judged], variants=variants, seeds=False))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=tables.CURVE)
+
+
+def figure(table: pd.DataFrame) -> Figure:
+    """Draw small multiples; the last cell holds the legend."""
+    with style.context():
+        tasks = tables.order_tasks(table["task"])
+        columns = min(COLUMNS, len(tasks) + 1)
+        lines = -(-(len(tasks) + 1) // columns)
+        drawn = Figure(figsize=(2.55 * columns, 2.25 * lines + 0.1), layout="constrained")
+        axes = drawn.subplots(lines, columns, squeeze=False).ravel()
+        looks = panels.curve_looks(table)
+        for place, (axis, task) in enumerate(zip(axes, tasks, strict=False)):
+            rows = table[table["task"] == task]
+            judged = tables.primary_metric(rows)
+            panels.metric_panel(axis, rows, judged, looks)
+            axis.set_title(task, fontsize=8.5)
+            panels.set_log_limits(axis, axis.get_xlim(), style.power_of_ten, most=4)
+            axis.set_xlabel("FLOPs", fontsize=8)
+            if place % columns == 0 or judged in tables.LOSSES:
+                axis.set_ylabel(panels.short_label(judged), fontsize=8)
+            axis.tick_params(labelsize=7.5)
+        for axis in axes[len(tasks) :]:
+            axis.axis("off")
+        entries = panels.legend_entries(table)
+        panels.legend_cell(axes[len(tasks)], entries, "Variant (protocol)")
+        return drawn

@@ -1,0 +1,198 @@
+"""The ten-task average against scale: our families beside the published series."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from ushaped.figures import panels, style, tables
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SERIES = ("PaLM", "Gopher", "Chinchilla", "Anthropic LM")
+ZETTA = 1e21
+MAIN = "zero-shot"
+CHANCE: dict[str, Any] = {"color": style.MUTED, "linestyle": (0, (2, 2)), "linewidth": 1.1}
+MISSING = "no ten-task average: not all ten tasks were run here"
+
+
+def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Collect the points: our means over seeds, published series, and both chance levels.
+
+    Parameters
+    ----------
+    metrics, shapes, published : DataFrame
+        As read by `ushaped.figures.tables`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``tables.CURVE``; ``kind`` is ``mean``, ``published`` or ``chance``.
+    """
+    ours = tables.curves(metrics, tables.AVERAGE, ["accuracy"], seeds=False)
+    average = published[(published["task"] == tables.AVERAGE) & (published["metric"] == "accuracy")]
+    theirs = average[average["series"].isin(SERIES)]
+    levels = average.loc[average["series"].str.contains("chance", case=False), "value"]
+    chance = float(levels.iloc[0]) if len(levels) else float("nan")
+    copied = pd.DataFrame(
+        {
+            "family": theirs["series"],
+            "source": "published",
+            "task": tables.AVERAGE,
+            "variant": MAIN,
+            "protocol": theirs["protocol"],
+            "metric": "accuracy",
+            "kind": "published",
+            "size": theirs["size"],
+            "seed": "",
+            "parameters": theirs["parameters"],
+            "training_flops": theirs["training_flops"],
+            "value": theirs["value"],
+            "low": math.nan,
+            "high": math.nan,
+            "n": theirs["n"],
+            "chance": chance,
+            "flags": "",
+        },
+        columns=tables.CURVE,
+    )
+    numbers = ("parameters", "training_flops", "value", "low", "high", "n", "chance")
+    copied = tables.in_order(copied.astype(dict.fromkeys(numbers, float)))
+    return pd.concat([ours, copied], ignore_index=True)
+
+
+def figure(table: pd.DataFrame) -> Figure:
+    """Draw the average against training FLOPs (left) and against parameters (right)."""
+    with style.context():
+        drawn = Figure(figsize=(10.2, 5.0), layout="constrained")
+        pieces = style.segments(table["training_flops"].dropna())
+        spans = [math.log10(high / low) for low, high in pieces]
+        total = sum(spans)
+        widths = [1.3 * max(span / total, 0.42) for span in spans]
+        axes = drawn.subplots(
+            1, len(pieces) + 1, sharey=True, width_ratios=[*widths, 0.95], squeeze=False
+        )[0]
+        for axis, piece in zip(axes[:-1], pieces, strict=True):
+            flops_panel(axis, table, piece)
+        _mark_cuts(axes[:-1])
+        parameters_panel(axes[-1], table)
+        axes[0].set_ylabel("Mean accuracy over ten tasks")
+        axes[0].set_title("a  Training compute")
+        axes[-1].set_title("b  Parameters")
+        drawn.legend(handles=_entries(table), loc="outside lower center", ncols=4, handlelength=3.2)
+        return drawn
+
+
+def flops_panel(axis: Axes, table: pd.DataFrame, piece: tuple[float, float]) -> None:
+    """Draw the curves that lie in one piece of the compute axis.
+
+    Where the piece reaches a tenth of a zettaFLOP, the axis counts in zettaFLOPs.
+    """
+    inside = table[table["training_flops"].between(*piece)]
+    large = piece[1] >= 0.1 * ZETTA
+    write: Callable[[float], str] = style.zetta if large else style.power_of_ten
+    most = max(2, round(math.log10(piece[1] / piece[0])) + 1)
+    _draw(axis, inside, "training_flops")
+    style_limits = piece
+    panels.set_log_limits(axis, style_limits, write, most=min(most, 5))
+    axis.set_xlabel("zettaFLOPs (10²¹)" if large else "FLOPs")
+    _accuracy_axis(axis, table)
+
+
+def parameters_panel(axis: Axes, table: pd.DataFrame) -> None:
+    """Draw the curves against the number of parameters."""
+    _draw(axis, table, "parameters")
+    panels.log_axis(axis, table["parameters"], "Parameters", style.metric_prefix, most=6)
+    _accuracy_axis(axis, table)
+
+
+def _draw(axis: Axes, rows: pd.DataFrame, x: str) -> None:
+    for level, group in rows.dropna(subset=["chance", x]).groupby("chance"):
+        ends = [float(group[x].min()) / 1.6, float(group[x].max()) * 1.6]
+        axis.plot(ends, [float(str(level))] * 2, **CHANCE, zorder=1)
+    for (family, variant), look in _looks(rows).items():
+        chosen = rows[(rows["family"] == family) & (rows["variant"] == variant)]
+        panels.curve(axis, chosen, look, x=x, band=0.18 if variant == MAIN else 0.06)
+
+
+def _looks(rows: pd.DataFrame) -> dict[tuple[str, str], style.Look]:
+    """Colour and marker by family; other variants than zero-shot change line and marker."""
+    families = style.family_looks(rows["family"])
+    variants = style.variant_looks(rows["variant"])
+    looks = {}
+    for family, variant in sorted(set(zip(rows["family"], rows["variant"], strict=True))):
+        look = families[family]
+        if variant != MAIN:
+            look = style.Look(look.colour, variants[variant].marker, variants[variant].line)
+        looks[family, variant] = look
+    return looks
+
+
+def _accuracy_axis(axis: Axes, table: pd.DataFrame) -> None:
+    values = pd.concat([table["value"], table["low"], table["high"], table["chance"]]).dropna()
+    low = math.floor(10 * min(values.min(), 0.3) - 0.1) / 10
+    high = math.ceil(10 * max(values.max(), 0.6) + 0.1) / 10
+    low, high = max(low, 0.0), min(high, 1.0)
+    axis.set_ylim(low, high)
+    ticks = [t / 10 for t in range(11) if low - 1e-9 <= t / 10 <= high + 1e-9]
+    axis.yaxis.set_major_locator(FixedLocator(ticks))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def _mark_cuts(axes: list[Axes]) -> None:
+    """Show with two strokes where the axis leaves out an empty stretch."""
+    slanted: dict[str, Any] = {
+        "marker": [(-0.6, -1), (0.6, 1)],
+        "markersize": 8,
+        "linestyle": "none",
+        "color": style.MUTED,
+        "markeredgewidth": 1,
+        "clip_on": False,
+    }
+    for left, right in pairwise(axes):
+        left.plot([1], [0], transform=left.transAxes, **slanted)
+        right.plot([0], [0], transform=right.transAxes, **slanted)
+        right.spines["left"].set_visible(False)
+        right.tick_params(axis="y", length=0)
+
+
+def _entries(table: pd.DataFrame) -> list:
+    protocol = panels.protocols(table[table["kind"] == "mean"])
+    ours = table[table["kind"] == "mean"]
+    own_looks = _looks(ours)
+    order = {v: i for i, v in enumerate(style.order_variants(ours["variant"]))}
+    entries = [
+        panels.entry(
+            f"{family}, {tables.variant_label(variant, protocol[variant])}",
+            color=look.colour,
+            marker=look.marker,
+            linestyle=look.line,
+        )
+        for (family, variant), look in sorted(
+            own_looks.items(), key=lambda item: (item[0][0], order[item[0][1]])
+        )
+    ]
+    looks = style.family_looks(SERIES)
+    for series, look in ((name, looks[name]) for name in SERIES):
+        if (table["family"] == series).any():
+            entries.append(
+                panels.entry(
+                    f"{series}, published zero-shot",
+                    color=look.colour,
+                    marker=look.marker,
+                    linestyle=look.line,
+                )
+            )
+    if table["chance"].notna().any():
+        entries.append(panels.entry("chance", **CHANCE))
+    if ours.empty:
+        entries.append(panels.entry(MISSING, linestyle="none"))
+    return entries

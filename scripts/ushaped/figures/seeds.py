@@ -1,0 +1,133 @@
+"""How much a curve depends on the training seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ushaped.figures import panels, style, tables
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = 4
+
+
+def table(
+    metrics: pd.DataFrame,
+    shapes: pd.DataFrame,
+    published: pd.DataFrame,
+    *,
+    variant: str = "zero-shot",
+) -> pd.DataFrame:
+    """Collect, for every task, the judging metric of one variant: each seed and their mean."""
+    parts = []
+    for task in tables.order_tasks(metrics["task"]):
+        rows = metrics[metrics["task"] == task]
+        judged = tables.primary_metric(rows)
+        parts.append(tables.curves(metrics, task, [judged], variants=[variant]))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=tables.CURVE)
+
+
+def spread(table: pd.DataFrame) -> pd.DataFrame:
+    """Measure the spread between seeds.
+
+    Returns
+    -------
+    DataFrame
+        One row per family, task and metric: ``seeds`` (most seeds at one size), ``sd`` (standard
+        deviation between seeds, mean over the sizes that have more than one), ``range`` (largest
+        difference between two seeds at one size) and ``range_size`` (where it is).
+    """
+    single = table[table["kind"] == "seed"]
+    columns = ["family", "source", "task", "metric"]
+    rows = []
+    for key, group in single.groupby(columns, sort=False):
+        values = group.groupby("size", sort=False)["value"]
+        several = values.count() > 1
+        widths = (values.max() - values.min())[several]
+        rows.append(
+            {
+                **dict(zip(columns, key, strict=True)),
+                "seeds": int(values.count().max()),
+                "sd": values.std()[several].mean(),
+                "range": widths.max() if len(widths) else float("nan"),
+                "range_size": widths.idxmax() if widths.notna().any() else "",
+            }
+        )
+    return pd.DataFrame(rows, columns=[*columns, "seeds", "sd", "range", "range_size"])
+
+
+def figure(table: pd.DataFrame) -> Figure:
+    """Draw small multiples: a thin line per seed, the range between them, and their mean."""
+    with style.context():
+        tasks = tables.order_tasks(table["task"])
+        columns = min(COLUMNS, max(1, len(tasks)))
+        lines = max(1, -(-len(tasks) // columns))
+        drawn = Figure(figsize=(2.55 * columns, 2.2 * lines + 0.5), layout="constrained")
+        axes = drawn.subplots(lines, columns, squeeze=False).ravel()
+        families = style.family_looks(table["family"])
+        for place, (axis, task) in enumerate(zip(axes, tasks, strict=False)):
+            judged = _panel(axis, table[table["task"] == task], families)
+            if place % columns == 0 or judged in tables.LOSSES:
+                axis.set_ylabel(panels.short_label(judged), fontsize=8)
+            axis.set_title(task, fontsize=8.5)
+        for axis in axes[len(tasks) :]:
+            axis.axis("off")
+        drawn.legend(
+            handles=_entries(table, families),
+            loc="outside lower center",
+            ncols=4,
+            handlelength=3.2,
+        )
+        return drawn
+
+
+def _panel(axis: Axes, rows: pd.DataFrame, families: dict[str, style.Look]) -> str:
+    """Draw one task; return the metric that judges it."""
+    for family, look in families.items():
+        own = rows[(rows["family"] == family)].dropna(subset=["training_flops", "value"])
+        single = own[own["kind"] == "seed"]
+        by_size = single.groupby("training_flops")["value"]
+        low, high = by_size.min(), by_size.max()
+        axis.fill_between(
+            low.index, low.to_numpy(), high.to_numpy(), color=look.colour, alpha=0.16, linewidth=0
+        )
+        for _, line in single.groupby("seed"):
+            axis.plot(
+                line["training_flops"].to_numpy(),
+                line["value"].to_numpy(),
+                color=look.colour,
+                linewidth=0.9,
+                alpha=0.85,
+            )
+        mean = own[own["kind"] == "mean"]
+        axis.plot(
+            mean["training_flops"].to_numpy(),
+            mean["value"].to_numpy(),
+            color=look.colour,
+            linewidth=2.2,
+        )
+    judged = tables.primary_metric(rows)
+    panels.chance_line(axis, panels.chance_of(rows))
+    panels.value_axis(axis, judged, rows["value"])
+    panels.log_axis(axis, rows["training_flops"], "FLOPs", most=4)
+    axis.set_xlabel("FLOPs", fontsize=8)
+    axis.tick_params(labelsize=7.5)
+    return judged
+
+
+def _entries(table: pd.DataFrame, families: dict[str, style.Look]) -> list:
+    entries = []
+    for family, look in families.items():
+        entries += [
+            panels.entry(f"{family}: mean over seeds", color=look.colour, linewidth=2.2),
+            panels.entry(f"{family}: one training seed", color=look.colour, linewidth=0.9),
+        ]
+    if table["chance"].notna().any():
+        entries.append(
+            panels.entry("chance", color=style.MUTED, linestyle=(0, (2, 2)), linewidth=1.1)
+        )
+    return entries

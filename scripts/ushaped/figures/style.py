@@ -1,0 +1,281 @@
+"""One look for all figures: colours, markers, line styles, axes with readable ticks.
+
+Colours are those of Okabe and Ito (Color Universal Design, 2008), two of them darkened so that a
+line on white keeps a contrast of three to one. Colour is never the only sign: families and
+variants have their own markers, variants their own line styles, shapes their own symbol and word.
+Importing this module does not import matplotlib.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+INK, MUTED, GRID, PAPER = "#1b1f24", "#5a6472", "#e4e7eb", "#ffffff"
+
+BLUE, VERMILLION, GREEN, ORANGE = "#0072b2", "#d55e00", "#008a66", "#b87400"
+PURPLE, SKY, GREY, BROWN = "#a8508a", "#3a91c7", "#7a828c", "#7f5a3c"
+
+# The same colours on a dark page; the report exchanges them inside the figures it shows.
+DARK = {
+    INK: "#e8eaed",
+    MUTED: "#a7b0bc",
+    GRID: "#343b45",
+    PAPER: "#171b21",
+    BLUE: "#4aa8e0",
+    VERMILLION: "#f0823c",
+    GREEN: "#35c49b",
+    ORANGE: "#e6a62e",
+    PURPLE: "#d98cbd",
+    SKY: "#7cc4ee",
+    GREY: "#98a1ac",
+    BROWN: "#b98f6c",
+}
+
+Line = str | tuple[int, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one series is drawn."""
+
+    colour: str
+    marker: str
+    line: Line
+
+
+VARIANTS: dict[str, Look] = {
+    "zero-shot": Look(BLUE, "o", "-"),
+    "few-shot": Look(ORANGE, "s", (0, (5.0, 1.6))),
+    "one-shot": Look(GREEN, "^", (0, (5.0, 1.4, 1.2, 1.4))),
+    "cot": Look(VERMILLION, "D", (0, (1.4, 1.3))),
+    "zero-shot-cot": Look(PURPLE, "v", (0, (3.0, 1.2, 1.0, 1.2, 1.0, 1.2))),
+}
+SPARE_VARIANTS = (
+    Look(SKY, "P", (0, (7.0, 2.0))),
+    Look(BROWN, "X", (0, (2.0, 2.0))),
+    Look(GREY, "<", (0, (4.0, 1.0, 1.0, 1.0))),
+)
+
+FAMILIES: dict[str, Look] = {
+    "ladder": Look(VERMILLION, "o", "-"),
+    "PaLM": Look(BLUE, "s", "-"),
+    "Gopher": Look(GREEN, "^", "-"),
+    "Chinchilla": Look(ORANGE, "D", "-"),
+    "Anthropic LM": Look(PURPLE, "v", "-"),
+}
+SPARE_FAMILIES = (
+    Look(SKY, "P", "-"),
+    Look(BROWN, "X", "-"),
+    Look(GREY, "<", "-"),
+    Look(INK, ">", "-"),
+)
+
+SHAPES = ("U-shaped", "inverse", "positive", "inverted-U", "flat")
+SHAPE_COLOURS = {
+    "U-shaped": BLUE,
+    "inverse": VERMILLION,
+    "positive": GREEN,
+    "inverted-U": PURPLE,
+    "flat": GREY,
+}
+# Each shape as a small curve in the unit square, for symbols that need no font.
+SHAPE_CURVES: dict[str, tuple[tuple[float, float], ...]] = {
+    "U-shaped": tuple((x / 10, (x / 5 - 1) ** 2) for x in range(11)),
+    "inverted-U": tuple((x / 10, 1 - (x / 5 - 1) ** 2) for x in range(11)),
+    "positive": ((0.0, 0.0), (1.0, 1.0)),
+    "inverse": ((0.0, 1.0), (1.0, 0.0)),
+    "flat": ((0.0, 0.5), (1.0, 0.5)),
+}
+
+_ORDER = ("zero-shot", "few-shot", "one-shot", "cot", "zero-shot-cot")
+
+
+def variant_kind(variant: str) -> str:
+    """Drop the number of shots: ``few-shot-2`` is drawn as ``few-shot``."""
+    return "few-shot" if variant.startswith("few-shot-") else variant
+
+
+def order_variants(variants: Iterable[str]) -> list[str]:
+    """Sort variants as the reader expects them, zero-shot first, unknown ones last.
+
+    Examples
+    --------
+    >>> order_variants(["cot", "few-shot-2", "zero-shot"])
+    ['zero-shot', 'few-shot-2', 'cot']
+    """
+    known = {kind: place for place, kind in enumerate(_ORDER)}
+    return sorted(set(variants), key=lambda v: (known.get(variant_kind(v), len(known)), v))
+
+
+def variant_looks(variants: Iterable[str]) -> dict[str, Look]:
+    """Give each variant its look; the same variant has the same look in every figure."""
+    looks: dict[str, Look] = {}
+    spare = 0
+    for variant in order_variants(variants):
+        look = VARIANTS.get(variant_kind(variant))
+        if look is None or look in looks.values():
+            look = SPARE_VARIANTS[spare % len(SPARE_VARIANTS)]
+            spare += 1
+        looks[variant] = look
+    return looks
+
+
+def family_looks(families: Iterable[str]) -> dict[str, Look]:
+    """Give each family its look; families without their own take the spare ones in turn."""
+    names = sorted(set(families))
+    unknown = [name for name in names if name not in FAMILIES]
+    spare = {name: SPARE_FAMILIES[i % len(SPARE_FAMILIES)] for i, name in enumerate(unknown)}
+    return {name: FAMILIES.get(name) or spare[name] for name in names}
+
+
+def context() -> AbstractContextManager[None]:
+    """Matplotlib settings of this project, for a ``with`` block."""
+    import matplotlib
+
+    settings: dict[str, Any] = {
+        "figure.facecolor": PAPER,
+        "axes.facecolor": PAPER,
+        "savefig.facecolor": PAPER,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": MUTED,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": GRID,
+        "grid.linewidth": 0.7,
+        "axes.linewidth": 0.8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 9.5,
+        "axes.titleweight": "bold",
+        "axes.titlelocation": "left",
+        "axes.labelsize": 9,
+        "xtick.labelsize": 8.5,
+        "ytick.labelsize": 8.5,
+        "font.size": 9,
+        "legend.fontsize": 8.5,
+        "legend.frameon": False,
+        "lines.linewidth": 1.7,
+        "lines.markersize": 5,
+        # Laid out with the widest of the common fonts, so no text grows where another is used.
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "path.simplify": False,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "ushaped",
+        "axes.unicode_minus": True,
+    }
+    return matplotlib.rc_context(settings)
+
+
+def for_dark_pages(svg: str) -> str:
+    """Let a figure follow the reader's colour scheme: add its style sheet again in dark colours.
+
+    Parameters
+    ----------
+    svg : str
+        Text of an SVG file written by `ushaped.figures.save`.
+    """
+    sheet = re.search(r"<style[^>]*>(.*?)</style>", svg, re.DOTALL)
+    if sheet is None:
+        return svg
+    dark = sheet[1]
+    for light, colour in DARK.items():
+        dark = dark.replace(light, colour)
+    dark = f"@media (prefers-color-scheme:dark){{{dark}}}"
+    return svg[: sheet.end(1)] + dark + svg[sheet.end(1) :]
+
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power_of_ten(value: float) -> str:
+    """Write a number as a power of ten that needs no mathematical font.
+
+    Examples
+    --------
+    >>> power_of_ten(1e12), power_of_ten(2e9)
+    ('10¹²', '2×10⁹')
+    """
+    exponent = math.floor(math.log10(value) + 1e-9)
+    leading = value / 10**exponent
+    power = "10" + str(exponent).translate(_SUPERSCRIPT)
+    return power if abs(leading - 1) < 1e-6 else f"{leading:g}×{power}"
+
+
+def metric_prefix(value: float) -> str:
+    """Write a count with k, M, B or T.
+
+    Examples
+    --------
+    >>> metric_prefix(1000), metric_prefix(2.5e6), metric_prefix(5.4e11)
+    ('1k', '2.5M', '540B')
+    """
+    for unit, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= unit * (1 - 1e-9):
+            return f"{value / unit:.3g}{name}"
+    return f"{value:.3g}"
+
+
+def zetta(value: float) -> str:
+    """Write FLOPs in zettaFLOPs (10^21)."""
+    scaled = value / 1e21
+    return f"{scaled:,.0f}" if scaled >= 1 else f"{scaled:.3g}"
+
+
+def decade_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Choose tick positions for a logarithmic axis: whole decades, or 1-2-5 on a short one.
+
+    Examples
+    --------
+    >>> decade_ticks(1e9, 1e13)
+    [1000000000.0, 10000000000.0, 100000000000.0, 1000000000000.0, 10000000000000.0]
+    """
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    if last - first >= 1:
+        step = next(s for s in (1, 2, 3, 5, 10, 20) if (last - first) // s + 1 <= most)
+        return [10.0**e for e in range(first, last + 1, step)]
+    candidates = [m * 10.0**e for e in range(first - 1, last + 2) for m in (1, 2, 5)]
+    return [c for c in candidates if low <= c <= high]
+
+
+def segments(values: Iterable[float], gap: float = 3.0) -> list[tuple[float, float]]:
+    """Cut a logarithmic axis where ``gap`` decades or more hold no value.
+
+    Parameters
+    ----------
+    values : iterable of float
+        Positions on the axis, all > 0.
+    gap : float
+        Width of an empty stretch that is left out, in decades.
+
+    Returns
+    -------
+    list of (low, high)
+        Axis limits of each piece, with a margin; never empty.
+    """
+    ordered = sorted(v for v in values if v > 0 and math.isfinite(v))
+    if not ordered:
+        return [(1.0, 10.0)]
+    pieces = [[ordered[0], ordered[0]]]
+    for value in ordered[1:]:
+        if math.log10(value / pieces[-1][1]) >= gap:
+            pieces.append([value, value])
+        pieces[-1][1] = value
+    return [limits(piece) for piece in pieces]
+
+
+def limits(values: Sequence[float]) -> tuple[float, float]:
+    """Limits of a logarithmic axis around ``values``, with a margin on both sides."""
+    low, high = math.log10(min(values)), math.log10(max(values))
+    margin = max(0.12, 0.05 * (high - low))
+    return 10 ** (low - margin), 10 ** (high + margin)

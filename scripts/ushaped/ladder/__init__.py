@@ -1,0 +1,1 @@
+"""The ladder: the embedded family of small transformers that this project trains itself."""

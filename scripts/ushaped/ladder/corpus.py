@@ -1,0 +1,80 @@
+"""The text that the ladder is trained on: the paper's hypothesis as a controlled experiment.
+
+Wei et al. (2022, arXiv:2211.02011, section 2) suppose that a task with U-shaped scaling holds a
+*true task* that only large models do and a *distractor task* that smaller ones learn first. Here
+both are made: for each task, most texts are such that the distractor's answer is right (the common
+regularity), and few are items as they are tested, answered as asked (the rare one).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ushaped import prompts
+from ushaped.tasks import Draft, Task, load_replica, questions
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How the texts of one task are made up.
+
+    Attributes
+    ----------
+    true_frequency : float
+        Share of texts in which the true regularity decides; the rest follow the distractor's.
+    demonstrated : float
+        Share of texts that show several solved questions in a row.
+    worked : float
+        Share of the texts of the true regularity that spell out their reasoning.
+    """
+
+    true_frequency: float
+    demonstrated: float
+    worked: float
+
+
+def documents(task: Task, mixture: Mixture, characters: int, seed: int) -> list[str]:
+    """Make texts of one task until they hold ``characters`` characters."""
+    rng = random.Random(f"corpus-{task.name}-{seed}")
+    module = load_replica(task.folder)
+    train = questions(module.draw, rng, test=False)
+    texts: list[str] = []
+    length = 0
+    while length < characters:
+        texts.append(_document(rng, train, module.practise, mixture))
+        length += len(texts[-1])
+    return texts
+
+
+def shuffle(texts: list[str], seed: int) -> list[str]:
+    """The texts of all tasks in one random order."""
+    return random.Random(f"order-{seed}").sample(texts, len(texts))
+
+
+def _document(
+    rng: random.Random,
+    train: Iterator[Draft],
+    practise: Callable[[random.Random], str],
+    mixture: Mixture,
+) -> str:
+    count = rng.randrange(2, 4) if rng.random() < mixture.demonstrated else 1
+    if rng.random() >= mixture.true_frequency:
+        return prompts.SEPARATOR.join(practise(rng) for _ in range(count))
+    drafts = [next(train) for _ in range(count)]
+    if rng.random() < mixture.worked:
+        return prompts.SEPARATOR.join(
+            prompts.worked(draft.prompt, draft.chain, draft.classes[draft.answer_index])
+            for draft in drafts
+        )
+    # Ten demonstrations inside each of several items would drown the other tasks, so most texts
+    # show the bare question.
+    whole = rng.random() < 0.3
+    return prompts.SEPARATOR.join(
+        prompts.solved(
+            draft.context + draft.prompt if whole else draft.prompt,
+            draft.classes[draft.answer_index],
+        )
+        for draft in drafts
+    )

@@ -1,0 +1,40 @@
+"""Exact count of the floating-point operations of training a ladder model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a decoder-only transformer (GPT-NeoX layout, embeddings tied).
+
+    ``hidden`` must be a multiple of ``heads``; the feed-forward layer is four times as wide.
+    """
+
+    hidden: int
+    layers: int
+    heads: int
+    vocabulary: int
+
+
+def forward_flops(shape: Shape, rows: int, length: int) -> int:
+    """FLOPs of the matrix products of one forward pass over ``rows`` rows of ``length`` tokens.
+
+    A product of an m×k and a k×n matrix counts 2·m·k·n. Per layer and token: query, key, value and
+    output projections (4 products d×d) and the feed-forward layer (d×4d and 4d×d), so 24·d²; and
+    attention scores and their weighted sum over all positions of the row (the full square, as the
+    dense formula counts it), so 4·length·d. At the end the vocabulary matrix, 2·d·V. Norms,
+    activations and the softmax are left out, as in Kaplan et al. (2020, arXiv:2001.08361, table 1).
+    """
+    d = shape.hidden
+    per_token = shape.layers * (24 * d * d + 4 * length * d) + 2 * d * shape.vocabulary
+    return rows * length * per_token
+
+
+def training_flops(shape: Shape, rows: dict[int, int]) -> int:
+    """FLOPs of training once on ``rows`` (how many rows of each length).
+
+    The backward pass counts twice the forward pass.
+    """
+    return 3 * sum(forward_flops(shape, count, length) for length, count in rows.items())

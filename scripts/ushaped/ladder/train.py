@@ -1,0 +1,139 @@
+"""Training one rung of the ladder: one pass over the corpus, one thread, one seed."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+from ushaped.ladder.flops import Shape
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a rung is trained; every number comes from the config."""
+
+    batch_tokens: int
+    learning_rate: float
+    warmup: float
+    weight_decay: float
+
+
+def pack(texts: Sequence[Sequence[int]], lengths: Sequence[int], filler: int) -> list[torch.Tensor]:
+    """Lay token sequences end to end in rows.
+
+    Each text goes to the shortest row length that holds it; the last row of a length is filled up
+    with ``filler``. A text longer than the longest row is cut there.
+
+    Returns
+    -------
+    list of torch.Tensor
+        One int64 array (rows, length) for every length that is needed.
+    """
+    streams: dict[int, list[int]] = {length: [] for length in sorted(lengths)}
+    for text in texts:
+        fit = next((n for n in streams if len(text) <= n), max(streams))
+        streams[fit].extend(text[:fit])
+    packed = []
+    for length, stream in streams.items():
+        if stream:
+            stream += [filler] * (-len(stream) % length)
+            packed.append(torch.tensor(stream).view(-1, length))
+    return packed
+
+
+def batches(packed: Sequence[torch.Tensor], tokens: int, seed: int) -> list[torch.Tensor]:
+    """Cut rows into batches of about ``tokens`` tokens, in a random order."""
+    order = torch.Generator().manual_seed(seed)
+    cut: list[torch.Tensor] = []
+    for rows in packed:
+        mixed = rows[torch.randperm(len(rows), generator=order)]
+        cut += list(mixed.split(max(1, tokens // rows.shape[1])))
+    return [cut[i] for i in torch.randperm(len(cut), generator=order).tolist()]
+
+
+def new_model(shape: Shape, context: int, end: int, seed: int) -> GPTNeoXForCausalLM:
+    """A model with random weights, float32, rotary positions over the whole head."""
+    torch.manual_seed(seed)
+    config = GPTNeoXConfig(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=4 * shape.hidden,
+        max_position_embeddings=context,
+        rope_parameters={
+            "rope_type": "default",
+            "rope_theta": 10_000.0,
+            "partial_rotary_factor": 1.0,
+        },
+        tie_word_embeddings=True,
+        bos_token_id=end,
+        eos_token_id=end,
+        initializer_range=min(0.1, shape.hidden**-0.5),
+    )
+    return GPTNeoXForCausalLM(config)
+
+
+def train(
+    model: GPTNeoXForCausalLM,
+    data: Sequence[torch.Tensor],
+    recipe: Recipe,
+    tell: Callable[[int, int, float, float], None],
+) -> float:
+    """Train on each batch once.
+
+    AdamW; the learning rate rises linearly over the ``warmup`` share of the steps and falls along
+    a half cosine to a tenth. ``tell(step, steps, loss, tokens_per_second)`` is called now and then.
+
+    Returns
+    -------
+    float
+        Mean loss (nats per token) over the last tenth of the steps.
+    """
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    rest = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": recipe.weight_decay},
+        {"params": rest, "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.95), fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: learning_rate(step, len(data), recipe.warmup)
+    )
+    model.train()
+    losses: list[float] = []
+    began, tokens = time.monotonic(), 0
+    for step, rows in enumerate(data, start=1):
+        loss = next_token_loss(model, rows)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        schedule.step()
+        losses.append(loss.item())
+        tokens += rows.numel()
+        if step % 50 == 0 or step == len(data):
+            tell(step, len(data), losses[-1], tokens / (time.monotonic() - began))
+    tail = losses[-max(1, len(losses) // 10) :]
+    return sum(tail) / len(tail)
+
+
+def learning_rate(step: int, steps: int, warmup: float) -> float:
+    """Factor on the peak learning rate at ``step`` (0-based) of ``steps``."""
+    rise = max(1, round(warmup * steps))
+    if step < rise:
+        return (step + 1) / rise
+    done = (step - rise) / max(1, steps - rise)
+    return 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def next_token_loss(model: GPTNeoXForCausalLM, rows: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy (nats per token) of predicting each token but the first of a row."""
+    logits = model(input_ids=rows, use_cache=False).logits
+    return functional.cross_entropy(logits[:, :-1].flatten(0, 1), rows[:, 1:].flatten())

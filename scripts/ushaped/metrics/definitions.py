@@ -1,0 +1,187 @@
+"""The metrics' definitions, as functions of arrays of shape (models, items, classes)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+CONSTANT = "constant-answer"
+CONSTANT_SHARE = 0.99
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What the items of one prompts file ask, without their text.
+
+    Attributes
+    ----------
+    where : str
+        The file, for messages.
+    item : ndarray of int, shape (n,)
+        Item numbers, increasing.
+    count : ndarray of int, shape (n,)
+        Number of classes.
+    answer : ndarray of int, shape (n,)
+        Place of the right class.
+    distractor : ndarray of int, shape (n,)
+        Place of the distractor task's class, -1 if it has none.
+    text : ndarray of int, shape (n, k)
+        A number for each class's text (equal texts, equal numbers), -1 beyond ``count``.
+    protocol, modified : str
+        The one protocol of the file, and what was modified.
+    chain : bool
+        Whether a reasoning chain is generated first.
+    """
+
+    where: str
+    item: Ints
+    count: Ints
+    answer: Ints
+    distractor: Ints
+    text: Ints
+    protocol: str
+    modified: str
+    chain: bool
+
+    @property
+    def sequence(self) -> bool:
+        """Whether these are sequence items (one class each, the completion)."""
+        return bool((self.count == 1).all())
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A metric's value for every model and item.
+
+    Attributes
+    ----------
+    values : ndarray of float, shape (models, n)
+    share : bool
+        Whether values are 0 or 1, so that their mean is a share.
+    chance : float
+        Value of guessing evenly; NaN where that is not defined.
+    """
+
+    values: Floats
+    share: bool
+    chance: float
+
+
+def answers(log_likelihoods: Floats) -> Ints:
+    """Class that each model answers with; the first of equals.
+
+    Parameters
+    ----------
+    log_likelihoods : ndarray of float, shape (models, n, k)
+        In nats; ``-inf`` where an item has fewer than ``k`` classes.
+
+    Returns
+    -------
+    ndarray of int, shape (models, n)
+
+    Examples
+    --------
+    >>> answers(np.array([[[-2.0, -1.0], [-3.0, -3.0]]]))
+    array([[1, 0]])
+    """
+    return np.argmax(log_likelihoods, axis=-1)
+
+
+def item_metrics(
+    log_likelihoods: Floats, questions: Questions, parsed: Ints | None = None
+) -> dict[str, Measured]:
+    """Value of every metric for every model and item.
+
+    Parameters
+    ----------
+    log_likelihoods : ndarray of float, shape (models, n, k)
+        In nats; ``-inf`` where an item has fewer than ``k`` classes.
+    questions : Questions
+        Of the same n items.
+    parsed : ndarray of int, shape (models, n), optional
+        Class extracted from the chain, -1 for none; needed for variants with a chain.
+
+    Returns
+    -------
+    dict of str to Measured
+        ``distractor_share`` has a column only for each item that has a distractor.
+
+    Examples
+    --------
+    >>> one = np.array([0])
+    >>> text = np.array([[0, 1]])
+    >>> asked = Questions("", one, one + 2, one, one - 1, text, "official", "", False)
+    >>> found = item_metrics(np.log([[[0.2, 0.6]]]), asked)
+    >>> float(found["accuracy"].values[0, 0]), round(float(found["label_mass"].values[0, 0]), 3)
+    (0.0, 0.8)
+    >>> round(float(found["loss"].values[0, 0]), 3)  # -log(0.2 / 0.8)
+    1.386
+    """
+    if questions.sequence:
+        return {"sequence_loss": Measured(-log_likelihoods[..., 0], False, float("nan"))}
+    answer = np.broadcast_to(questions.answer[:, None], (*log_likelihoods.shape[:2], 1))
+    mass = _log_sum_exp(log_likelihoods)
+    right = np.take_along_axis(log_likelihoods, answer, axis=-1)[..., 0]
+    said = answers(log_likelihoods)
+    even = float(np.mean(1.0 / questions.count))
+
+    found = {
+        "accuracy": _share(said == questions.answer, even),
+        "loss": Measured(mass - right, False, float(np.mean(np.log(questions.count)))),
+        "label_mass": Measured(np.exp(mass), False, float("nan")),
+    }
+    has = questions.distractor >= 0
+    if has.any():
+        found["distractor_share"] = _share(said[:, has] == questions.distractor[has])
+    for place in range(log_likelihoods.shape[-1]):
+        found[f"answer_rate_{place}"] = _share(said == place)
+    if questions.chain:
+        assert parsed is not None
+        found["parsed_accuracy"] = _share(parsed == questions.answer, even)
+        found["unparsed_share"] = _share(parsed < 0)
+    return found
+
+
+def constant_answers(log_likelihoods: Floats, questions: Questions) -> Bools:
+    """Whether a model gives one and the same answer text to at least 99 % of the items.
+
+    The text counts, not the place: where items offer different classes no single text can be
+    constant, and where the order of the same classes changes a place means nothing.
+
+    Parameters
+    ----------
+    log_likelihoods : ndarray of float, shape (models, n, k)
+    questions : Questions
+
+    Returns
+    -------
+    ndarray of bool, shape (models,)
+    """
+    if questions.sequence:
+        return np.zeros(len(log_likelihoods), dtype=bool)
+    said = answers(log_likelihoods)
+    text = questions.text[np.arange(said.shape[1]), said]
+    texts = int(questions.text.max()) + 1
+    counts = [int(np.bincount(row, minlength=texts).max()) for row in text]
+    return np.array(counts) >= CONSTANT_SHARE * said.shape[1]
+
+
+def _share(hit: Bools, chance: float = float("nan")) -> Measured:
+    return Measured(hit.astype(np.float64), True, chance)
+
+
+def _log_sum_exp(values: Floats) -> Floats:
+    top = values.max(axis=-1)
+    return top + np.log(np.exp(values - top[..., None]).sum(axis=-1))
+
+
+def joined(parts: Iterable[str], separator: str = ";") -> str:
+    """Different non-empty parts, in the order of their first occurrence."""
+    return separator.join(dict.fromkeys(part for part in parts if part))

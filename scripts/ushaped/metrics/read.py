@@ -1,0 +1,255 @@
+"""Reading what is measured: model.json, prompts, scores; each checked against the others."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ushaped.errors import UserError
+from ushaped.metrics.definitions import Floats, Ints, Questions, joined
+from ushaped.metrics.table import Condition, Model
+
+AGAIN = "delete it and run the workflow again"
+NUMBERS = ("parameters", "non_embedding_parameters", "training_tokens", "training_flops")
+Key = tuple[str, str, str]
+
+
+def key_of(path: Path) -> Key:
+    """Source, task and variant of ``.../{source}/{task}/{variant}.parquet``."""
+    if len(path.parts) < 3:
+        raise UserError(
+            str(path), "has no source and task in its path", "give .../source/task/variant.parquet"
+        )
+    return path.parts[-3], path.parts[-2], path.stem
+
+
+def read_model(path: Path) -> Model:
+    """Read what a curve needs of a ``model.json``.
+
+    Raises
+    ------
+    UserError
+        If it is no JSON, or a key is missing or no positive number.
+    """
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(str(path), f"is not readable JSON ({error})", AGAIN) from None
+    for key in ("model", "family", "size", "seed", *NUMBERS):
+        if key not in told:
+            raise UserError(str(path), f"key '{key}' is missing", "add it to the model's entry")
+    for key in NUMBERS:
+        number = told[key]
+        if not isinstance(number, int | float) or not 0 < number < math.inf:
+            raise UserError(str(path), f"{key} is {number!r}", "give a positive number")
+    return Model(
+        name=told["model"],
+        **{key: told[key] for key in ("family", "size", "seed", *NUMBERS)},
+    )
+
+
+def conditions(
+    prompts: dict[Key, Path], scores: Sequence[Path], models: dict[str, Model]
+) -> Iterator[tuple[Condition, Floats, Ints | None]]:
+    """Every family's answers to every prompts file, as arrays over (models, items).
+
+    Order: source, task, variant, family; models by training compute, then seed.
+
+    Raises
+    ------
+    UserError
+        If a scores file has no prompts or no model, or two models are the same size and seed.
+    """
+    paths: dict[tuple[Key, str], list[tuple[Model, Path]]] = {}
+    for path in scores:
+        key = key_of(path)
+        name = path.parts[-4] if len(path.parts) > 3 else ""
+        if name not in models:
+            raise UserError(str(path), f"no model.json of model '{name}'", "give it with --models")
+        if key not in prompts:
+            raise UserError(str(path), f"no prompts {'/'.join(key)}", "give them with --prompts")
+        paths.setdefault((key, models[name].family), []).append((models[name], path))
+    known: tuple[Key | None, Questions | None] = (None, None)
+    for key, family in sorted(paths):
+        entries = sorted(
+            paths[key, family], key=lambda entry: (entry[0].training_flops, entry[0].seed or 0)
+        )
+        _refuse_twins([model for model, _ in entries], "/".join(key))
+        # Families come one after another for the same prompts: read those once.
+        questions = known[1] if known[0] == key and known[1] else read_questions(prompts[key])
+        known = (key, questions)
+        read = [read_scores(path, questions) for _, path in entries]
+        parsed = np.stack([one for _, one in read]) if questions.chain else None
+        condition = Condition(*key, questions, tuple(model for model, _ in entries))
+        yield condition, np.stack([one for one, _ in read]), parsed
+
+
+def read_questions(path: Path) -> Questions:
+    """Read a prompts file, all but the prompts themselves.
+
+    Raises
+    ------
+    UserError
+        With file and item, if a row cannot be used.
+    """
+    names = ("item", "classes", "answer_index", "distractor_index", "protocol", "modified", "chain")
+    table = read_table(path, names)
+    item = whole_numbers(path, table, "item")
+    count, text = lists(path, table, "classes")
+    questions = Questions(
+        where=str(path),
+        item=item,
+        count=count,
+        answer=whole_numbers(path, table, "answer_index"),
+        distractor=whole_numbers(path, table, "distractor_index", none=-1),
+        text=text.astype(np.int64),
+        protocol=one_of(path, table, "protocol"),
+        modified=joined(sorted(set(table["modified"].to_pylist()) - {None}), "; "),
+        chain=any(table["chain"].to_pylist()),
+    )
+    bad = (questions.answer < 0) | (questions.answer >= count) | (questions.distractor >= count)
+    bad |= questions.distractor < -1
+    if bad.any():
+        where = f"{path}, item {item[bad.argmax()]}"
+        raise UserError(where, "answer or distractor index is out of range", "count from 0")
+    if (count == 1).any() and not questions.sequence:
+        raise UserError(
+            f"{path}, item {item[(count == 1).argmax()]}",
+            "has one class where others have several",
+            "give it another",
+        )
+    return questions
+
+
+def read_scores(path: Path, questions: Questions) -> tuple[Floats, Ints]:
+    """Read a scores file and check it against its prompts.
+
+    Returns
+    -------
+    log_likelihoods : ndarray of float, shape (n, k)
+        ``-inf`` beyond an item's classes.
+    parsed : ndarray of int, shape (n,)
+        -1 for none.
+
+    Raises
+    ------
+    UserError
+        With file and item, for other items than the prompts', other numbers of classes, or a
+        log-likelihood that is not finite.
+    """
+    table = read_table(path, ("item", "log_likelihood", "parsed"))
+    item = whole_numbers(path, table, "item")
+    if not np.array_equal(item, questions.item):
+        missing, extra = np.setdiff1d(questions.item, item), np.setdiff1d(item, questions.item)
+        what = (
+            f"item {missing[0]} is missing ({len(missing)} of {len(questions.item)} are)"
+            if len(missing)
+            else f"item {extra[0]} is not among the prompts ({len(extra)} are not)"
+        )
+        raise UserError(str(path), f"{what}, {questions.where}", AGAIN)
+    count, found = lists(path, table, "log_likelihood")
+    wrong = count != questions.count
+    if wrong.any():
+        at = wrong.argmax()
+        what = f"{count[at]} log-likelihoods for {questions.count[at]} classes"
+        raise UserError(f"{path}, item {item[at]}", what, AGAIN)
+    broken = ~np.isfinite(found) & (np.arange(found.shape[1]) < count[:, None])
+    if broken.any():
+        at = broken.any(axis=1).argmax()
+        what = f"log-likelihood is {found[at][broken[at]][0]}"
+        do = "see whether the model's weights are whole, then score it again"
+        raise UserError(f"{path}, item {item[at]}", what, do)
+    parsed = whole_numbers(path, table, "parsed", none=-1)
+    if (parsed >= count).any():
+        at = (parsed >= count).argmax()
+        what = f"parsed is {parsed[at]} of {count[at]} classes"
+        raise UserError(f"{path}, item {item[at]}", what, AGAIN)
+    return found, parsed
+
+
+def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Read columns of a Parquet file, rows in the order of ``item``."""
+    try:
+        with pq.ParquetFile(path) as file:
+            for column in columns:
+                if column not in file.schema_arrow.names:
+                    raise UserError(str(path), f"column '{column}' is missing", AGAIN)
+            table = file.read(columns=list(columns))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(str(path), f"is not readable Parquet ({error})", AGAIN) from None
+    if not len(table):
+        raise UserError(str(path), "has no rows", AGAIN)
+    item = whole_numbers(path, table, "item")
+    if (np.diff(item) <= 0).any():
+        table = table.take(np.argsort(item, kind="stable"))
+        item = np.sort(item)
+        if (np.diff(item) == 0).any():
+            twice = item[1:][np.diff(item) == 0][0]
+            raise UserError(str(path), f"item {twice} occurs twice", AGAIN)
+    return table
+
+
+def whole_numbers(path: Path, table: pa.Table, column: str, none: int | None = None) -> Ints:
+    """A column as int64, ``none`` in place of nulls; nulls are an error without it."""
+    values = table[column].combine_chunks().cast(pa.int64())
+    if values.null_count:
+        if none is None:
+            raise UserError(str(path), f"column '{column}' has an empty cell", AGAIN)
+        values = values.fill_null(none)
+    return values.to_numpy(zero_copy_only=False)
+
+
+def lists(path: Path, table: pa.Table, column: str) -> tuple[Ints, Floats]:
+    """A column of lists: their lengths, and their values side by side (``-inf``, -1 for text).
+
+    Text is replaced by a number per different text.
+    """
+    values = table[column].combine_chunks()
+    count = values.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    if (count == 0).any():
+        item = table["item"][int((count == 0).argmax())]
+        raise UserError(f"{path}, item {item}", f"'{column}' is empty", AGAIN)
+    flat, fill = values.flatten(), -np.inf
+    if pa.types.is_string(flat.type) or pa.types.is_large_string(flat.type):
+        flat, fill = flat.dictionary_encode().indices, -1.0
+    side = np.full((len(count), int(count.max())), fill)
+    side[np.arange(side.shape[1]) < count[:, None]] = flat.to_numpy(zero_copy_only=False)
+    return count, side
+
+
+def one_of(path: Path, table: pa.Table, column: str) -> str:
+    """The one value of a text column.
+
+    Raises
+    ------
+    UserError
+        If there are several.
+    """
+    names = sorted(map(str, table[column].unique().to_pylist()))
+    if len(names) > 1:
+        what = f"rows have different values of '{column}' ({', '.join(names)})"
+        raise UserError(str(path), what, "make each its own variant")
+    return names[0]
+
+
+def _refuse_twins(models: Sequence[Model], key: str) -> None:
+    seen: dict[tuple[str, int | None], Model] = {}
+    for model in models:
+        twin = seen.setdefault((model.size, model.seed), model)
+        if twin is model:
+            continue
+        if twin.name == model.name:
+            raise UserError(
+                f"--scores, {key}", f"model '{model.name}' occurs twice", "give it once"
+            )
+        raise UserError(
+            f"models {twin.name} and {model.name}",
+            f"both are size '{model.size}', seed {model.seed} of family '{model.family}'",
+            "give them different seeds",
+        )

@@ -1,0 +1,402 @@
+"""Rows of the metrics table: per model, per size over its seeds, and averaged over ten tasks."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ushaped.errors import UserError
+from ushaped.files import whole
+from ushaped.metrics.definitions import (
+    CONSTANT,
+    Floats,
+    Ints,
+    Questions,
+    constant_answers,
+    item_metrics,
+    joined,
+)
+from ushaped.metrics.intervals import (
+    generator,
+    interval,
+    percentile_interval,
+    resampled_means,
+)
+
+TEN_TASKS = (
+    "resisting-correction",
+    "memo-trap",
+    "redefine",
+    "modus-tollens",
+    "pattern-matching-suppression",
+    "neqa",
+    "sig-figs",
+    "into-the-unknown",
+    "hindsight-neglect",
+    "repetitive-algebra",
+)
+"""The accuracy tasks; their unweighted mean is the ten-task average."""
+
+AVERAGE = "ten-task-average"
+
+COLUMNS = (
+    "family",
+    "model",
+    "size",
+    "seed",
+    "parameters",
+    "non_embedding_parameters",
+    "training_tokens",
+    "training_flops",
+    "source",
+    "task",
+    "variant",
+    "protocol",
+    "modified",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "chance",
+    "flags",
+)
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model's place in its family; ``name`` "" and ``seed`` None for all seeds of a size."""
+
+    name: str
+    family: str
+    size: str
+    seed: int | None
+    parameters: int
+    non_embedding_parameters: int
+    training_tokens: float
+    training_flops: float
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One task as one family was asked it: the unit of a curve."""
+
+    source: str
+    task: str
+    variant: str
+    questions: Questions
+    models: tuple[Model, ...]
+
+    @property
+    def where(self) -> str:
+        """Name of the condition for messages."""
+        return f"{self.models[0].family}/{self.source}/{self.task}/{self.variant}"
+
+
+@dataclass(frozen=True)
+class TaskMeans:
+    """Accuracy of one condition, ready to be averaged over tasks.
+
+    Attributes
+    ----------
+    columns : tuple of Model
+        The models, then the sizes.
+    means : ndarray of float, shape (columns,)
+    drawn : ndarray of float, shape (draws, columns)
+        Bootstrap over the task's items.
+    n : int
+    chance : float
+    """
+
+    condition: Condition
+    columns: tuple[Model, ...]
+    means: Floats
+    drawn: Floats
+    n: int
+    chance: float
+
+
+def by_size(models: Sequence[Model]) -> list[list[int]]:
+    """Positions of the models of each size, smallest training compute first."""
+    groups: dict[str, list[int]] = {}
+    for position in sorted(range(len(models)), key=lambda i: models[i].training_flops):
+        groups.setdefault(models[position].size, []).append(position)
+    return list(groups.values())
+
+
+def pooled(models: Sequence[Model]) -> Model:
+    """All seeds of one size as one point of the curve.
+
+    Raises
+    ------
+    UserError
+        If they differ in more than their seed.
+    """
+    first = models[0]
+    for other in models[1:]:
+        if other.parameters != first.parameters:
+            raise UserError(
+                f"models {first.name} and {other.name}",
+                f"both are size '{first.size}' of family '{first.family}' but have "
+                f"{first.parameters} and {other.parameters} parameters",
+                "give them different sizes",
+            )
+    return Model(
+        name="",
+        family=first.family,
+        size=first.size,
+        seed=None,
+        parameters=first.parameters,
+        non_embedding_parameters=first.non_embedding_parameters,
+        training_tokens=_mean([model.training_tokens for model in models]),
+        training_flops=_mean([model.training_flops for model in models]),
+    )
+
+
+def mean_over(members: Sequence[Sequence[int]], values: Floats) -> Floats:
+    """Mean over the rows that belong together (the seeds of a size).
+
+    Parameters
+    ----------
+    members : sequence of sequence of int
+        For each size, the rows of its models.
+    values : ndarray of float, shape (models, n)
+
+    Returns
+    -------
+    ndarray of float, shape (sizes, n)
+    """
+    return np.stack([values[list(rows)].mean(axis=0) for rows in members])
+
+
+def measure(
+    condition: Condition,
+    log_likelihoods: Floats,
+    parsed: Ints | None,
+    draws: int,
+    seed: int,
+) -> tuple[list[Row], Floats, TaskMeans | None]:
+    """Measure one condition.
+
+    Parameters
+    ----------
+    condition : Condition
+    log_likelihoods : ndarray of float, shape (models, n, k)
+    parsed : ndarray of int, shape (models, n), optional
+        As in `item_metrics`.
+    draws, seed : int
+        Of the bootstrap over items, for the rows that pool seeds.
+
+    Returns
+    -------
+    rows : list of dict
+        One per model and metric and one per size and metric, with the keys `COLUMNS`.
+    correct : ndarray of float, shape (models, n)
+        1 or 0; for sequence items minus the loss.
+    means : TaskMeans or None
+        None for sequence items, which no average includes.
+    """
+    found = item_metrics(log_likelihoods, condition.questions, parsed)
+    constant = constant_answers(log_likelihoods, condition.questions)
+    members = by_size(condition.models)
+    sizes = tuple(pooled([condition.models[row] for row in rows]) for rows in members)
+    stacked = {
+        name: np.concatenate([one.values, mean_over(members, one.values)])
+        for name, one in found.items()
+    }
+    drawn = _draw_all(stacked, draws, lambda: generator(seed, condition.source, condition.task))
+
+    models = len(condition.models)
+    columns = condition.models + sizes
+    flagged = [bool(one) for one in constant] + [bool(constant[rows].any()) for rows in members]
+    rows: list[Row] = []
+    for name, one in found.items():
+        low, high = interval(one)
+        pooled_low, pooled_high = percentile_interval(drawn[name][:, models:])
+        low, high = np.concatenate([low, pooled_low]), np.concatenate([high, pooled_high])
+        for column, model in enumerate(columns):
+            flags = CONSTANT if flagged[column] and name == "accuracy" else ""
+            rows.append(
+                _row(model, condition, name)
+                | {
+                    "value": float(stacked[name][column].mean()),
+                    "low": float(low[column]),
+                    "high": float(high[column]),
+                    "n": one.values.shape[1],
+                    "chance": one.chance,
+                    "flags": flags,
+                }
+            )
+    if "accuracy" not in found:
+        return rows, -found["sequence_loss"].values, None
+    accuracy = found["accuracy"]
+    means = TaskMeans(
+        condition,
+        columns,
+        stacked["accuracy"].mean(axis=1),
+        drawn["accuracy"],
+        accuracy.values.shape[1],
+        accuracy.chance,
+    )
+    return rows, accuracy.values, means
+
+
+def average_rows(tasks: Mapping[str, TaskMeans]) -> list[Row]:
+    """Rows of the ten-task average of one family, source and variant.
+
+    Parameters
+    ----------
+    tasks : mapping of str to TaskMeans
+        By task name.
+
+    Returns
+    -------
+    list of dict
+        Empty unless all ten accuracy tasks are there; a model or size that lacks one is left out.
+
+    Raises
+    ------
+    UserError
+        If the tasks' protocols differ.
+    """
+    if not set(TEN_TASKS) <= set(tasks):
+        return []
+    ten = {task: tasks[task] for task in TEN_TASKS}
+    first = ten[TEN_TASKS[0]].condition
+    where = f"{first.models[0].family}/{first.source}/{AVERAGE}/{first.variant}"
+    shared = {
+        "protocol": one_protocol(
+            where, {task: one.condition.questions.protocol for task, one in ten.items()}
+        ),
+        "modified": joined((one.condition.questions.modified for one in ten.values()), "; "),
+    }
+    place = {
+        task: {(model.name, model.size): column for column, model in enumerate(one.columns)}
+        for task, one in ten.items()
+    }
+    rows: list[Row] = []
+    for model in ten[TEN_TASKS[0]].columns:
+        key = (model.name, model.size)
+        if not all(key in places for places in place.values()):
+            continue
+        value = ten_task_mean({task: one.means[place[task][key]] for task, one in ten.items()})
+        low, high = percentile_interval(
+            ten_task_mean({task: one.drawn[:, place[task][key]] for task, one in ten.items()})
+        )
+        rows.append(
+            _row(model, first, "accuracy")
+            | shared
+            | {
+                "task": AVERAGE,
+                "value": float(value),
+                "low": float(low),
+                "high": float(high),
+                "n": sum(one.n for one in ten.values()),
+                "chance": sum(one.chance for one in ten.values()) / len(ten),
+                "flags": "",
+            }
+        )
+    return rows
+
+
+def one_protocol(where: str, protocols: Mapping[str, str]) -> str:
+    """The protocol that all tasks of an average share.
+
+    Parameters
+    ----------
+    where : str
+        What is averaged, for the message.
+    protocols : mapping of str to str
+        Protocol of each task.
+
+    Raises
+    ------
+    UserError
+        If there are two: an average must never mix protocols.
+    """
+    names = sorted(set(protocols.values()))
+    if len(names) > 1:
+        some = [next(task for task, name in protocols.items() if name == one) for one in names]
+        told = " and ".join(f"'{one}' ({task})" for one, task in zip(names, some, strict=True))
+        raise UserError(
+            where,
+            f"the ten-task average would mix the protocols {told}",
+            "give the prompts of a variant one protocol",
+        )
+    return names[0]
+
+
+def ten_task_mean(by_task: Mapping[str, Floats]) -> Floats:
+    """Unweighted mean over the ten accuracy tasks of arrays of one shape.
+
+    Raises
+    ------
+    KeyError
+        If a task is missing; a mean over fewer tasks would not be comparable.
+    """
+    return np.mean([by_task[task] for task in TEN_TASKS], axis=0)
+
+
+def write_table(
+    path: Path, columns: Sequence[str], rows: Sequence[Row], exact: Sequence[str] = ()
+) -> None:
+    """Write rows as CSV, whole.
+
+    Numbers get ten digits, those of the columns ``exact`` as many as they have; None and NaN give
+    empty cells.
+    """
+    with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([_cell(row[column], column in exact) for column in columns])
+
+
+def _cell(value: object, exact: bool) -> object:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return format(value, ".10g") if isinstance(value, float) and not exact else value
+
+
+def _row(model: Model, condition: Condition, metric: str) -> Row:
+    return {
+        "family": model.family,
+        "model": model.name,
+        "size": model.size,
+        "seed": model.seed,
+        "parameters": model.parameters,
+        "non_embedding_parameters": model.non_embedding_parameters,
+        "training_tokens": model.training_tokens,
+        "training_flops": model.training_flops,
+        "source": condition.source,
+        "task": condition.task,
+        "variant": condition.variant,
+        "protocol": condition.questions.protocol,
+        "modified": condition.questions.modified,
+        "metric": metric,
+    }
+
+
+def _draw_all(
+    stacked: Mapping[str, Floats], draws: int, fresh: Callable[[], np.random.Generator]
+) -> dict[str, Floats]:
+    """Bootstrap all metrics at once; those of fewer items (no distractor) on their own."""
+    drawn: dict[str, Floats] = {}
+    for n in {values.shape[1] for values in stacked.values()}:
+        names = [name for name, values in stacked.items() if values.shape[1] == n]
+        means = resampled_means(np.concatenate([stacked[name] for name in names]).T, draws, fresh())
+        splits = np.split(means, len(names), axis=1)
+        drawn |= dict(zip(names, splits, strict=True))
+    return drawn
+
+
+def _mean(values: Sequence[float]) -> float:
+    # Equal values stay exactly equal: their mean could differ in the last digit.
+    return values[0] if len(set(values)) == 1 else sum(values) / len(values)

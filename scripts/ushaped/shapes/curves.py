@@ -1,0 +1,238 @@
+"""Curves, how they are drawn again, and one row of the shapes table for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ushaped.errors import UserError
+from ushaped.metrics.definitions import joined
+from ushaped.metrics.intervals import generator
+from ushaped.metrics.table import AVERAGE, TEN_TASKS, ten_task_mean
+from ushaped.shapes.bootstrap import binomial_draws, paired_draws, summary
+from ushaped.shapes.rules import Floats, Ints, Rule, valley, verdict
+
+COLUMNS = (
+    "family",
+    "source",
+    "task",
+    "variant",
+    "protocol",
+    "modified",
+    "metric",
+    "sizes",
+    "n",
+    "first",
+    "lowest",
+    "last",
+    "valley_size",
+    "valley_flops",
+    "recovery",
+    "literal",
+    "equivalent",
+    "p_positive",
+    "p_inverse",
+    "p_u",
+    "p_inverted_u",
+    "p_flat",
+    "recovery_low",
+    "recovery_high",
+    "flags",
+)
+
+# What a task's curve is made of, and its sign: the rules want higher to be better.
+SIGNS = {"accuracy": 1.0, "sequence_loss": -1.0}
+
+Key = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric of one family along its scale.
+
+    Attributes
+    ----------
+    family, source, task, variant, protocol, modified, metric : str
+    sizes : tuple of str
+        Smallest training compute first.
+    flops, values : ndarray of float, shape (sizes,)
+        Values in the metric's own unit.
+    n : int or None
+        Items.
+    flags : tuple of str
+    models : tuple of tuple of str
+        For each size, the models that are pooled.
+    right, items : ndarray of int, shape (sizes,), or None
+        Counts of a published curve.
+    """
+
+    family: str
+    source: str
+    task: str
+    variant: str
+    protocol: str
+    modified: str
+    metric: str
+    sizes: tuple[str, ...]
+    flops: Floats
+    values: Floats
+    n: int | None
+    flags: tuple[str, ...] = ()
+    models: tuple[tuple[str, ...], ...] = ()
+    right: Ints | None = None
+    items: Ints | None = None
+
+    @property
+    def key(self) -> Key:
+        """Family, source, task and variant."""
+        return self.family, self.source, self.task, self.variant
+
+    @property
+    def heights(self) -> Floats:
+        """Values where higher is better."""
+        return SIGNS[self.metric] * self.values
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Every model's answers under one condition.
+
+    Attributes
+    ----------
+    items : ndarray of int, shape (n,)
+    models : dict of str to int
+        Row of each model.
+    correct : ndarray of float, shape (models, n)
+        1 or 0, or minus the loss.
+    """
+
+    items: Ints
+    models: dict[str, int]
+    correct: Floats
+
+
+# -- drawing --------------------------------------------------------------------------------------
+
+
+def draw_measured(
+    curves: Sequence[Curve], answers: Mapping[Key, Answers], draws: int, seed: int
+) -> dict[Key, Floats]:
+    """Draw the measured curves again, over items.
+
+    The same items are drawn for every family and variant of a task that has them.
+
+    Returns
+    -------
+    dict of key to ndarray of float, shape (draws, sizes)
+        Higher is better.
+
+    Raises
+    ------
+    UserError
+        If the items do not give a curve's values: the two files do not belong together.
+    """
+    by_task: dict[tuple[str, str], list[Curve]] = {}
+    for curve in curves:
+        if curve.task != AVERAGE:
+            by_task.setdefault((curve.source, curve.task), []).append(curve)
+    drawn: dict[Key, Floats] = {}
+    for (source, task), group in by_task.items():
+        pairs = [_per_size(curve, answers) for curve in group]
+        for curve, some in zip(group, paired_draws(pairs, draws, seed, source, task), strict=True):
+            drawn[curve.key] = some
+    sizes = {curve.key: curve.sizes for curve in curves}
+    for curve in curves:
+        if curve.task == AVERAGE:
+            drawn[curve.key] = _draw_average(curve, drawn, sizes)
+    return drawn
+
+
+def draw_published(curve: Curve, draws: int, seed: int) -> Floats | None:
+    """Draw a published curve again from its counts; None where no counts are known."""
+    if curve.right is None or curve.items is None:
+        return None
+    rng = generator(seed, "published", curve.family, curve.task)
+    return binomial_draws(curve.right, curve.items, draws, rng)
+
+
+def _per_size(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Floats]:
+    where = "/".join(curve.key)
+    found = answers.get(curve.key)
+    if found is None or not all(name in found.models for names in curve.models for name in names):
+        raise UserError(where, "items lack a model that the metrics have", "measure both again")
+    values = np.stack(
+        [
+            found.correct[[found.models[name] for name in names]].mean(axis=0)
+            for names in curve.models
+        ],
+        axis=1,
+    )
+    if not np.allclose(values.mean(axis=0), curve.heights, rtol=1e-6, atol=1e-9):
+        raise UserError(where, "items and metrics say different things", "measure both again")
+    return found.items, values
+
+
+def _draw_average(
+    curve: Curve, drawn: Mapping[Key, Floats], sizes: Mapping[Key, tuple[str, ...]]
+) -> Floats:
+    by_task = {}
+    for task in TEN_TASKS:
+        key = (curve.family, curve.source, task, curve.variant)
+        if key not in drawn or not set(curve.sizes) <= set(sizes[key]):
+            where = "/".join(curve.key)
+            raise UserError(where, f"task '{task}' is missing", "measure all ten tasks")
+        by_task[task] = drawn[key][:, [sizes[key].index(size) for size in curve.sizes]]
+    return ten_task_mean(by_task)
+
+
+# -- judging --------------------------------------------------------------------------------------
+
+
+def judge(curve: Curve, drawn: Floats | None, literal: Rule, equivalent: Rule) -> dict[str, object]:
+    """Row of the shapes table for one curve.
+
+    Parameters
+    ----------
+    curve : Curve
+    drawn : ndarray of float, shape (draws, sizes), or None
+        Higher is better.
+    literal, equivalent : Rule
+
+    Returns
+    -------
+    dict of str to object
+        Keys `COLUMNS`; None or NaN where nothing can be said. ``first``, ``lowest`` and ``last``
+        are in the metric's own unit: the ``lowest`` of a loss is its worst, so largest, value.
+    """
+    found = valley(curve.heights)
+    place = int(found.place[0])
+    flags = {1: ("one-size",), 2: ("two-sizes",)}.get(len(curve.sizes), ()) + curve.flags
+    row: dict[str, object] = dict.fromkeys(COLUMNS) | {
+        "family": curve.family,
+        "source": curve.source,
+        "task": curve.task,
+        "variant": curve.variant,
+        "protocol": curve.protocol,
+        "modified": curve.modified,
+        "metric": curve.metric,
+        "sizes": len(curve.sizes),
+        "n": curve.n,
+        "first": float(curve.values[0]),
+        "lowest": float(curve.values[place]),
+        "last": float(curve.values[-1]),
+        "valley_size": curve.sizes[place],
+        "valley_flops": float(curve.flops[place]),
+        "recovery": float(found.recovery[0]),
+        "literal": "",
+        "equivalent": "",
+        "flags": joined(flags),
+    }
+    if len(curve.sizes) == 1:
+        return row
+    row |= {
+        "literal": verdict(curve.heights, literal),
+        "equivalent": verdict(curve.heights, equivalent),
+    }
+    return row | summary(drawn, equivalent) if drawn is not None and len(drawn) else row

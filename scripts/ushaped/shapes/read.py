@@ -1,0 +1,227 @@
+"""Reading curves: the metrics table, the published series, and the items behind the metrics."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ushaped.errors import UserError
+from ushaped.shapes.curves import SIGNS, Answers, Curve, Key
+from ushaped.shapes.rules import Floats, Ints
+
+AGAIN = "delete it and run the workflow again"
+
+
+def read_metrics(path: Path) -> list[Curve]:
+    """Curves of the metrics table: accuracy or sequence loss over the sizes of a family.
+
+    Raises
+    ------
+    UserError
+        With file and row, if a cell is wrong, a curve mixes protocols, or two of its sizes have the
+        same training compute.
+    """
+    points: dict[Key, list[dict[str, str]]] = {}
+    models: dict[tuple[Key, str], list[str]] = {}
+    for row in _read_rows(path, ("family", "model", "size", "training_flops", "value", "metric")):
+        if row["metric"] not in SIGNS:
+            continue
+        key = (row["family"], row["source"], row["task"], row["variant"])
+        if row["model"]:
+            models.setdefault((key, row["size"]), []).append(row["model"])
+        else:
+            points.setdefault(key, []).append(row)
+    curves = []
+    for key, rows in points.items():
+        rows = _in_order(path, "/".join(key), rows)
+        sizes = tuple(row["size"] for row in rows)
+        curves.append(
+            Curve(
+                *key,
+                protocol=_one(path, key, rows, "protocol"),
+                modified=_one(path, key, rows, "modified"),
+                metric=_one(path, key, rows, "metric"),
+                sizes=sizes,
+                flops=_numbers(path, rows, "training_flops"),
+                values=_numbers(path, rows, "value"),
+                n=int(_one(path, key, rows, "n")),
+                flags=tuple(flag for row in rows for flag in row["flags"].split(";")),
+                models=tuple(tuple(models.get((key, size), ())) for size in sizes),
+            )
+        )
+    return curves
+
+
+def read_published(path: Path) -> list[Curve]:
+    """Curves of the published series (`tasks/published/series.csv`), all zero-shot.
+
+    Raises
+    ------
+    UserError
+        With file and row: a wrong cell, more right answers than items, a count that contradicts
+        the value, or one scale twice.
+    """
+    points: dict[Key, list[dict[str, str]]] = {}
+    for row in _read_rows(path, ("series", "size", "training_flops", "task", "metric", "value")):
+        if row["metric"] in SIGNS and row["series"] != "chance":
+            _check_counts(path, row)
+            key = (row["series"], "published", row["task"], "zero-shot")
+            points.setdefault(key, []).append(row)
+    curves = []
+    for key, rows in points.items():
+        rows = _in_order(path, "/".join(key), rows)
+        n = _one(path, key, rows, "n")
+        counted = all(row["k"] for row in rows)
+        moved = any(row["plotted_size"] != row["size"] for row in rows)
+        curves.append(
+            Curve(
+                *key,
+                protocol=_one(path, key, rows, "protocol"),
+                modified="",
+                metric=_one(path, key, rows, "metric"),
+                sizes=tuple(row["size"] for row in rows),
+                flops=_numbers(path, rows, "training_flops"),
+                values=_numbers(path, rows, "value"),
+                n=int(n) if n else None,
+                flags=("relabelled-sizes",) if moved else (),
+                right=_numbers(path, rows, "k").astype(np.int64) if counted else None,
+                items=_numbers(path, rows, "n").astype(np.int64) if counted else None,
+            )
+        )
+    return curves
+
+
+def read_items(path: Path) -> dict[Key, Answers]:
+    """Answers of all models, by family, source, task and variant.
+
+    Raises
+    ------
+    UserError
+        If models of one family were not given the same items.
+    """
+    names = ("family", "source", "task", "variant")
+    try:
+        table = pq.read_table(path).unify_dictionaries()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(str(path), f"is not readable Parquet ({error})", AGAIN) from None
+    for column in (*names, "model", "item", "correct"):
+        if column not in table.column_names:
+            raise UserError(str(path), f"column '{column}' is missing", AGAIN)
+    coded = {name: _codes(table, name) for name in (*names, "model")}
+    item = table["item"].to_numpy()
+    order = np.lexsort((item, *(coded[name][0] for name in ("model", *reversed(names)))))
+    rows = np.stack([coded[name][0][order] for name in (*names, "model")], axis=1)
+    item, correct = item[order], table["correct"].to_numpy()[order]
+
+    found: dict[Key, Answers] = {}
+    new = np.flatnonzero((rows[1:, :4] != rows[:-1, :4]).any(axis=1)) + 1
+    for start, end in _spans(new, len(rows)):
+        family, source, task, variant = (
+            coded[name][1][rows[start, place]] for place, name in enumerate(names)
+        )
+        model = rows[start:end, 4]
+        starts = np.flatnonzero(np.diff(model)) + 1
+        per_model = np.split(item[start:end], starts)
+        labels = [coded["model"][1][code] for code in model[np.append(0, starts)]]
+        for label, own in zip(labels, per_model, strict=True):
+            if not np.array_equal(own, per_model[0]):
+                raise UserError(
+                    f"{path}, {family}/{source}/{task}/{variant}",
+                    f"models '{labels[0]}' and '{label}' have different items",
+                    "score all models of a family on the same items",
+                )
+        found[family, source, task, variant] = Answers(
+            per_model[0],
+            {label: place for place, label in enumerate(labels)},
+            correct[start:end].reshape(len(labels), -1),
+        )
+    return found
+
+
+# -- small parts ----------------------------------------------------------------------------------
+
+
+def _read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a CSV file, each with its line number under the key ``line``."""
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle)
+            for column in columns:
+                if column not in (reader.fieldnames or ()):
+                    raise UserError(str(path), f"column '{column}' is missing", "add it")
+            return [row | {"line": str(reader.line_num)} for row in reader]
+    except OSError as error:
+        raise UserError(str(path), f"cannot be read ({error.strerror})", "give its path") from None
+
+
+def _number(path: Path, row: Mapping[str, str], column: str) -> float:
+    try:
+        number = float(row[column])
+    except ValueError:
+        number = float("nan")
+    if not np.isfinite(number):
+        where = f"{path}, line {row['line']}"
+        raise UserError(where, f"{column} is '{row[column]}'", "give a number")
+    return number
+
+
+def _numbers(path: Path, rows: Iterable[Mapping[str, str]], column: str) -> Floats:
+    return np.array([_number(path, row, column) for row in rows])
+
+
+def _in_order(path: Path, name: str, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Rows by training compute; no two of them at the same one."""
+    scale = {row["line"]: _number(path, row, "training_flops") for row in rows}
+    rows = sorted(rows, key=lambda row: scale[row["line"]])
+    for one, other in pairwise(rows):
+        if scale[one["line"]] == scale[other["line"]]:
+            raise UserError(
+                f"{path}, line {other['line']}",
+                f"sizes '{one['size']}' and '{other['size']}' of {name} have the same training "
+                f"compute ({other['training_flops']})",
+                "a curve needs one point per scale: correct or remove one",
+            )
+    return rows
+
+
+def _one(path: Path, key: Key, rows: Iterable[Mapping[str, str]], column: str) -> str:
+    names = sorted({row[column] for row in rows})
+    if len(names) > 1:
+        told = " and ".join(f"'{name}'" for name in names)
+        raise UserError(
+            f"{path}, {'/'.join(key)}",
+            f"its sizes differ in {column} ({told})",
+            "a curve must be measured alike at every size",
+        )
+    return names[0]
+
+
+def _check_counts(path: Path, row: Mapping[str, str]) -> None:
+    if not row["k"]:
+        return
+    k, n, value = (_number(path, row, column) for column in ("k", "n", "value"))
+    where = f"{path}, line {row['line']}"
+    if not 0 <= k <= n or n < 1:
+        raise UserError(where, f"k is {row['k']} of n {row['n']}", "mend k or n")
+    # Published percentages have one decimal.
+    if abs(k / n - value) > 0.001:
+        raise UserError(where, f"k / n is {k / n:.4f} but value is {value}", "mend k, n or value")
+
+
+def _codes(table: pa.Table, column: str) -> tuple[Ints, list[str]]:
+    values = table[column].combine_chunks()
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    codes = values.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, values.dictionary.to_pylist()
+
+
+def _spans(starts: Ints, length: int) -> Iterable[tuple[int, int]]:
+    edges = [0, *starts.tolist(), length]
+    return pairwise(edges)

@@ -1,0 +1,314 @@
+"""Tasks: their facts, their items, and the replicas that this project generates.
+
+An item follows the schema of the Inverse Scaling Prize's released files (McKenzie et al. 2023,
+arXiv:2306.09479): classification tasks have ``prompt, classes, answer_index, round, part``, where
+``classes`` is the *text* of a Python list; sequence-probability tasks have ``prompt, completion,
+round, part``. A replica adds ``distractor_index``.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from ushaped.errors import UserError
+
+CLASSIFICATION = "classification"
+SEQUENCE = "sequence-probability"
+
+# One item in five is kept for testing: enough left on both sides for tasks with few combinations.
+TEST_BYTES = 51
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One question, before it is written down as an item.
+
+    Attributes
+    ----------
+    prompt : str
+        The question; no trailing space.
+    classes : tuple of str
+        Candidate answers, each with its leading space; for sequence tasks the one completion.
+    answer_index, distractor_index : int or None
+        Positions of the true and of the distractor task's answer.
+    part : int
+        Which template made it.
+    key : str
+        What makes two drafts the same question; decides between training and test.
+    chain : str
+        Reasoning from the question to the answer, with its leading space.
+    context : str
+        Demonstrations inside the prompt, before the question (two of the tasks have ten).
+    """
+
+    prompt: str
+    classes: tuple[str, ...]
+    answer_index: int
+    distractor_index: int | None
+    part: int
+    key: str
+    chain: str
+    context: str = ""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A solved question of ours: prompt, reasoning chain, and answer with its leading space."""
+
+    prompt: str
+    chain: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """The facts of one task (``task.yaml``) and where its folder is."""
+
+    name: str
+    folder: Path
+    facts: dict[str, Any]
+
+    @property
+    def schema(self) -> str:
+        """``classification`` or ``sequence-probability``."""
+        return str(self.facts["schema"])
+
+
+def load_task(folder: str | Path) -> Task:
+    """Read ``task.yaml`` of a task folder.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder or a needed key is missing.
+    """
+    folder = Path(folder)
+    path = folder / "task.yaml"
+    if not path.exists():
+        raise UserError(str(path), "no such file", "name a task that has a folder under tasks/")
+    facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key in ("schema", "metric", "title", "true_task", "distractor_task", "balanced"):
+        if key not in facts:
+            raise UserError(str(path), f"key '{key}' is missing", f"add '{key}:'")
+    return Task(folder.name, folder, facts)
+
+
+def load_demonstrations(folder: str | Path) -> list[Demonstration]:
+    """Read our demonstrations of a task, in the order in which prompts show them.
+
+    Raises
+    ------
+    UserError
+        If the list is empty, a key is missing, or an answer lacks its leading space.
+    """
+    path = Path(folder) / "demonstrations.yaml"
+    rows = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("demonstrations")
+    if not rows:
+        raise UserError(str(path), "no 'demonstrations'", "write at least one")
+    for number, row in enumerate(rows, start=1):
+        if set(row) != {"prompt", "chain", "answer"}:
+            raise UserError(
+                f"{path}, demonstration {number}",
+                f"has the keys {', '.join(sorted(row))}",
+                "write exactly prompt, chain and answer",
+            )
+        if not (row["chain"].startswith(" ") and row["answer"].startswith(" ")):
+            raise UserError(
+                f"{path}, demonstration {number}",
+                "chain or answer does not begin with a space",
+                'write them in double quotes, as in answer: " B"',
+            )
+    return [Demonstration(**row) for row in rows]
+
+
+# -- replicas -----------------------------------------------------------------------------------
+
+
+def load_replica(folder: str | Path) -> ModuleType:
+    """Import a task's ``replica.py``: ``draw(rng) -> Draft`` and ``practise(rng) -> str``."""
+    path = Path(folder) / "replica.py"
+    if not path.exists():
+        raise UserError(str(path), "no such file", "write a replica.py or use another source")
+    name = f"replica_{Path(folder).name.replace('-', '_')}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def is_test(key: str) -> bool:
+    """Whether a question is kept for testing; by its content, so no item can be on both sides."""
+    return hashlib.sha256(key.encode()).digest()[0] < TEST_BYTES
+
+
+def questions(
+    draw: Callable[[random.Random], Draft], rng: random.Random, *, test: bool
+) -> Iterator[Draft]:
+    """Draw questions of one side, without end, repetitions included."""
+    while True:
+        draft = draw(rng)
+        if is_test(draft.key) == test:
+            yield draft
+
+
+def replicate(task: Task, n: int, seed: int) -> list[Draft]:
+    """Draw ``n`` different test questions of a task, the same ones for the same seed.
+
+    Where ``task.yaml`` says ``balanced: true``, every answer index is right equally often (the
+    first ones once more when ``n`` is no multiple).
+
+    Raises
+    ------
+    UserError
+        If the generator runs out of different questions.
+    """
+    rng = random.Random(f"{task.name}-{seed}")
+    seen: set[str] = set()
+    room: dict[int, int] = {}
+    drafts: list[Draft] = []
+    stale = 0
+    for draft in questions(load_replica(task.folder).draw, rng, test=True):
+        if len(drafts) == n:
+            break
+        share = -(-n // len(draft.classes)) if task.facts["balanced"] else n
+        full = room.get(draft.answer_index, 0) >= share
+        stale = stale + 1 if full or draft.key in seen else 0
+        if stale > 20_000:
+            raise UserError(
+                str(task.folder / "replica.py"),
+                f"only {len(drafts)} different test items can be drawn",
+                f"ask for at most that many (config: replica.items is {n})",
+            )
+        if stale:
+            continue
+        seen.add(draft.key)
+        room[draft.answer_index] = room.get(draft.answer_index, 0) + 1
+        drafts.append(draft)
+    return drafts
+
+
+def as_item(task: Task, draft: Draft) -> dict[str, Any]:
+    """Write a draft in the prize's schema."""
+    item: dict[str, Any] = {"prompt": draft.context + draft.prompt}
+    if task.schema == SEQUENCE:
+        item["completion"] = draft.classes[0]
+    else:
+        item["classes"] = repr(list(draft.classes))
+        item["answer_index"] = draft.answer_index
+        item["distractor_index"] = draft.distractor_index
+    return item | {"round": int(task.facts["round"]), "part": draft.part}
+
+
+# -- items --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Item:
+    """One checked item; sequence tasks have one class, their completion."""
+
+    prompt: str
+    classes: tuple[str, ...]
+    answer_index: int
+    distractor_index: int | None
+    part: int
+
+
+def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
+    """Read and check a task file.
+
+    Returns
+    -------
+    items : list of Item
+    warnings : list of str
+        One line for each class without its leading space.
+
+    Raises
+    ------
+    UserError
+        With file and row, if a row cannot be used.
+    """
+    items: list[Item] = []
+    warnings: list[str] = []
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            where = f"{path}, row {number}"
+            item = _checked(where, line, schema)
+            items.append(item)
+            warnings += [
+                f"warning: {where}: class {name!r} has no leading space; prompt and class are "
+                "joined without one"
+                for name in item.classes
+                if not name.startswith(" ")
+            ]
+    if not items:
+        raise UserError(str(path), "has no rows", "give a file with one JSON item per line")
+    return items, warnings
+
+
+def _checked(where: str, line: str, schema: str) -> Item:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise UserError(where, f"is not JSON ({error})", "write one JSON object per line") from None
+    needed = (
+        ("prompt", "completion") if schema == SEQUENCE else ("prompt", "classes", "answer_index")
+    )
+    for column in needed:
+        if column not in row:
+            raise UserError(where, f"column '{column}' is missing", f"add it; {schema} needs it")
+    if schema == SEQUENCE:
+        return Item(row["prompt"], (row["completion"],), 0, None, int(row.get("part", 0)))
+    classes = parse_classes(where, row["classes"])
+    for column in ("answer_index", "distractor_index"):
+        index = row.get(column)
+        if column == "distractor_index" and index is None:
+            continue
+        if not isinstance(index, int) or not 0 <= index < len(classes):
+            raise UserError(
+                where,
+                f"{column} {index!r} is out of range for {len(classes)} classes",
+                "count from 0",
+            )
+    return Item(
+        row["prompt"],
+        classes,
+        row["answer_index"],
+        row.get("distractor_index"),
+        int(row.get("part", 0)),
+    )
+
+
+def parse_classes(where: str, text: Any) -> tuple[str, ...]:
+    """Parse the text of a Python list of strings, as the released files hold it.
+
+    Examples
+    --------
+    >>> parse_classes("row 1", '[" A", " B"]')
+    (' A', ' B')
+    """
+    try:
+        classes = ast.literal_eval(text) if isinstance(text, str) else text
+    except (ValueError, SyntaxError):
+        classes = None
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise UserError(
+            where, f"classes {text!r} do not parse", "write a list of strings, [' A', ' B']"
+        )
+    if len(classes) < 2 or len(set(classes)) < len(classes):
+        raise UserError(where, f"classes {text!r} are not two or more different ones", "mend them")
+    if any(not name.strip() for name in classes):
+        raise UserError(where, "a class is empty", "give every class its text")
+    return tuple(classes)

@@ -1,0 +1,349 @@
+"""Made-up results for tests of what is shown: right in form, invented in content."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from ushaped.figures import tables
+
+FORMS = {
+    "resisting-correction": "U-shaped",
+    "memo-trap": "U-shaped",
+    "redefine": "inverse",
+    "prompt-injection": "inverse",
+    "modus-tollens": "U-shaped",
+    "pattern-matching-suppression": "inverse",
+    "neqa": "U-shaped",
+    "sig-figs": "positive",
+    "into-the-unknown": "inverted-U",
+    "hindsight-neglect": "flat",
+    "repetitive-algebra": "positive",
+}
+ALL_TASKS = tuple(FORMS)
+VARIANTS = ("zero-shot", "few-shot-2", "one-shot", "cot")
+SIZES = (1_000, 3_000, 8_000, 16_000, 45_000, 110_000, 250_000, 520_000)
+PALM = {
+    "resisting-correction": (0.926, 0.728, 0.767, 0.827),
+    "memo-trap": (0.546, 0.335, 0.310, 0.402),
+    "redefine": (0.715, 0.647, 0.567, 0.441),
+    "ten-task-average": (0.5271, 0.3646, 0.4033, 0.5586),
+}
+PROTOCOLS = {"zero-shot": "official", "few-shot-2": "official"}
+ITEMS = 200
+
+
+def _form(shape: str, t: float, shift: float) -> float:
+    curves = {
+        "U-shaped": 0.55 - 0.45 * math.sin(math.pi * min(t + shift, 1.0)) + 0.35 * t,
+        "inverted-U": 0.3 + 0.5 * math.sin(math.pi * t),
+        "inverse": 0.6 - (0.5 + shift) * t,
+        "positive": 0.35 + 0.5 * t**1.5 + shift * t,
+        "flat": 0.5 + 0.01 * math.sin(9 * t),
+    }
+    return min(max(curves[shape], 0.0), 1.0)
+
+
+def _models(
+    family: str, sizes: Sequence[int], seeds: int
+) -> Iterator[tuple[str, str, int, dict[str, Any]]]:
+    for parameters in sizes:
+        size = f"{parameters // 1000}k"
+        scale = {
+            "parameters": parameters,
+            "non_embedding_parameters": parameters * 3 // 4,
+            "training_tokens": 4_000_000,
+            "training_flops": 6.0 * parameters * 4_000_000,
+        }
+        for seed in range(seeds):
+            yield f"{family}-{size}-s{seed}", size, seed, scale
+
+
+def metrics(
+    tasks: Sequence[str] = ALL_TASKS,
+    variants: Sequence[str] = VARIANTS,
+    sizes: Sequence[int] = SIZES,
+    seeds: int = 3,
+    families: Sequence[str] = ("ladder",),
+) -> pd.DataFrame:
+    """Invent ``metrics.csv``."""
+    rows: list[dict[str, Any]] = []
+    for family in families:
+        for variant_place, variant in enumerate(variants):
+            for task in tasks:
+                rows += _task_rows(family, task, variant, variant_place, sizes, seeds)
+    table = pd.DataFrame(rows)
+    scored = [task for task in tasks if task != "prompt-injection"]
+    if len(scored) == 10:
+        accuracy = table[(table["metric"] == "accuracy")]
+        keys = ["family", "model", "size", "seed", "source", "variant", "protocol", "modified"]
+        scale = ["parameters", "non_embedding_parameters", "training_tokens", "training_flops"]
+        average = accuracy.groupby([*keys, *scale], as_index=False)[
+            ["value", "low", "high", "chance", "n"]
+        ].mean()
+        average = average.assign(task="ten-task-average", metric="accuracy", flags="")
+        table = pd.concat([table, average], ignore_index=True)
+    return table[[*tables.METRICS["text"], *tables.METRICS["numbers"]]]
+
+
+def _task_rows(
+    family: str, task: str, variant: str, place: int, sizes: Sequence[int], seeds: int
+) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(zlib.crc32(f"{family} {task} {variant}".encode()))
+    rows: list[dict[str, Any]] = []
+    models = list(_models(family, sizes, seeds))
+    for size in dict.fromkeys(size for _, size, _, _ in models):
+        singles = []
+        for model, own, seed, scale in models:
+            if own != size:
+                continue
+            t = math.log(scale["parameters"] / sizes[0]) / math.log(sizes[-1] / sizes[0] + 1e-9)
+            value = _form(FORMS[task], t, 0.05 * place) + 0.04 * rng.normal()
+            singles.append((model, str(seed), scale, min(max(value, 0.0), 1.0)))
+        mean = float(np.mean([value for *_, value in singles]))
+        if seeds:
+            singles.append(("", "", singles[0][2], mean))
+        for model, seed_text, scale, value in singles:
+            for metric, number, width, chance in _values(task, variant, value):
+                rows.append(
+                    {
+                        "family": family,
+                        "model": model,
+                        "size": size,
+                        "seed": seed_text,
+                        **scale,
+                        "source": "replica",
+                        "task": task,
+                        "variant": variant,
+                        "protocol": PROTOCOLS.get(variant, "modified"),
+                        "modified": "" if variant in PROTOCOLS else f"our own {variant} prompt",
+                        "metric": metric,
+                        "value": number,
+                        "low": number - width,
+                        "high": number + width,
+                        "n": ITEMS,
+                        "chance": chance,
+                        "flags": "constant-answer" if task == "neqa" and size == "1k" else "",
+                    }
+                )
+    return rows
+
+
+def _values(task: str, variant: str, value: float) -> list[tuple[str, float, float, float]]:
+    if task == "prompt-injection":
+        return [("sequence_loss", 3 * (1 - value), 0.15, math.nan)]
+    width = min(0.06, value, 1 - value)
+    first = [
+        ("accuracy", value, width, 0.5),
+        ("loss", 1.4 - value, 0.08, math.log(2)),
+        ("label_mass", 0.2 + 0.7 * value, 0.05, math.nan),
+        ("distractor_share", 1 - value, width, math.nan),
+        ("answer_rate_0", 0.5 + 0.3 * (value - 0.5), 0.05, math.nan),
+        ("answer_rate_1", 0.5 - 0.3 * (value - 0.5), 0.05, math.nan),
+    ]
+    if variant == "cot":
+        first += [
+            ("parsed_accuracy", value * 0.8, width, math.nan),
+            ("unparsed_share", 0.2, 0.05, math.nan),
+        ]
+    return first
+
+
+def _verdict(values: Sequence[float], least: float) -> str:
+    """A rough copy of the rule, good enough to label made-up curves."""
+    if max(values) - min(values) <= 0.02:
+        return "flat"
+    for sign, name in ((1, "U-shaped"), (-1, "inverted-U")):
+        v = [sign * value for value in values]
+        place = v.index(min(v))
+        drop, rise = max(v[: place + 1]) - v[place], v[-1] - v[place]
+        if drop > 0.02 and rise > 0 and rise / drop >= least:
+            return name
+    return "positive" if values[-1] > values[0] else "inverse"
+
+
+def shapes(metrics: pd.DataFrame, published: bool = True) -> pd.DataFrame:
+    """Invent ``shapes.csv`` for invented metrics."""
+    rows = []
+    judged = metrics[metrics["metric"].isin(tables.PRIMARY) & (metrics["model"] == "")]
+    keys = ["family", "source", "task", "variant", "protocol", "modified", "metric"]
+    for key, curve in judged.groupby(keys, sort=False):
+        rows.append(_shape(dict(zip(keys, key, strict=True)), curve["value"], curve["size"]))
+    if published:
+        for task, values in PALM.items():
+            key = dict.fromkeys(keys, "") | {
+                "family": "PaLM",
+                "source": "published",
+                "task": task,
+                "variant": "zero-shot",
+                "protocol": "official",
+                "metric": "accuracy",
+            }
+            row = _shape(key, pd.Series(values), pd.Series(["1B", "8B", "62B", "540B"]))
+            rows.append(row | dict.fromkeys(tables.PROBABILITY.values(), math.nan))
+    return pd.DataFrame(rows)[[*tables.SHAPES["text"], *tables.SHAPES["numbers"]]]
+
+
+def _shape(key: dict[str, Any], series: pd.Series, sizes: pd.Series) -> dict[str, Any]:
+    values = [-v if key["metric"] == "sequence_loss" else v for v in series]
+    equivalent = _verdict(values, 1 / 3) if len(values) > 1 else ""
+    lowest = values.index(min(values))
+    drop = max(values[: lowest + 1]) - min(values)
+    p = 0.7 + 0.3 * (zlib.crc32(str(key).encode()) % 100) / 100
+    shares = {column: (1 - p) / 4 for column in tables.PROBABILITY.values()}
+    if equivalent:
+        shares[tables.PROBABILITY[equivalent]] = p
+    return {
+        **key,
+        "sizes": len(values),
+        "n": ITEMS,
+        "first": series.iloc[0],
+        "lowest": abs(min(values)),
+        "last": series.iloc[-1],
+        "valley_size": sizes.iloc[lowest],
+        "valley_flops": 1e10,
+        "recovery": (values[-1] - min(values)) / drop if drop > 0 else math.nan,
+        "recovery_low": 0.1,
+        "recovery_high": 0.9,
+        "literal": _verdict(values, 0.0) if len(values) > 1 else "",
+        "equivalent": equivalent,
+        "flags": "one-size" if len(values) == 1 else "",
+        **shares,
+    }
+
+
+def published() -> pd.DataFrame:
+    """A small ``series.csv``: PaLM as published, a made-up Gopher, and the chance level."""
+    rows = []
+    scale = {"1B": (1e9, 2.4e20), "8B": (8e9, 3.7e22), "62B": (6.2e10, 2.9e23)}
+    scale["540B"] = (5.4e11, 2.53e24)
+    for series, shift in (("PaLM", 0.0), ("Gopher", 0.05)):
+        for task, values in PALM.items():
+            for (size, (parameters, flops)), value in zip(scale.items(), values, strict=True):
+                rows.append((series, size, parameters, flops, task, value + shift))
+    rows.append(("chance", "", math.nan, math.nan, "ten-task-average", 0.4894))
+    names = ["series", "size", "parameters", "training_flops", "task", "value"]
+    table = pd.DataFrame(rows, columns=names)
+    return table.assign(metric="accuracy", n=math.nan, protocol="official", source="invented")
+
+
+def write_tables(folder: Path, measured: pd.DataFrame) -> list[str]:
+    """Write the three tables; return the options that name them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = {"metrics": measured, "shapes": shapes(measured), "published": published()}
+    options = []
+    for name, table in made.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+        options += [f"--{name}", str(folder / f"{name}.csv")]
+    return options
+
+
+PROMPT = "Question: Which of these is <b>not</b> a bird?\nA. wren\nB. spade\nAnswer:"
+
+
+def write_inputs(
+    folder: Path, measured: pd.DataFrame, prompt: str = PROMPT, title: str = "A title"
+) -> None:
+    """Write what the page needs beside tables and figures."""
+    for (task, variant), _ in measured.groupby(["task", "variant"]):
+        if task != tables.AVERAGE:
+            _write_prompts(folder, str(task), str(variant), prompt)
+            _write_task(folder / "tasks" / str(task), str(task), title)
+    for model, rows in measured[measured["model"] != ""].groupby("model"):
+        _write_model(folder / "models" / str(model), str(model), rows.iloc[0])
+    tasks = sorted(set(measured["task"]) - {tables.AVERAGE})
+    config = {
+        "source": "replica",
+        "shapes": {"equivalence": 0.02, "recovery": 1 / 3, "draws": 1000},
+        "ladder": {
+            "tokens": 4_000_000,
+            "demonstrated": 0.1,
+            "frequencies": {task: {"distractor": 0.9, "true": 0.05} for task in tasks},
+        },
+    }
+    provenance = {
+        "commit": "0123456789abcdef0123456789abcdef01234567",
+        "dirty": True,
+        "config_digest": "f" * 64,
+        "python": "3.11.7",
+        "packages": {"torch": "2.13.0", "numpy": "2.4.6"},
+        "hardware": {"cpu": "a processor", "cores": 2, "memory_gib": 23.4, "gpu": None},
+        "note": "a key that nobody expects",
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "provenance.json").write_text(json.dumps(provenance))
+    _write_benchmarks(folder / "benchmarks", measured)
+
+
+def _write_prompts(folder: Path, task: str, variant: str, prompt: str) -> None:
+    path = folder / "prompts" / "replica" / task / f"{variant}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    loss = task == "prompt-injection"
+    row: dict[str, list[Any]] = {
+        "item": [0, 1],
+        "prompt": [prompt, "another"],
+        "classes": [[" Repeat this."]] * 2 if loss else [[" A", " B"]] * 2,
+        "answer_index": [0, 0] if loss else [1, 0],
+        "distractor_index": [None, None] if loss else [0, 1],
+        "part": [1, 1],
+        "protocol": [PROTOCOLS.get(variant, "modified")] * 2,
+        "modified": ["" if variant in PROTOCOLS else "our own demonstrations"] * 2,
+        "chain": [variant == "cot"] * 2,
+    }
+    pq.write_table(pa.table(row), path)
+
+
+def _write_task(folder: Path, task: str, title: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    loss = task == "prompt-injection"
+    facts = {
+        "name": task,
+        "title": title if title != "A title" else task.replace("-", " ").capitalize(),
+        "schema": "sequence-probability" if loss else "classification",
+        "metric": "sequence-loss" if loss else "accuracy",
+        "chance": None if loss else 0.5,
+        "n_official": 1000,
+        "balanced": True,
+        "round": 1,
+        "true_task": "answer the question as it is put",
+        "distractor_task": "answer the question as it is usually put",
+    }
+    (folder / "task.yaml").write_text(yaml.safe_dump(facts))
+
+
+def _write_model(folder: Path, model: str, row: pd.Series) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "model": model,
+        "family": row["family"],
+        "size": row["size"],
+        "seed": int(row["seed"]),
+        "parameters": int(row["parameters"]),
+        "non_embedding_parameters": int(row["non_embedding_parameters"]),
+        "training_tokens": int(row["training_tokens"]),
+        "training_flops": float(row["training_flops"]),
+        "flops_source": "counted",
+        "fingerprint": "ab12" * 16,
+    }
+    (folder / "model.json").write_text(json.dumps(facts))
+
+
+def _write_benchmarks(folder: Path, measured: pd.DataFrame) -> None:
+    header = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+    row = "{}\t0:00:12\t{}\t1\t1\t1\t0\t0\t97\t{}\n"
+    for model in sorted(set(measured["model"]) - {""}):
+        for name in (f"models/{model}.tsv", f"scores/{model}/replica/all.tsv"):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(header + row.format("12.5", "410.2", "12.1"))
+    (folder / "metrics.tsv").write_text(header + row.format("0.4", "NA", "-"))

@@ -1,0 +1,452 @@
+"""Metrics: hand-computed cases, and the measuring step on small files."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import measure
+from ushaped.errors import UserError
+from ushaped.metrics.definitions import Measured, Questions, constant_answers, item_metrics
+from ushaped.metrics.intervals import generator, interval, resampled_means, wilson
+from ushaped.metrics.table import TEN_TASKS, one_protocol, ten_task_mean
+
+PADDING = -np.inf
+
+
+def ask(
+    classes: list[list[str]],
+    answer: list[int],
+    distractor: list[int] | None = None,
+    chain: bool = False,
+) -> Questions:
+    """Questions about the given classes."""
+    texts = {text: code for code, text in enumerate(dict.fromkeys(itertools.chain(*classes)))}
+    widest = max(map(len, classes))
+    return Questions(
+        where="prompts",
+        item=np.arange(len(classes)),
+        count=np.array([len(names) for names in classes]),
+        answer=np.array(answer),
+        distractor=np.array(distractor or [-1] * len(classes)),
+        text=np.array(
+            [[texts[name] for name in names] + [-1] * (widest - len(names)) for names in classes]
+        ),
+        protocol="official",
+        modified="",
+        chain=chain,
+    )
+
+
+def mean(found: dict[str, Measured], metric: str) -> float:
+    """Mean of a metric for the first model."""
+    return float(found[metric].values[0].mean())
+
+
+# -- definitions ----------------------------------------------------------------------------------
+
+
+def test_accuracy_is_the_share_of_items_whose_likeliest_class_is_right() -> None:
+    found = item_metrics(
+        np.log([[[0.6, 0.1], [0.3, 0.4], [0.2, 0.5]]]), ask([[" A", " B"]] * 3, [0, 0, 1])
+    )
+    assert mean(found, "accuracy") == pytest.approx(2 / 3)
+    assert found["accuracy"].chance == 0.5
+
+
+def test_the_first_class_wins_a_tie() -> None:
+    tied = np.log([[[0.25, 0.25], [0.25, 0.25]]])
+    found = item_metrics(tied, ask([[" A", " B"]] * 2, [0, 1]))
+    assert found["accuracy"].values.tolist() == [[1.0, 0.0]]
+    assert mean(found, "answer_rate_0") == 1.0
+
+
+def test_loss_and_label_mass_of_one_item_by_hand() -> None:
+    found = item_metrics(np.log([[[0.2, 0.6]]]), ask([[" A", " B"]], [0]))
+    assert mean(found, "loss") == pytest.approx(-np.log(0.2 / 0.8))
+    assert mean(found, "label_mass") == pytest.approx(0.8)
+    assert found["loss"].chance == pytest.approx(np.log(2))
+
+
+def test_two_models_of_equal_accuracy_differ_in_loss() -> None:
+    sure, unsure = [[0.9, 0.01]], [[0.4, 0.39]]
+    found = item_metrics(np.log([sure, unsure]), ask([[" A", " B"]], [0]))
+    assert found["accuracy"].values.tolist() == [[1.0], [1.0]]
+    assert found["loss"].values[0, 0] < found["loss"].values[1, 0]
+
+
+def test_likelihoods_are_not_divided_by_length() -> None:
+    # A long class with summed log-likelihood -9 loses against a short one with -8.
+    found = item_metrics(np.array([[[-9.0, -8.0]]]), ask([[" a b c d e f", " g"]], [0]))
+    assert mean(found, "accuracy") == 0.0
+
+
+def test_tiny_likelihoods_do_not_underflow() -> None:
+    found = item_metrics(np.array([[[-2000.0, -2001.0]]]), ask([[" A", " B"]], [0]))
+    assert mean(found, "loss") == pytest.approx(np.log(1 + np.exp(-1)))
+
+
+def test_items_may_have_different_numbers_of_classes() -> None:
+    classes = [[" 1", " 2"], [" 1", " 2", " 3", " 4"]]
+    values = np.log([[[0.5, 0.1, 1, 1], [0.1, 0.1, 0.1, 0.5]]])
+    values[0, 0, 2:] = PADDING
+    found = item_metrics(values, ask(classes, [0, 3]))
+    assert mean(found, "accuracy") == 1.0
+    assert found["accuracy"].chance == pytest.approx((1 / 2 + 1 / 4) / 2)
+    assert found["loss"].chance == pytest.approx((np.log(2) + np.log(4)) / 2)
+    assert [mean(found, f"answer_rate_{place}") for place in range(4)] == [0.5, 0, 0, 0.5]
+
+
+def test_distractor_share_counts_only_items_that_have_a_distractor() -> None:
+    values = np.log([[[0.1, 0.5], [0.5, 0.1], [0.5, 0.1]]])
+    found = item_metrics(values, ask([[" A", " B"]] * 3, [0, 0, 0], [1, -1, 1]))
+    assert found["distractor_share"].values.tolist() == [[1.0, 0.0]]
+
+
+def test_no_distractor_share_where_no_item_has_a_distractor() -> None:
+    assert "distractor_share" not in item_metrics(np.zeros((1, 1, 2)), ask([[" A", " B"]], [0]))
+
+
+def test_sequence_loss_is_the_negated_summed_log_likelihood() -> None:
+    found = item_metrics(np.array([[[-1.5], [-0.5]]]), ask([[" yes"], [" no"]], [0, 0]))
+    assert list(found) == ["sequence_loss"]
+    assert found["sequence_loss"].values.tolist() == [[1.5, 0.5]]
+    assert np.isnan(found["sequence_loss"].chance)
+
+
+def test_an_answer_that_cannot_be_parsed_is_wrong() -> None:
+    asked = ask([[" A", " B"]] * 4, [0, 1, 0, 1], chain=True)
+    found = item_metrics(np.zeros((1, 4, 2)), asked, parsed=np.array([[0, 1, -1, 0]]))
+    assert mean(found, "parsed_accuracy") == 0.5
+    assert mean(found, "unparsed_share") == 0.25
+
+
+# -- constant answers -----------------------------------------------------------------------------
+
+
+def test_always_answering_a_scores_45_67_percent_on_neqa_and_is_flagged() -> None:
+    asked = ask([[" A", " B"]] * 300, [0] * 137 + [1] * 163)
+    always_a = np.log(np.tile([0.6, 0.3], (1, 300, 1)))
+    assert round(100 * mean(item_metrics(always_a, asked), "accuracy"), 2) == 45.67
+    assert constant_answers(always_a, asked).tolist() == [True]
+
+
+def test_one_percent_of_other_answers_is_still_constant_but_two_are_not() -> None:
+    asked = ask([[" A", " B"]] * 100, [0] * 100)
+    values = np.log(np.tile([0.6, 0.3], (2, 100, 1)))
+    values[0, :1] = values[0, :1, ::-1]
+    values[1, :2] = values[1, :2, ::-1]
+    assert constant_answers(values, asked).tolist() == [True, False]
+
+
+def test_the_same_place_with_different_texts_is_no_constant_answer() -> None:
+    asked = ask([[f" {number}", f" {number + 1}"] for number in range(0, 200, 2)], [0] * 100)
+    assert constant_answers(np.log(np.tile([0.6, 0.3], (1, 100, 1))), asked).tolist() == [False]
+
+
+def test_the_same_text_at_changing_places_is_a_constant_answer() -> None:
+    asked = ask([[" yes", " no"], [" no", " yes"]] * 50, [0] * 100)
+    values = np.log([[[0.6, 0.3], [0.3, 0.6]] * 50])
+    assert constant_answers(values, asked).tolist() == [True]
+
+
+# -- intervals ------------------------------------------------------------------------------------
+
+
+def test_wilson_interval_by_hand() -> None:
+    low, high = wilson(np.array([0.0, 0.5, 1.0]), 10)
+    # z^2 / (n + z^2) with z = 1.96 is what is left above zero of ten.
+    assert np.round(low, 4).tolist() == [0.0, 0.2366, 0.7225]
+    assert np.round(high, 4).tolist() == [0.2775, 0.7634, 1.0]
+
+
+def test_interval_of_a_loss_uses_the_population_standard_deviation() -> None:
+    low, high = interval(Measured(np.array([[1.0, 3.0, 1.0, 3.0]]), False, float("nan")))
+    assert (high[0] - low[0]) / 2 == pytest.approx(1.959964 * 1.0 / 2, abs=1e-6)
+
+
+def test_bootstrap_agrees_with_the_standard_error() -> None:
+    values = np.repeat([0.0, 1.0], 200)[:, None]
+    drawn = resampled_means(values, 4000, generator(0, "task"))
+    assert drawn.mean() == pytest.approx(0.5, abs=0.002)
+    assert drawn.std() == pytest.approx(0.5 / np.sqrt(400), rel=0.05)
+
+
+def test_bootstrap_draws_the_same_items_for_every_column() -> None:
+    values = np.random.default_rng(1).random((50, 1))
+    drawn = resampled_means(np.hstack([values, values + 1]), 100, generator(0, "task"))
+    assert np.allclose(drawn[:, 1] - drawn[:, 0], 1)
+    assert np.allclose(drawn[:, :1], resampled_means(values, 100, generator(0, "task")))
+
+
+# -- averages -------------------------------------------------------------------------------------
+
+
+def test_ten_task_mean_weighs_tasks_alike() -> None:
+    by_task = {task: np.array([float(place)]) for place, task in enumerate(TEN_TASKS)}
+    assert ten_task_mean(by_task | {"prompt-injection": np.array([99.0])}).tolist() == [4.5]
+
+
+def test_an_average_that_mixes_protocols_is_refused() -> None:
+    protocols = dict.fromkeys(TEN_TASKS, "official") | {"neqa": "modified"}
+    with pytest.raises(UserError, match=r"would mix the protocols 'modified' \(neqa\) and 'offici"):
+        one_protocol("ladder/replica/ten-task-average/zero-shot", protocols)
+
+
+# -- the step -------------------------------------------------------------------------------------
+
+
+class House:
+    """A folder with prompts, scores and models, and the step that measures them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def model(self, name: str, size: str = "1k", seed: int = 0, **told: Any) -> None:
+        """Write a model.json."""
+        entry = {
+            "model": name,
+            "family": "ladder",
+            "size": size,
+            "seed": seed,
+            "parameters": 1000,
+            "non_embedding_parameters": 500,
+            "training_tokens": 10,
+            "training_flops": 6e4,
+        }
+        path = self.folder / "models" / name / "model.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(entry | told))
+
+    def prompts(
+        self,
+        task: str,
+        answer: list[int],
+        classes: list[list[str]] | None = None,
+        distractor: list[int | None] | None = None,
+        protocol: str = "official",
+    ) -> None:
+        """Write the zero-shot prompts of a task."""
+        n = len(answer)
+        columns = {
+            "item": pa.array(range(n), pa.int64()),
+            "prompt": ["?"] * n,
+            "classes": classes or [[" A", " B"]] * n,
+            "answer_index": pa.array(answer, pa.int64()),
+            "distractor_index": pa.array(distractor or [None] * n, pa.int64()),
+            "part": pa.array([0] * n, pa.int64()),
+            "protocol": [protocol] * n,
+            "modified": [""] * n,
+            "chain": [False] * n,
+        }
+        self._write(self.folder / "prompts" / "replica" / task, columns)
+
+    def scores(
+        self, model: str, task: str, values: list[list[float]], items: list[int] | None = None
+    ) -> None:
+        """Write a model's zero-shot scores of a task."""
+        n = len(values)
+        columns = {
+            "item": pa.array(items or range(n), pa.int64()),
+            "log_likelihood": pa.array(values, pa.list_(pa.float64())),
+            "prompt_tokens": pa.array([1] * n, pa.int64()),
+            "class_tokens": [[1] * len(some) for some in values],
+            "chain": [""] * n,
+            "parsed": pa.array([None] * n, pa.int64()),
+        }
+        self._write(self.folder / "scores" / model / "replica" / task, columns)
+
+    def measure(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+        """Run the step in this process and read its table."""
+        paths: dict[str, list[Any]] = {
+            "--prompts": sorted(self.folder.glob("prompts/*/*/*.parquet")),
+            "--scores": sorted(self.folder.glob("scores/*/*/*/*.parquet")),
+            "--models": sorted(self.folder.glob("models/*/model.json")),
+            "--output": [self.folder / "metrics.csv"],
+            "--items": [self.folder / "items.parquet"],
+            "--draws": [200],
+        }
+        words = [str(word) for name, values in paths.items() for word in (name, *values)]
+        monkeypatch.setattr(sys, "argv", ["measure.py", *words])
+        measure.main()
+        with open(self.folder / "metrics.csv", encoding="utf-8", newline="") as handle:
+            return list(csv.DictReader(handle))
+
+    @staticmethod
+    def _write(folder: Path, columns: dict[str, Any]) -> None:
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table(columns), folder / "zero-shot.parquet")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """Two seeds of one size, four neqa items: three and one of them right."""
+    house = House(tmp_path)
+    house.model("ladder-1k-s0")
+    house.model("ladder-1k-s1", seed=1)
+    house.prompts("neqa", [0, 0, 1, 1], distractor=[1, 1, 0, None])
+    house.scores("ladder-1k-s0", "neqa", [[-1.0, -2.0], [-1, -2], [-2, -1], [-1, -2]])
+    house.scores("ladder-1k-s1", "neqa", [[-2.0, -1.0], [-2, -1], [-2, -1], [-1, -2]])
+    return house
+
+
+def pick(rows: list[dict[str, str]], model: str, metric: str) -> dict[str, str]:
+    """The one row of a model and metric."""
+    (row,) = [row for row in rows if (row["model"], row["metric"]) == (model, metric)]
+    return row
+
+
+def test_each_model_and_the_mean_over_seeds_get_a_row(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = house.measure(monkeypatch)
+    assert pick(rows, "ladder-1k-s0", "accuracy")["value"] == "0.75"
+    assert pick(rows, "ladder-1k-s1", "accuracy")["value"] == "0.25"
+    mean_row = pick(rows, "", "accuracy")
+    assert (mean_row["value"], mean_row["seed"], mean_row["n"]) == ("0.5", "", "4")
+    assert float(mean_row["low"]) <= 0.5 <= float(mean_row["high"])
+    assert pick(rows, "ladder-1k-s0", "distractor_share")["n"] == "3"
+    assert pick(rows, "", "label_mass")["chance"] == ""
+
+
+def test_items_file_holds_one_row_per_model_and_item(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.measure(monkeypatch)
+    items = pq.read_table(house.folder / "items.parquet").to_pydict()
+    assert items["item"] == [0, 1, 2, 3] * 2
+    assert items["correct"] == [1, 1, 1, 0, 0, 0, 1, 0]
+    assert items["model"] == ["ladder-1k-s0"] * 4 + ["ladder-1k-s1"] * 4
+
+
+def test_measuring_twice_gives_the_same_bytes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.measure(monkeypatch)
+    first = [(house.folder / name).read_bytes() for name in ("metrics.csv", "items.parquet")]
+    house.measure(monkeypatch)
+    second = [(house.folder / name).read_bytes() for name in ("metrics.csv", "items.parquet")]
+    assert first == second
+
+
+def test_sequence_items_are_measured_by_their_loss_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.prompts("prompt-injection", [0, 0], classes=[[" one two"], [" three"]])
+    house.scores("ladder-1k-s0", "prompt-injection", [[-3.0], [-1.0]])
+    rows = [row for row in house.measure(monkeypatch) if row["task"] == "prompt-injection"]
+    assert {row["metric"] for row in rows} == {"sequence_loss"}
+    assert {row["value"] for row in rows} == {"2"}
+
+
+def test_ten_task_average_appears_once_all_ten_tasks_are_there(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for task in TEN_TASKS:
+        if task != "neqa":
+            house.prompts(task, [0, 1])
+            house.scores("ladder-1k-s0", task, [[-1.0, -2.0], [-2.0, -1.0]])
+    rows = [row for row in house.measure(monkeypatch) if row["task"] == "ten-task-average"]
+    # neqa: 0.75 with seed 0 and 0.5 as the mean of both seeds; all others 1.
+    assert [(row["model"], row["value"]) for row in rows] == [
+        ("ladder-1k-s0", "0.975"),
+        ("", "0.95"),
+    ]
+    assert rows[0]["n"] == "22"
+    assert rows[0]["chance"] == "0.5"
+
+
+def test_ten_task_average_of_two_protocols_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for task in TEN_TASKS:
+        if task != "neqa":
+            house.prompts(task, [0], protocol="modified")
+            house.scores("ladder-1k-s0", task, [[-1.0, -2.0]])
+    with pytest.raises(UserError, match="would mix the protocols"):
+        house.measure(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("values", "items", "message"),
+    [
+        ([[-1.0, float("nan")]] * 4, None, r"neqa/zero-shot.parquet, item 0: log-likelihood is n"),
+        ([[-1.0, float("-inf")]] * 4, None, "item 0: log-likelihood is -inf"),
+        ([[-1.0, -2.0]] * 3, None, r"item 3 is missing \(1 of 4 are\)"),
+        ([[-1.0, -2.0]] * 4, [0, 1, 2, 7], r"item 3 is missing"),
+        ([[-1.0, -2.0]] * 5, None, r"item 4 is not among the prompts"),
+        ([[-1.0, -2.0]] * 4, [0, 1, 1, 2], "item 1 occurs twice"),
+        ([[-1.0]] * 4, None, "item 0: 1 log-likelihoods for 2 classes"),
+        ([[]] * 4, None, "item 0: 'log_likelihood' is empty"),
+    ],
+)
+def test_scores_that_cannot_be_right_are_named_in_one_line(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    values: list[list[float]],
+    items: list[int] | None,
+    message: str,
+) -> None:
+    house.model("bad", seed=2)
+    house.scores("bad", "neqa", values, items)
+    with pytest.raises(UserError, match=message) as told:
+        house.measure(monkeypatch)
+    assert "\n" not in str(told.value)
+    assert not (house.folder / "metrics.csv").exists()
+
+
+def test_scores_of_an_unknown_model_are_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.scores("stranger", "neqa", [[-1.0, -2.0]] * 4)
+    with pytest.raises(UserError, match=r"no model.json of model 'stranger'"):
+        house.measure(monkeypatch)
+
+
+def test_scores_without_prompts_are_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.scores("ladder-1k-s0", "sig-figs", [[-1.0, -2.0]])
+    with pytest.raises(UserError, match="no prompts replica/sig-figs/zero-shot"):
+        house.measure(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"seed": 1}, "both are size '1k', seed 1 of family 'ladder'"),
+        ({"seed": 2, "parameters": 7}, "have 1000 and 7 parameters"),
+        ({"seed": 2, "training_flops": None}, "training_flops is None"),
+        ({"seed": 2, "training_flops": float("nan")}, "training_flops is nan"),
+    ],
+)
+def test_models_that_cannot_stand_on_one_curve_are_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch, told: dict[str, Any], message: str
+) -> None:
+    house.model("other", **told)
+    house.scores("other", "neqa", [[-1.0, -2.0]] * 4)
+    with pytest.raises(UserError, match=message):
+        house.measure(monkeypatch)
+
+
+def test_an_answer_index_out_of_range_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.prompts("sig-figs", [0, 2])
+    house.scores("ladder-1k-s0", "sig-figs", [[-1.0, -2.0]] * 2)
+    with pytest.raises(UserError, match="item 1: answer or distractor index is out of range"):
+        house.measure(monkeypatch)
+
+
+def test_a_file_cut_short_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = house.folder / "scores/ladder-1k-s0/replica/neqa/zero-shot.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match="is not readable Parquet"):
+        house.measure(monkeypatch)

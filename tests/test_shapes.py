@@ -1,0 +1,383 @@
+"""Shapes: known curves, what the rules ignore, the bootstrap, and the judging step."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import judge
+from ushaped.errors import UserError
+from ushaped.metrics.table import COLUMNS, TEN_TASKS
+from ushaped.shapes.bootstrap import (
+    binomial_draws,
+    paired_draws,
+    recovery_interval,
+    summary,
+    verdict_shares,
+)
+from ushaped.shapes.read import read_items
+from ushaped.shapes.rules import VERDICTS, Rule, valley, verdict, verdicts
+
+LITERAL, EQUIVALENT = Rule.literal(), Rule.published_equivalent()
+
+curves = st.lists(
+    st.integers(0, 100).map(lambda percent: percent / 100), min_size=2, max_size=9
+).map(np.array)
+
+
+# -- rules ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "literal", "equivalent"),
+    [
+        ([0.1, 0.5, 0.9], "positive", "positive"),
+        ([0.9, 0.5, 0.1], "inverse", "inverse"),
+        ([0.9, 0.2, 0.8], "U-shaped", "U-shaped"),
+        ([0.2, 0.9, 0.1], "inverted-U", "inverted-U"),
+        ([0.5, 0.5, 0.5], "flat", "flat"),
+        ([0.50, 0.51, 0.49], "flat", "flat"),
+        # A dip that is practically nothing, before a real rise.
+        ([0.50, 0.49, 0.90], "U-shaped", "positive"),
+        # A rise that wins back too little.
+        ([0.90, 0.30, 0.40], "U-shaped", "inverse"),
+        # A third is enough, exactly.
+        ([0.90, 0.30, 0.50], "U-shaped", "U-shaped"),
+        # The fall counts from the highest value before the lowest one.
+        ([0.50, 0.90, 0.30, 0.60], "U-shaped", "U-shaped"),
+        # Back to where it began, twice.
+        ([0.10, 0.60, 0.10, 0.60], "U-shaped", "U-shaped"),
+        # A zigzag that ends at its lowest is no U, and its mirror image starts at its lowest.
+        ([0.90, 0.50, 0.80, 0.40], "inverse", "inverse"),
+        ([0.10, 0.90], "positive", "positive"),
+        ([0.90, 0.10], "inverse", "inverse"),
+    ],
+)
+def test_known_shapes(values: list[float], literal: str, equivalent: str) -> None:
+    assert verdict(values, LITERAL) == literal
+    assert verdict(values, EQUIVALENT) == equivalent
+
+
+def test_a_difference_of_exactly_the_equivalence_is_flat() -> None:
+    # 0.52 - 0.50 is a little more than 0.02 in binary.
+    assert verdict([0.50, 0.52], EQUIVALENT) == "flat"
+    assert verdict([0.50, 0.521], EQUIVALENT) == "positive"
+
+
+def test_valley_is_the_first_lowest_value_after_the_peak() -> None:
+    found = valley([[0.1, 0.6, 0.1, 0.1, 0.4], [0.2, 0.5, 0.6, 0.7, 0.8]])
+    assert found.place.tolist() == [2, 0]
+    assert found.recovery[0] == pytest.approx(0.6)
+    assert np.isnan(found.recovery[1])
+
+
+@given(curves)
+def test_mirroring_a_curve_mirrors_its_verdict(values: np.ndarray) -> None:
+    mirror = {"positive": "inverse", "U-shaped": "inverted-U", "flat": "flat"}
+    mirror |= {one: other for other, one in mirror.items()}
+    for rule in (LITERAL, EQUIVALENT):
+        before, after = verdict(values, rule), verdict(-values, rule)
+        # A curve that is both (down, up, down) is called U-shaped either way.
+        assert after == mirror[before] or before == "U-shaped" or values[0] == values[-1]
+
+
+@given(curves, st.floats(-3, 3))
+def test_adding_a_constant_changes_no_verdict(values: np.ndarray, constant: float) -> None:
+    for rule in (LITERAL, EQUIVALENT):
+        assert verdict(values + constant, rule) == verdict(values, rule)
+
+
+@given(curves)
+def test_the_literal_rule_finds_every_u_that_the_equivalent_rule_finds(values: np.ndarray) -> None:
+    if verdict(values, EQUIVALENT) == "U-shaped":
+        assert verdict(values, LITERAL) == "U-shaped"
+
+
+@given(curves)
+def test_two_sizes_are_never_a_u(values: np.ndarray) -> None:
+    assert verdict(values[:2], EQUIVALENT) in ("positive", "inverse", "flat")
+
+
+@settings(max_examples=20)
+@given(st.integers(2, 6), st.integers(0, 10_000))
+def test_many_curves_at_once_get_the_verdicts_of_each_alone(scales: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).integers(0, 6, (30, scales)) / 5
+    together = [VERDICTS[code] for code in verdicts(rows, EQUIVALENT)]
+    assert together == [verdict(row, EQUIVALENT) for row in rows]
+
+
+def test_a_curve_of_one_size_is_refused() -> None:
+    with pytest.raises(UserError, match="has one size"):
+        verdict([0.5], EQUIVALENT)
+
+
+def test_a_value_that_is_no_number_is_refused() -> None:
+    with pytest.raises(UserError, match="no finite number"):
+        verdict([0.5, float("nan")], EQUIVALENT)
+
+
+# -- bootstrap ------------------------------------------------------------------------------------
+
+
+def test_shares_of_verdicts_add_up_to_one() -> None:
+    drawn = np.random.default_rng(0).random((500, 4))
+    assert sum(verdict_shares(drawn, EQUIVALENT).values()) == pytest.approx(1)
+
+
+def test_a_clear_u_is_sure_and_a_near_tie_is_not() -> None:
+    n = 400
+    clear = binomial_draws(
+        np.array([360, 80, 320]), np.array([n] * 3), 1000, np.random.default_rng(0)
+    )
+    # 0.5 -> 0.44 -> 0.46: whether it falls, and comes back a third, hangs on a few items.
+    unsure = binomial_draws(
+        np.array([200, 176, 184]), np.array([n] * 3), 1000, np.random.default_rng(0)
+    )
+    assert summary(clear, EQUIVALENT)["p_u"] == 1.0
+    assert 0.1 < summary(unsure, EQUIVALENT)["p_u"] < 0.9
+
+
+def test_items_are_paired_across_the_models_of_a_curve() -> None:
+    # Two sizes answer alike on every item: no draw may see a difference between them.
+    right = np.random.default_rng(0).integers(0, 2, (100, 1)).astype(float)
+    (drawn,) = paired_draws([(np.arange(100), np.hstack([right, right]))], 200, 0, "replica", "x")
+    assert np.array_equal(drawn[:, 0], drawn[:, 1])
+    assert len(set(drawn[:, 0])) > 1
+
+
+def test_draws_of_a_curve_do_not_depend_on_its_company() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.random((50, 3)), rng.random((50, 4))
+    items, fewer = np.arange(50), np.arange(1, 51)
+    (alone,) = paired_draws([(items, one)], 100, 0, "replica", "neqa")
+    together = paired_draws(
+        [(fewer, other), (items, one), (items, other)], 100, 0, "replica", "neqa"
+    )
+    assert np.allclose(alone, together[1])
+
+
+def test_recovery_has_no_interval_where_draws_do_not_fall() -> None:
+    rising = np.sort(np.random.default_rng(0).random((100, 4)), axis=1)
+    assert np.isnan(recovery_interval(rising)).all()
+
+
+def test_more_right_answers_than_items_are_refused() -> None:
+    with pytest.raises(UserError, match="11 of 10 items are right"):
+        binomial_draws(np.array([1, 11]), np.array([10, 10]), 5, np.random.default_rng(0))
+
+
+# -- the step -------------------------------------------------------------------------------------
+
+
+class Tables:
+    """A metrics table and its items, built from answers, and the step that judges them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.metrics: list[dict[str, object]] = []
+        self.items: list[dict[str, object]] = []
+
+    def curve(
+        self,
+        shares: list[float],
+        *,
+        family: str = "ladder",
+        task: str = "neqa",
+        unit: float = 1e12,
+        flops: list[float] | None = None,
+        protocol: str = "official",
+        n: int = 100,
+        flags: str = "",
+    ) -> None:
+        """Add a curve: one model per size, right on the first items."""
+        for place, share in enumerate(shares):
+            row = dict.fromkeys(COLUMNS, "") | {
+                "family": family,
+                "size": f"{2**place}k",
+                "training_flops": (flops or [unit * 4**i for i in range(len(shares))])[place],
+                "source": "replica",
+                "task": task,
+                "variant": "zero-shot",
+                "protocol": protocol,
+                "metric": "accuracy",
+                "value": share,
+                "n": n,
+                "flags": flags,
+            }
+            model = f"{family}-{2**place}k-s0"
+            self.metrics += [row | {"model": model, "seed": 0}, row]
+            if task == "ten-task-average":
+                continue
+            self.items += [
+                {
+                    "family": family,
+                    "model": model,
+                    "source": "replica",
+                    "task": task,
+                    "variant": "zero-shot",
+                    "item": item,
+                    "correct": float(item < round(share * n)),
+                }
+                for item in range(n)
+            ]
+
+    def judge(self, monkeypatch: pytest.MonkeyPatch, *more: str) -> list[dict[str, str]]:
+        """Run the step in this process and read its table."""
+        with open(self.folder / "metrics.csv", "w", encoding="utf-8", newline="") as handle:
+            writer = csv.DictWriter(handle, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.metrics)
+        pq.write_table(pa.Table.from_pylist(self.items), self.folder / "items.parquet")
+        words = [
+            *("--metrics", str(self.folder / "metrics.csv")),
+            *("--items", str(self.folder / "items.parquet")),
+            *("--output", str(self.folder / "shapes.csv")),
+        ]
+        monkeypatch.setattr(sys, "argv", ["judge.py", *words, "--draws", "200", *more])
+        judge.main()
+        with open(self.folder / "shapes.csv", encoding="utf-8", newline="") as handle:
+            return list(csv.DictReader(handle))
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> Tables:
+    """An empty table."""
+    return Tables(tmp_path)
+
+
+def test_a_curve_gets_one_row_with_its_evidence(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.curve([0.9, 0.3, 0.2, 0.8], flags="constant-answer")
+    (row,) = tables.judge(monkeypatch)
+    assert (row["literal"], row["equivalent"], row["p_u"]) == ("U-shaped", "U-shaped", "1")
+    assert (row["sizes"], row["n"], row["valley_size"]) == ("4", "100", "4k")
+    assert float(row["valley_flops"]) == 16e12
+    assert float(row["recovery"]) == pytest.approx(6 / 7)
+    assert float(row["recovery_low"]) < 6 / 7 < float(row["recovery_high"])
+    assert row["flags"] == "constant-answer"
+
+
+def test_the_unit_of_scale_changes_nothing(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables.curve([0.9, 0.3, 0.2, 0.8])
+    (in_flops,) = tables.judge(monkeypatch)
+    tables.metrics, tables.items = [], []
+    tables.curve([0.9, 0.3, 0.2, 0.8], unit=1e-9)
+    (in_zettaflops,) = tables.judge(monkeypatch)
+    del in_flops["valley_flops"], in_zettaflops["valley_flops"]
+    assert in_flops == in_zettaflops
+
+
+def test_points_are_ordered_by_training_compute_not_by_row(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.curve([0.2, 0.9, 0.5], flops=[1e3, 1e9, 1e6])
+    (row,) = tables.judge(monkeypatch)
+    assert row["equivalent"] == "positive"
+
+
+def test_one_size_gets_no_verdict_and_two_are_flagged(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.curve([0.5], family="single")
+    tables.curve([0.5, 0.7], family="pair")
+    single, pair = tables.judge(monkeypatch)
+    assert (single["literal"], single["equivalent"], single["p_u"]) == ("", "", "")
+    assert single["flags"] == "one-size"
+    assert (pair["equivalent"], pair["flags"]) == ("positive", "two-sizes")
+
+
+def test_ten_task_average_is_drawn_within_its_tasks(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for task in TEN_TASKS:
+        tables.curve([0.9, 0.4, 0.7], task=task)
+    tables.curve([0.9, 0.4, 0.7], task="ten-task-average", n=1000)
+    rows = {row["task"]: row for row in tables.judge(monkeypatch)}
+    average, single = rows["ten-task-average"], rows["neqa"]
+    assert (average["equivalent"], average["p_u"], average["n"]) == ("U-shaped", "1", "1000")
+
+    def width(row: dict[str, str]) -> float:
+        return float(row["recovery_high"]) - float(row["recovery_low"])
+
+    # Ten independent tasks: about a third of one task's uncertainty.
+    assert width(average) < 0.6 * width(single)
+
+
+def test_published_means_without_counts_get_no_probabilities(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.curve([0.9, 0.4, 0.7])
+    series = Path(__file__).parent.parent / "tasks" / "published" / "series.csv"
+    rows = tables.judge(monkeypatch, "--published", str(series))
+    palm = {row["task"]: row for row in rows if row["family"] == "PaLM"}
+    assert (palm["ten-task-average"]["equivalent"], palm["ten-task-average"]["p_u"]) == (
+        "U-shaped",
+        "",
+    )
+    assert float(palm["neqa"]["p_u"]) > 0.5
+    assert palm["prompt-injection"]["lowest"] == "2.2"
+    opt = [row for row in rows if (row["family"], row["task"]) == ("OPT", "ten-task-average")]
+    assert opt[0]["flags"] == "relabelled-sizes"
+
+
+def test_judging_twice_gives_the_same_bytes(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.curve([0.55, 0.5, 0.52, 0.53])
+    tables.judge(monkeypatch)
+    first = (tables.folder / "shapes.csv").read_bytes()
+    tables.judge(monkeypatch)
+    assert (tables.folder / "shapes.csv").read_bytes() == first
+
+
+def test_two_sizes_at_one_scale_are_refused(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.curve([0.9, 0.4, 0.7], flops=[1e3, 1e6, 1e6])
+    with pytest.raises(
+        UserError, match=r"sizes '2k' and '4k' of .* have the same training compute"
+    ):
+        tables.judge(monkeypatch)
+
+
+def test_a_curve_of_two_protocols_is_refused(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.curve([0.9, 0.4, 0.7])
+    tables.metrics[-1]["protocol"] = "modified"
+    with pytest.raises(UserError, match="its sizes differ in protocol"):
+        tables.judge(monkeypatch)
+
+
+def test_models_with_different_items_are_refused(tables: Tables) -> None:
+    tables.curve([0.9, 0.4])
+    pq.write_table(pa.Table.from_pylist(tables.items[:-1]), tables.folder / "items.parquet")
+    with pytest.raises(UserError, match="'ladder-1k-s0' and 'ladder-2k-s0' have different items"):
+        read_items(tables.folder / "items.parquet")
+
+
+def test_items_that_contradict_the_metrics_are_refused(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables.curve([0.9, 0.4])
+    tables.items[0]["correct"] = 0.0
+    with pytest.raises(UserError, match="items and metrics say different things"):
+        tables.judge(monkeypatch)
+
+
+@pytest.mark.parametrize("words", [("--recovery", "0"), ("--equivalence", "-1"), ("--draws", "-5")])
+def test_a_setting_out_of_range_is_refused(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch, words: tuple[str, str]
+) -> None:
+    tables.curve([0.9, 0.4])
+    with pytest.raises(UserError, match=words[0]):
+        tables.judge(monkeypatch, *words)
