@@ -5,88 +5,27 @@ The sayings are proverbs in the public domain, each cut before its last word.
 
 from __future__ import annotations
 
-NAMES = [
-    "Anna",
-    "Boris",
-    "Clara",
-    "David",
-    "Emma",
-    "Felix",
-    "Grace",
-    "Henry",
-    "Irene",
-    "Jacob",
-    "Karen",
-    "Leo",
-    "Maria",
-    "Nadia",
-    "Oscar",
-    "Paula",
-    "Quinn",
-    "Rosa",
-    "Simon",
-    "Tessa",
-    "Ursula",
-    "Victor",
-    "Wendy",
-    "Yusuf",
-    "Zora",
-    "Amir",
-    "Bella",
-    "Carlos",
-    "Dora",
-    "Erik",
-]
 
-THINGS = [
-    "boat",
-    "rope",
-    "lamp",
-    "chair",
-    "drum",
-    "kite",
-    "ladder",
-    "bottle",
-    "basket",
-    "mirror",
-    "hammer",
-    "candle",
-    "blanket",
-    "bucket",
-    "pencil",
-    "wagon",
-    "tent",
-    "clock",
-    "guitar",
-    "camera",
-    "helmet",
-    "pillow",
-    "shovel",
-    "ticket",
-    "wallet",
-    "bell",
-    "coin",
-    "ring",
-    "sword",
-    "crown",
-]
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
-FOODS = ["tea", "rice", "soup", "honey", "cheese", "bread", "salt", "coffee", "butter", "sugar"]
 
-CITIES = ["Rome", "Cairo", "Lima", "Oslo", "Delhi", "Paris", "Tokyo", "Dublin", "Quito", "Athens"]
+NAMES = _words(
+    "Anna Boris Clara David Emma Felix Grace Henry Irene Jacob Karen Leo Maria Nadia Oscar "
+    "Paula Quinn Rosa Simon Tessa Ursula Victor Wendy Yusuf Zora Amir Bella Carlos Dora Erik"
+)
 
-JOBS = [
-    "nurse",
-    "farmer",
-    "pilot",
-    "teacher",
-    "baker",
-    "judge",
-    "singer",
-    "tailor",
-    "miner",
-    "guard",
-]
+THINGS = _words(
+    "boat rope lamp chair drum kite ladder bottle basket mirror hammer candle blanket bucket "
+    "pencil wagon tent clock guitar camera helmet pillow shovel ticket wallet bell coin ring "
+    "sword crown"
+)
+
+FOODS = _words("tea rice soup honey cheese bread salt coffee butter sugar")
+
+CITIES = _words("Rome Cairo Lima Oslo Delhi Paris Tokyo Dublin Quito Athens")
+
+JOBS = _words("nurse farmer pilot teacher baker judge singer tailor miner guard")
 
 KINDS: dict[str, tuple[str, ...]] = {
     "bird": ("sparrow", "crow", "falcon", "swan", "parrot", "pigeon", "robin", "heron"),

@@ -25,6 +25,10 @@ from ushaped.errors import UserError
 
 CLASSIFICATION = "classification"
 SEQUENCE = "sequence-probability"
+COLUMNS = {
+    CLASSIFICATION: ("prompt", "classes", "answer_index"),
+    SEQUENCE: ("prompt", "completion"),
+}
 
 # One item in five is kept for testing: enough left on both sides for tasks with few combinations.
 TEST_BYTES = 51

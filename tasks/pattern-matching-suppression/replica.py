@@ -18,7 +18,7 @@ FORMS = (
 BREAK = ("break the pattern last", "the last one is a surprise")
 KEEP = ("keep the pattern last", "the last one is no surprise")
 JOINS = (",", " -", ";")
-SYMBOLS = tuple(THINGS + FOODS + list("ABCDEFGH") + [str(n) for n in range(1, 10)])
+SYMBOLS = (*THINGS, *FOODS, *"ABCDEFGH", *(str(n) for n in range(1, 10)))
 
 
 def draw(rng: Random) -> Draft:

@@ -84,8 +84,8 @@ def figure(table: pd.DataFrame) -> Figure:
         _mark_cuts(axes[:-1])
         parameters_panel(axes[-1], table)
         axes[0].set_ylabel("Mean accuracy over ten tasks")
-        axes[0].set_title("a  Training compute")
-        axes[-1].set_title("b  Parameters")
+        axes[0].set_title("a\u2002Training compute")
+        axes[-1].set_title("b\u2002Parameters")
         drawn.legend(handles=_entries(table), loc="outside lower center", ncols=4, handlelength=3.2)
         return drawn
 

@@ -195,7 +195,7 @@ def for_dark_pages(svg: str) -> str:
     return svg[: sheet.end(1)] + dark + svg[sheet.end(1) :]
 
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def power_of_ten(value: float) -> str:
@@ -208,7 +208,7 @@ def power_of_ten(value: float) -> str:
     """
     exponent = math.floor(math.log10(value) + 1e-9)
     leading = value / 10**exponent
-    power = "10" + str(exponent).translate(_SUPERSCRIPT)
+    power = "10" + str(exponent).translate(SUPERSCRIPT)
     return power if abs(leading - 1) < 1e-6 else f"{leading:g}×{power}"
 
 

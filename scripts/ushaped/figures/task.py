@@ -53,12 +53,12 @@ def _row(part: SubFigure, rows: pd.DataFrame) -> None:
     beside = [metric for metric in BESIDE if (rows["metric"] == metric).any()]
     grid = part.add_gridspec(2, 4, width_ratios=[1, 1, 1.05, 1.05])
     main = part.add_subplot(grid[:, :2] if beside else grid[:, :3])
-    main_panel(main, rows, judged, "a  " if beside else "")
+    main_panel(main, rows, judged, "a\u2002" if beside else "")
     cells = [grid[0, 2], grid[0, 3], grid[1, 2]]
     for letter, metric, cell in zip("bcd", beside, cells, strict=False):
         axis = part.add_subplot(cell)
         panels.metric_panel(axis, rows, metric, panels.curve_looks(rows))
-        axis.set_title(f"{letter}  {panels.TITLES[metric]}")
+        axis.set_title(f"{letter}\u2002{panels.TITLES[metric]}")
         axis.set_xlabel("FLOPs")
     legend = part.add_subplot(grid[1, 3] if beside else grid[:, 3])
     panels.legend_cell(legend, panels.legend_entries(rows), "Variant (protocol)")

@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ushaped import prompts
+from ushaped.lexicon import CITIES, ENDINGS, FOODS, JOBS, KIND_OF, KINDS, NAMES, THINGS
 from ushaped.tasks import Draft, Task, load_replica, questions
+
+SHARES = ("true_frequency", "demonstrated", "worked")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,24 @@ def documents(task: Task, mixture: Mixture, characters: int, seed: int) -> list[
     length = 0
     while length < characters:
         texts.append(_document(rng, train, module.practise, mixture))
+        length += len(texts[-1])
+    return texts
+
+
+def background(characters: int, seed: int) -> list[str]:
+    """Lists of random words, each said twice: the part of language that no task asks about.
+
+    Repetition is what any text is full of; without it the ladder learns to copy only at sizes
+    beyond its reach, and four of the tasks need copying.
+    """
+    rng = random.Random(f"background-{seed}")
+    words = sorted({*NAMES, *THINGS, *FOODS, *CITIES, *JOBS, *KIND_OF, *KINDS, *ENDINGS})
+    words += [str(number) for number in range(60)]
+    texts: list[str] = []
+    length = 0
+    while length < characters:
+        line = " ".join(rng.sample(words, rng.randrange(3, 9)))
+        texts.append(line + rng.choice((". ", ", ", "\n")) + line)
         length += len(texts[-1])
     return texts
 

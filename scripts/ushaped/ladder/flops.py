@@ -17,6 +17,16 @@ class Shape:
     heads: int
     vocabulary: int
 
+    @property
+    def parameters(self) -> int:
+        """All parameters: matrices, biases, norms, and the one (tied) vocabulary matrix.
+
+        Per layer: 12·d² in matrices, 9·d in their biases (query, key, value, output, 4d and d of
+        the feed-forward layer) and 4·d in two norms; then a last norm and d·V embeddings.
+        """
+        d = self.hidden
+        return self.layers * (12 * d * d + 13 * d) + 2 * d + d * self.vocabulary
+
 
 def forward_flops(shape: Shape, rows: int, length: int) -> int:
     """FLOPs of the matrix products of one forward pass over ``rows`` rows of ``length`` tokens.

@@ -19,32 +19,10 @@ class Recipe:
     """How a rung is trained; every number comes from the config."""
 
     batch_tokens: int
-    learning_rate: float
+    embedding_rate: float
+    matrix_rate: float
     warmup: float
     weight_decay: float
-
-
-def pack(texts: Sequence[Sequence[int]], lengths: Sequence[int], filler: int) -> list[torch.Tensor]:
-    """Lay token sequences end to end in rows.
-
-    Each text goes to the shortest row length that holds it; the last row of a length is filled up
-    with ``filler``. A text longer than the longest row is cut there.
-
-    Returns
-    -------
-    list of torch.Tensor
-        One int64 array (rows, length) for every length that is needed.
-    """
-    streams: dict[int, list[int]] = {length: [] for length in sorted(lengths)}
-    for text in texts:
-        fit = next((n for n in streams if len(text) <= n), max(streams))
-        streams[fit].extend(text[:fit])
-    packed = []
-    for length, stream in streams.items():
-        if stream:
-            stream += [filler] * (-len(stream) % length)
-            packed.append(torch.tensor(stream).view(-1, length))
-    return packed
 
 
 def batches(packed: Sequence[torch.Tensor], tokens: int, seed: int) -> list[torch.Tensor]:
@@ -80,6 +58,23 @@ def new_model(shape: Shape, context: int, end: int, seed: int) -> GPTNeoXForCaus
     return GPTNeoXForCausalLM(config)
 
 
+def optimizers(model: GPTNeoXForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the weight matrices of the layers, AdamW for embeddings, norms and biases.
+
+    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) takes orthogonalised
+    momentum steps; at these sizes it needs clearly fewer tokens than AdamW alone.
+    """
+    matrices = [p for p in model.gpt_neox.layers.parameters() if p.dim() == 2]
+    chosen = {id(p) for p in matrices}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    return [
+        torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay),
+        torch.optim.AdamW(
+            rest, lr=recipe.embedding_rate, betas=(0.9, 0.95), weight_decay=0.0, fused=True
+        ),
+    ]
+
+
 def train(
     model: GPTNeoXForCausalLM,
     data: Sequence[torch.Tensor],
@@ -88,24 +83,21 @@ def train(
 ) -> float:
     """Train on each batch once.
 
-    AdamW; the learning rate rises linearly over the ``warmup`` share of the steps and falls along
-    a half cosine to a tenth. ``tell(step, steps, loss, tokens_per_second)`` is called now and then.
+    The learning rates rise linearly over the ``warmup`` share of the steps and fall along half a
+    cosine to a tenth. ``tell(step, steps, loss, tokens_per_second)`` is called now and then.
 
     Returns
     -------
     float
         Mean loss (nats per token) over the last tenth of the steps.
     """
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    rest = [p for p in model.parameters() if p.dim() <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": rest, "weight_decay": 0.0},
+    steppers = optimizers(model, recipe)
+    schedules = [
+        torch.optim.lr_scheduler.LambdaLR(
+            stepper, lambda step: learning_rate(step, len(data), recipe.warmup)
+        )
+        for stepper in steppers
     ]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.95), fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate(step, len(data), recipe.warmup)
-    )
     model.train()
     losses: list[float] = []
     began, tokens = time.monotonic(), 0
@@ -113,9 +105,10 @@ def train(
         loss = next_token_loss(model, rows)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        schedule.step()
+        for stepper, schedule in zip(steppers, schedules, strict=True):
+            stepper.step()
+            stepper.zero_grad()
+            schedule.step()
         losses.append(loss.item())
         tokens += rows.numel()
         if step % 50 == 0 or step == len(data):

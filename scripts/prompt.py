@@ -1,0 +1,59 @@
+"""Step: turn the items of one task into prompts, one file per variant."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ushaped.errors import run
+from ushaped.files import whole
+from ushaped.prompts import build
+from ushaped.tasks import load_demonstrations, load_task, read_items
+
+SCHEMA = pa.schema(
+    [
+        ("item", pa.int64()),
+        ("prompt", pa.string()),
+        ("classes", pa.list_(pa.string())),
+        ("answer_index", pa.int64()),
+        ("distractor_index", pa.int64()),
+        ("part", pa.int64()),
+        ("protocol", pa.string()),
+        ("modified", pa.string()),
+        ("chain", pa.bool_()),
+    ]
+)
+
+
+def main() -> None:
+    """Read the command line, check the items, write the prompts of every variant."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--items", type=Path, required=True, metavar="JSONL")
+    parser.add_argument("--variants", nargs="+", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    arguments = parser.parse_args()
+    task = load_task(arguments.task)
+    items, warnings = read_items(arguments.items, task.schema)
+    for line in warnings:
+        print(line, file=sys.stderr)
+    demonstrations = load_demonstrations(arguments.task)
+    for variant in arguments.variants:
+        rows = build(items, variant, demonstrations, arguments.seed)
+        write(arguments.output / f"{variant}.parquet", rows)
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write the rows of one variant, whole."""
+    with whole(path) as beside:
+        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), beside)
+
+
+if __name__ == "__main__":
+    run(main)

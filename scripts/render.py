@@ -1,0 +1,38 @@
+"""Render the report: one page that holds its figures, its numbers and their origin."""
+
+from __future__ import annotations
+
+import argparse
+
+from ushaped import report
+from ushaped.errors import run
+from ushaped.files import write_text
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--metrics", required=True, help="metrics.csv")
+    parser.add_argument("--shapes", required=True, help="shapes.csv")
+    parser.add_argument("--published", help="published series (CSV)")
+    parser.add_argument("--figures", nargs="+", required=True, help="SVG files, or their folders")
+    parser.add_argument(
+        "--prompts", nargs="*", default=[], help="prompts, as .../SOURCE/TASK/VARIANT.parquet"
+    )
+    parser.add_argument("--tasks", nargs="+", required=True, help="task.yaml files")
+    parser.add_argument("--models", nargs="*", default=[], help="model.json files")
+    parser.add_argument("--config", required=True, help="resolved configuration (JSON)")
+    parser.add_argument("--provenance", required=True, help="provenance.json")
+    parser.add_argument("--benchmarks", help="folder of Snakemake's benchmark files")
+    parser.add_argument("--template", required=True, help="report.html.j2")
+    parser.add_argument("--output", required=True, help="the page (HTML)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = vars(arguments())
+    template, output = given.pop("template"), given.pop("output")
+    write_text(output, report.render(template, report.gather(**given)))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,186 @@
+"""Configuration and model registry: read, checked against their schemas, and made into names.
+
+Everything that can be known to be wrong before a model is trained or loaded is refused here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from ushaped.errors import UserError
+from ushaped.prompts import is_variant
+
+Config = Mapping[str, Any]
+
+LADDER = "ladder"
+
+
+def read_registry(root: Path) -> dict[str, Any]:
+    """Read ``config/models.yaml`` and check it against its schema.
+
+    Raises
+    ------
+    UserError
+        Naming the first wrong key.
+    """
+    path = root / "config" / "models.yaml"
+    registry = yaml.safe_load(path.read_text(encoding="utf-8"))
+    validate(registry, root / "config" / "schema" / "models.schema.yaml", "config/models.yaml")
+    return dict(registry["families"])
+
+
+def check(config: Config, registry: Mapping[str, Any], root: Path) -> None:
+    """Check a configuration against its schema, the tasks, the registry and itself.
+
+    Raises
+    ------
+    UserError
+        Naming the first wrong key.
+    """
+    validate(config, root / "config" / "schema" / "config.schema.yaml", "config")
+    known = sorted(path.parent.name for path in (root / "tasks").glob("*/task.yaml"))
+    for task in config["tasks"]:
+        if task not in known:
+            raise _unknown("config, tasks", "task", task, known)
+    for variant in config["variants"]:
+        if not is_variant(variant):
+            known_variants = ["zero-shot", "few-shot-2", "one-shot", "cot"]
+            raise _unknown("config, variants", "variant", variant, known_variants)
+    for family in config["families"]:
+        if family not in registry:
+            raise _unknown("config, families", "model family", family, sorted(registry))
+        if "models" in registry[family]:
+            for name, entry in registry[family]["models"].items():
+                _check_folder(f"config/models.yaml, {family}, {name}", entry)
+    _check_ladder(config)
+
+
+def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The models that a configuration asks for, by name.
+
+    Returns
+    -------
+    dict of str to dict
+        ``family``, ``size`` and ``seed``; for released models also their registry entry.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for family in config["families"]:
+        if "trained" in registry[family]:
+            for rung in config[LADDER]["rungs"]:
+                for seed in config[LADDER]["seeds"]:
+                    name = f"{family}-{rung}-s{seed}"
+                    found[name] = {"family": family, "size": rung, "seed": seed}
+        else:
+            for name, entry in registry[family]["models"].items():
+                found[name] = {"family": family, "size": entry["size"], "seed": 0, "entry": entry}
+    return found
+
+
+def validate(value: Any, schema: Path, where: str) -> None:
+    """Check a value against a JSON schema.
+
+    Raises
+    ------
+    UserError
+        One line for the most telling violation: file, key, what is wrong, what to do.
+    """
+    rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
+    errors = jsonschema.Draft202012Validator(rules).iter_errors(value)
+    error = jsonschema.exceptions.best_match(errors)
+    if error is None:
+        return
+    key = ".".join(map(str, error.absolute_path))
+    place = f"{where}, {key}" if key else where
+    if error.validator == "additionalProperties":
+        allowed = sorted(error.schema.get("properties", {}))
+        extra = next(name for name in error.instance if name not in allowed)
+        raise _unknown(place, "key", extra, allowed)
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        raise UserError(place, f"key '{missing}' is missing", f"add '{missing}:'")
+    advice = error.schema.get("description", "see " + str(schema.name)) if error.schema else ""
+    raise UserError(place, error.message, f"it should be: {advice}")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping."""
+    value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(value, dict):
+        raise UserError(str(path), "is not a mapping", "write 'key: value' lines")
+    return value
+
+
+def _unknown(where: str, what: str, name: str, known: list[str]) -> UserError:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    do = f"did you mean '{near[0]}'?" if near else f"use one of: {', '.join(known)}"
+    return UserError(where, f"unknown {what} '{name}'", do)
+
+
+def _check_ladder(config: Config) -> None:
+    ladder = config[LADDER]
+    for name, rung in ladder["rungs"].items():
+        if rung["hidden"] % (4 * rung["heads"]):
+            raise UserError(
+                f"config, ladder.rungs.{name}",
+                f"hidden {rung['hidden']} is no multiple of 4 x heads ({rung['heads']})",
+                "change one of them",
+            )
+    if max(ladder["row_lengths"]) > ladder["context"]:
+        raise UserError(
+            "config, ladder.row_lengths",
+            f"{max(ladder['row_lengths'])} is longer than context {ladder['context']}",
+            "make the context longer",
+        )
+    for task in ladder["corpus"].get("tasks", {}):
+        if task not in config["tasks"]:
+            raise _unknown("config, ladder.corpus.tasks", "task", task, list(config["tasks"]))
+
+
+def _check_folder(where: str, entry: Mapping[str, Any]) -> None:
+    """Look at a model folder without loading it: its files are there and their heads are sound."""
+    if "path" not in entry:
+        return
+    folder = Path(entry["path"])
+    weights = sorted(folder.glob("*.safetensors"))
+    for needed in ("config.json", "tokenizer.json"):
+        try:
+            json.loads((folder / needed).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{where}, path", f"{folder / needed} cannot be read ({error})", "mend the folder"
+            ) from None
+    if not weights:
+        raise UserError(
+            f"{where}, path", f"{folder} holds no *.safetensors", "save the weights as safetensors"
+        )
+    for path in weights:
+        if problem := safetensors_problem(path):
+            raise UserError(f"{where}, path", f"{path} {problem}", "copy the file again")
+
+
+def safetensors_problem(path: Path) -> str | None:
+    """What is wrong with a safetensors file by its header and length, or None.
+
+    The format: eight bytes with the header's length, a JSON header with the byte range of each
+    tensor, then the tensors; see https://github.com/huggingface/safetensors#format.
+    """
+    size = path.stat().st_size
+    with open(path, "rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        if size < 8 or length > size - 8:
+            return "is cut short"
+        try:
+            header = json.loads(handle.read(length))
+            ends = [entry["data_offsets"][1] for k, entry in header.items() if k != "__metadata__"]
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return "has a damaged header"
+    if 8 + length + max(ends, default=0) != size:
+        return "is cut short or has bytes too many"
+    return None

@@ -1,0 +1,91 @@
+"""Models: what is known of one (``model.json``), and loading its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ushaped.errors import UserError
+from ushaped.files import digest, file_digest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def fingerprint(folder: str | Path) -> str:
+    """SHA-256 (hex) over a model's weights, configuration and tokenizer files."""
+    folder = Path(folder)
+    names = sorted(
+        path.name
+        for pattern in ("*.safetensors", "config.json", "tokenizer*.json")
+        for path in folder.glob(pattern)
+    )
+    return digest(*(part for name in names for part in (name, file_digest(folder / name))))
+
+
+def describe(
+    name: str,
+    folder: str | Path,
+    *,
+    family: str,
+    size: str,
+    seed: int,
+    parameters: int,
+    non_embedding_parameters: int,
+    training_tokens: float,
+    training_flops: float | str,
+    flops_source: str = "registry",
+) -> dict[str, Any]:
+    """The content of ``model.json``.
+
+    ``training_flops`` may be the text ``6ND``: six times all parameters times training tokens
+    (Kaplan et al. 2020, arXiv:2001.08361, section 2.1).
+    """
+    if training_flops == "6ND":
+        flops, source = 6.0 * parameters * training_tokens, "6 x parameters x training tokens"
+    else:
+        flops, source = float(training_flops), flops_source
+    return {
+        "model": name,
+        "family": family,
+        "size": size,
+        "seed": seed,
+        "parameters": parameters,
+        "non_embedding_parameters": non_embedding_parameters,
+        "training_tokens": training_tokens,
+        "training_flops": flops,
+        "flops_source": source,
+        "folder": str(folder),
+        "fingerprint": fingerprint(folder),
+    }
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """Read ``model.json``."""
+    return dict(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def load(folder: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a causal language model and its tokenizer from a folder, in float32, for evaluation.
+
+    Only safetensors weights are read and no code of the folder is run.
+
+    Raises
+    ------
+    UserError
+        If the folder cannot be loaded.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, dtype="float32"
+        )
+    except Exception as error:  # whatever transformers raises, the user needs the folder's name
+        first = str(error).strip().split("\n")[0]
+        raise UserError(
+            str(folder), f"cannot be loaded as a model ({first})", "fetch or train it again"
+        ) from error
+    return model.eval(), tokenizer

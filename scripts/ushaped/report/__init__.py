@@ -1,0 +1,14 @@
+"""The page: what the tables say, put in the order in which a reader wants it.
+
+Everything here turns tables and files into plain values; the templates under ``report/`` turn those
+into HTML. Jinja2 escapes all of them: prompts, classes, titles, flags and settings are shown as
+text whatever they hold. The page loads nothing: figures and downloads are ``data:`` URIs, the only
+style sheet is allowed by its hash, and scripts are not allowed at all.
+"""
+
+from __future__ import annotations
+
+from ushaped.report.inputs import Inputs, gather
+from ushaped.report.page import render
+
+__all__ = ["Inputs", "gather", "render"]

@@ -1,0 +1,93 @@
+"""What the page is made from, read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ushaped.errors import UserError
+from ushaped.figures import tables
+from ushaped.tasks import Task, load_task
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything that the page is made from; see `gather`."""
+
+    metrics: pd.DataFrame
+    shapes: pd.DataFrame
+    published: pd.DataFrame | None
+    figures: dict[str, Path]
+    prompts: dict[tuple[str, str, str], Path]
+    tasks: dict[str, Task]
+    models: list[dict[str, Any]]
+    config: dict[str, Any]
+    provenance: dict[str, Any]
+    benchmarks: Path | None
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    UserError
+        If there is no such file or it holds no JSON object.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(str(path), "no such file", "run the step that writes it") from None
+    except json.JSONDecodeError as error:
+        raise UserError(str(path), f"is not JSON ({error})", "write it again") from None
+    if not isinstance(value, dict):
+        raise UserError(str(path), "is not a JSON object", "write it again")
+    return value
+
+
+def find_figures(paths: Iterable[str | Path]) -> dict[str, Path]:
+    """Find figures by name among files and folders; ``task-neqa.svg`` is called ``task-neqa``."""
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        files = sorted(path.rglob("*.svg")) if path.is_dir() else [path]
+        found |= {file.stem: file.with_suffix(".svg") for file in files}
+    return found
+
+
+def find_prompts(paths: Iterable[str | Path]) -> dict[tuple[str, str, str], Path]:
+    """Index prompt files by source, task and variant, which are the last parts of their paths."""
+    return {(p.parts[-3], p.parts[-2], p.stem): p for p in map(Path, paths)}
+
+
+def gather(
+    *,
+    metrics: str,
+    shapes: str,
+    figures: Sequence[str],
+    prompts: Sequence[str],
+    tasks: Sequence[str],
+    models: Sequence[str],
+    config: str,
+    provenance: str,
+    benchmarks: str | None = None,
+    published: str | None = None,
+) -> Inputs:
+    """Read everything that the page is made from; the arguments are paths."""
+    loaded = [load_task(Path(path).parent if path.endswith(".yaml") else path) for path in tasks]
+    return Inputs(
+        metrics=tables.read_metrics(metrics),
+        shapes=tables.read_shapes(shapes),
+        published=tables.read_published(published) if published else None,
+        figures=find_figures(figures),
+        prompts=find_prompts(prompts),
+        tasks={task.name: task for task in loaded},
+        models=[read_json(path) for path in models],
+        config=read_json(config),
+        provenance=read_json(provenance),
+        benchmarks=Path(benchmarks) if benchmarks else None,
+    )

@@ -1,0 +1,161 @@
+"""The page itself: values for the templates, and the policy it is shown under."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from markupsafe import Markup
+
+from ushaped.errors import UserError
+from ushaped.figures import style, tables
+from ushaped.report import text
+from ushaped.report.comparisons import (
+    MAIN,
+    PALM,
+    protocol_matrix,
+    published_values,
+    published_verdicts,
+    seed_spread,
+    verdict_matrix,
+)
+from ushaped.report.inputs import Inputs
+from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, total
+from ushaped.report.pictures import pictures
+from ushaped.report.tasks import SHOWN, task_view
+from ushaped.report.verdicts import tallies, tally, verdicts
+
+FILTERS = (
+    "percent",
+    "number",
+    "whole_number",
+    "signed",
+    "by_metric",
+    "probability",
+    "scientific",
+    "duration",
+    "setting",
+    "slug",
+    "listing",
+    "plural",
+)
+
+
+def page_values(inputs: Inputs) -> dict[str, Any]:
+    """Everything that the templates refer to."""
+    found = verdicts(inputs.shapes)
+    counted = tallies(found, inputs.metrics)
+    palm = [v for v in found if v.source == "published" and v.family == PALM]
+    drawn = pictures(inputs, found, counted)
+    names = [t for t in tables.order_tasks(inputs.metrics["task"]) if t != tables.AVERAGE]
+    views = [task_view(inputs, name, found) for name in names]
+    jobs = costs(inputs.benchmarks)
+    ours = tables.our_families(inputs.metrics)
+    return {
+        "tallies": counted,
+        "palm": tally(palm) if palm else None,
+        "embedded": EMBEDDED if EMBEDDED in ours else None,
+        "frequencies": frequencies(inputs.config, names),
+        "figures": drawn,
+        "matrix": verdict_matrix(found),
+        "tasks": views,
+        "task_figures": {name: drawn.get(f"task-{name}") for name in names},
+        "protocols": protocol_matrix(inputs, found),
+        "spread": seed_spread(inputs.metrics),
+        "published_values": published_values(inputs.published),
+        "published_verdicts": published_verdicts(found),
+        "models": sorted(inputs.models, key=_model_order),
+        "settings": list(flatten(inputs.config)),
+        "rule": _rule_settings(inputs.config),
+        "provenance": inputs.provenance,
+        "hardware": list(flatten(inputs.provenance.get("hardware") or {})),
+        "packages": sorted((inputs.provenance.get("packages") or {}).items()),
+        "more_provenance": list(flatten(_unknown(inputs.provenance))),
+        "costs": jobs,
+        "cost_total": total(jobs) if jobs else None,
+        "shown_metrics": SHOWN,
+        "shape_names": style.SHAPES,
+        "glyphs": text.glyphs(),
+        "average": tables.AVERAGE,
+        "main_variant": MAIN,
+        "several_families": len(ours) > 1,
+        "sources": sorted(set(inputs.metrics["source"])),
+    }
+
+
+KNOWN_PROVENANCE = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
+
+
+def _unknown(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in provenance.items() if k not in KNOWN_PROVENANCE}
+
+
+def _model_order(model: Mapping[str, Any]) -> tuple[Any, ...]:
+    flops = model.get("training_flops") or 0.0
+    return (str(model.get("family", "")), float(flops), str(model.get("model", "")))
+
+
+def _rule_settings(config: Mapping[str, Any]) -> dict[str, float]:
+    section = config.get("shapes")
+    section = section if isinstance(section, Mapping) else {}
+    defaults = {"equivalence": 0.02, "recovery": 1 / 3}
+    return {name: float(section.get(name, value)) for name, value in defaults.items()}
+
+
+def environment(folder: Path) -> Environment:
+    """Jinja2 as this page uses it: everything escaped, nothing undefined."""
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update({name: getattr(text, name) for name in FILTERS})
+    made.filters["zetta"] = style.zetta
+    return made
+
+
+def style_sheet(path: Path) -> tuple[Markup, str]:
+    """Read the style sheet; return it with the hash by which the page's policy allows it.
+
+    Raises
+    ------
+    UserError
+        If there is none, or it would end the element that holds it.
+    """
+    if not path.exists():
+        raise UserError(str(path), "no such file", "keep it beside the template")
+    css = path.read_text(encoding="utf-8")
+    if "</" in css:
+        raise UserError(str(path), "holds '</'", "write the style sheet without it")
+    seal = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return Markup(css), f"sha256-{seal}"
+
+
+def render(template: str | Path, inputs: Inputs) -> str:
+    """Render the page.
+
+    Parameters
+    ----------
+    template : str or Path
+        ``report.html.j2``; its folder holds ``style.css`` and the partial templates.
+    inputs : Inputs
+        What to show.
+
+    Raises
+    ------
+    UserError
+        If the template is not there or is wrong.
+    """
+    template = Path(template)
+    css, seal = style_sheet(template.parent / "style.css")
+    try:
+        page = environment(template.parent).get_template(template.name)
+        return page.render(**page_values(inputs), css=css, css_hash=seal)
+    except TemplateError as error:
+        raise UserError(str(template), f"cannot be rendered ({error})", "mend it") from error

@@ -1,0 +1,107 @@
+"""Figures as the page shows them: inside it, with a text that says what they show."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ushaped.errors import UserError
+from ushaped.figures import style, tables
+from ushaped.report.inputs import Inputs
+from ushaped.report.text import by_metric
+from ushaped.report.verdicts import Tally, Verdict
+
+PALM = "PaLM"
+FIGURE_KINDS = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv;charset=utf-8"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure ready to be shown and taken away; all addresses are ``data:`` URIs."""
+
+    name: str
+    shown: str
+    width: int
+    height: int
+    alt: str
+    downloads: dict[str, str]
+
+
+def data_uri(content: bytes, kind: str) -> str:
+    """Pack bytes into a ``data:`` URI."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def picture(name: str, files: Mapping[str, Path], alt: str) -> Picture | None:
+    """Load a figure with its downloads; None if it was not drawn."""
+    svg = files.get(name)
+    if svg is None:
+        return None
+    if not svg.exists():
+        raise UserError(str(svg), "no such file", "draw the figure first")
+    text = svg.read_text(encoding="utf-8")
+    width, height = _size(text)
+    downloads = {
+        ending: data_uri(svg.with_suffix(f".{ending}").read_bytes(), kind)
+        for ending, kind in FIGURE_KINDS.items()
+        if svg.with_suffix(f".{ending}").exists()
+    }
+    shown = data_uri(style.for_dark_pages(text).encode(), FIGURE_KINDS["svg"])
+    return Picture(name, shown, width, height, alt, downloads)
+
+
+def _size(svg: str) -> tuple[int, int]:
+    """Width and height in CSS pixels, from the view box."""
+    start = svg.find('viewBox="')
+    if start < 0:
+        return 0, 0
+    numbers = svg[start + 9 : svg.index('"', start + 9)].split()
+    return round(float(numbers[2]) * 4 / 3), round(float(numbers[3]) * 4 / 3)
+
+
+def say(verdict: Verdict) -> str:
+    """One curve in words: where it starts, where it turns, where it ends."""
+    first, lowest, last = (
+        by_metric(value, verdict.metric) for value in (verdict.first, verdict.lowest, verdict.last)
+    )
+    turn = f", {lowest} at {verdict.valley_size}" if verdict.valley_size else ""
+    return f"{verdict.shown} ({first} at the smallest size{turn}, {last} at the largest)"
+
+
+def say_tally(counted: Tally) -> str:
+    """A tally in words."""
+    counts = ", ".join(counted.counts)
+    return f"{counted.family}, {counted.variant}: {counts} of {counted.total} tasks"
+
+
+def pictures(
+    inputs: Inputs, found: Sequence[Verdict], counted: Sequence[Tally]
+) -> dict[str, Picture | None]:
+    """Load all figures, each with a text that states what it shows."""
+    averages = [v for v in found if v.task == tables.AVERAGE]
+    lines = [f"{v.family}, {v.variant}: {say(v)}" for v in averages if _is_shown_average(v)]
+    counts = "; ".join(say_tally(one) for one in counted)
+    alts = {
+        "scaling": "Mean accuracy over ten tasks against training compute and parameters. "
+        + ("; ".join(lines) if lines else "Published series only."),
+        "verdicts": f"Matrix of verdicts, tasks by variants. {counts}.",
+        "overview": f"One small panel per task, value against training compute. {counts}.",
+        "seeds": "One small panel per task: each training seed and their mean.",
+    }
+    for task in inputs.tasks:
+        own = [v for v in found if v.task == task and v.source != "published"]
+        alts[f"task-{task}"] = f"{task} against training compute. " + "; ".join(
+            f"{v.family}, {v.variant}: {say(v)}" for v in own
+        )
+    files = dict(inputs.figures)
+    for task in inputs.tasks:
+        for alias in (task, f"task_{task}"):
+            if alias in files:
+                files.setdefault(f"task-{task}", files[alias])
+    return {name: picture(name, files, alt) for name, alt in alts.items()}
+
+
+def _is_shown_average(verdict: Verdict) -> bool:
+    return verdict.source != "published" or verdict.family == PALM

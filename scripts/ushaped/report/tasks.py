@@ -1,0 +1,190 @@
+"""What the page says about one task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ushaped.errors import UserError
+from ushaped.figures import style, tables
+from ushaped.report.inputs import Inputs
+from ushaped.report.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A class of the example: its text in quotes, and whose answer it is."""
+
+    text: str
+    answer: bool
+    distractor: bool
+
+
+@dataclass(frozen=True)
+class Example:
+    """One prompt exactly as sent."""
+
+    source: str
+    variant: str
+    protocol: str
+    modified: str
+    prompt: str
+    choices: list[Choice]
+    chain: bool
+    completion: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a task's table of numbers; values are (value, low, high)."""
+
+    size: str
+    flops: float
+    seeds: int
+    values: dict[str, tuple[float, float, float]]
+    rates: list[float]
+    flags: list[str]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The rows of one family and variant."""
+
+    family: str
+    variant: str
+    protocol: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True)
+class TaskView:
+    """Everything that the page says about one task."""
+
+    name: str
+    title: str
+    facts: dict[str, Any]
+    metric: str
+    n: float
+    chance: float
+    verdicts: list[Verdict]
+    examples: list[Example]
+    metrics: list[str]
+    has_rates: bool
+    curves: list[Curve]
+
+
+SHOWN = {
+    "accuracy": "Accuracy",
+    "distractor_share": "Distractor answers",
+    "loss": "Loss (nats)",
+    "label_mass": "Label mass",
+    "parsed_accuracy": "Accuracy of the parsed answer",
+    "unparsed_share": "No answer parsed",
+    "sequence_loss": "Sequence loss (nats)",
+}
+
+
+def read_example(path: Path, source: str, variant: str) -> Example:
+    """Read the first prompt of a prompts file.
+
+    Raises
+    ------
+    UserError
+        If the file is not there, is empty, or lacks a column.
+    """
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        raise UserError(str(path), "no such file", "build the prompts first")
+    with pq.ParquetFile(path) as file:
+        batch = next(file.iter_batches(batch_size=1), None)
+    if batch is None or batch.num_rows == 0:
+        raise UserError(str(path), "holds no prompt", "build the prompts again")
+    row = batch.to_pylist()[0]
+    try:
+        choices = [
+            Choice(
+                json.dumps(text, ensure_ascii=False),
+                place == row["answer_index"],
+                place == row["distractor_index"],
+            )
+            for place, text in enumerate(row["classes"])
+        ]
+        return Example(
+            source,
+            variant,
+            str(row["protocol"]),
+            str(row["modified"] or ""),
+            str(row["prompt"]),
+            choices,
+            bool(row["chain"]),
+            len(choices) == 1,
+        )
+    except KeyError as error:
+        raise UserError(
+            str(path), f"column {error} is missing", "build the prompts again"
+        ) from None
+
+
+def examples(inputs: Inputs, task: str) -> list[Example]:
+    """One example per source and variant of a task."""
+    own = {(s, v): p for (s, t, v), p in inputs.prompts.items() if t == task}
+    order = {v: i for i, v in enumerate(style.order_variants(v for _, v in own))}
+    keys = sorted(own, key=lambda key: (key[0], order[key[1]]))
+    return [read_example(own[key], *key) for key in keys]
+
+
+def task_view(inputs: Inputs, task: str, found: Sequence[Verdict]) -> TaskView:
+    """Collect what the page says about one task."""
+    rows = inputs.metrics[inputs.metrics["task"] == task]
+    metric = tables.primary_metric(rows)
+    judged = rows[rows["metric"] == metric]
+    facts = inputs.tasks[task].facts if task in inputs.tasks else {}
+    return TaskView(
+        name=task,
+        title=str(facts.get("title", task)),
+        facts=facts,
+        metric=metric,
+        n=float(judged["n"].max()),
+        chance=float(judged["chance"].mean()),
+        verdicts=[v for v in found if v.task == task],
+        examples=examples(inputs, task),
+        metrics=[name for name in SHOWN if name in set(rows["metric"])],
+        has_rates=bool(rows["metric"].str.startswith("answer_rate_").any()),
+        curves=list(_curves(rows)),
+    )
+
+
+def _curves(rows: pd.DataFrame) -> Iterator[Curve]:
+    means = rows[rows["model"] == ""]
+    for family in sorted(set(means["family"])):
+        of_family = means[means["family"] == family]
+        for variant in style.order_variants(of_family["variant"]):
+            own = of_family[of_family["variant"] == variant].sort_values("training_flops")
+            singles = rows[(rows["family"] == family) & (rows["variant"] == variant)]
+            seeds = singles[singles["model"] != ""].groupby("size")["seed"].nunique()
+            lines = [
+                _line(str(size), group, int(seeds.get(str(size), 0)))
+                for size, group in own.groupby("size", sort=False)
+            ]
+            yield Curve(family, variant, str(own["protocol"].iloc[0]), lines)
+
+
+def _line(size: str, group: pd.DataFrame, seeds: int) -> Line:
+    columns = group[["metric", "value", "low", "high"]].itertuples(index=False, name=None)
+    values = {metric: (value, low, high) for metric, value, low, high in columns}
+    rates = sorted((k for k in values if k.startswith("answer_rate_")), key=lambda k: int(k[12:]))
+    flags = sorted({flag for text in group["flags"] for flag in text.split(";") if flag})
+    return Line(
+        size,
+        float(group["training_flops"].iloc[0]),
+        seeds,
+        values,
+        [values[name][0] for name in rates],
+        flags,
+    )

@@ -1,0 +1,107 @@
+"""Numbers and names as the page writes them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from ushaped.figures import style, tables
+
+MISSING = "–"
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def percent(value: Any, digits: int = 1) -> str:
+    """Write a share as a percentage; a dash if it is missing."""
+    return MISSING if _missing(value) else f"{100 * float(value):.{digits}f}%"
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """Write a number with fixed digits; a dash if it is missing."""
+    return MISSING if _missing(value) else f"{float(value):,.{digits}f}"
+
+
+def whole_number(value: Any) -> str:
+    """Write a count with thousands separators; a dash if it is missing."""
+    return MISSING if _missing(value) else f"{float(value):,.0f}"
+
+
+def signed(value: Any, metric: str) -> str:
+    """Write a difference with its sign: points for shares, nats for losses."""
+    if _missing(value):
+        return ""
+    text = f"{value:+.2f}" if metric in tables.LOSSES else f"{100 * value:+.1f}"
+    return text.replace("-", "−")
+
+
+def by_metric(value: Any, metric: str) -> str:
+    """Write a value as its metric is read: shares in percent, losses in nats."""
+    return number(value) if metric in tables.LOSSES else percent(value)
+
+
+def probability(value: Any) -> str:
+    """Write a probability; never as an exact 0 or 1, which a bootstrap cannot show."""
+    if _missing(value):
+        return MISSING
+    return ">0.99" if value > 0.99 else "<0.01" if value < 0.01 else f"{value:.2f}"
+
+
+def scientific(value: Any) -> str:
+    """Write a large number as a power of ten."""
+    if _missing(value) or float(value) <= 0:
+        return MISSING
+    mantissa, exponent = f"{float(value):.1e}".split("e")
+    return f"{mantissa}×10{str(int(exponent)).translate(style.SUPERSCRIPT)}"
+
+
+def duration(value: Any) -> str:
+    """Write seconds as people read them."""
+    if _missing(value):
+        return MISSING
+    minutes, seconds = divmod(float(value), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {seconds:02.0f} s" if minutes else f"{seconds:.1f} s"
+
+
+def setting(value: Any) -> str:
+    """Write the value of a setting."""
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def slug(text: str) -> str:
+    """A name that can be an HTML id or class, whatever the text holds."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in text.lower())
+
+
+def listing(names: Iterable[str]) -> str:
+    """Join names as a sentence does.
+
+    Examples
+    --------
+    >>> listing(["a", "b", "c"])
+    'a, b and c'
+    """
+    names = list(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Write a count with its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def glyphs() -> dict[str, str]:
+    """Path of each shape's symbol in a box of 24 by 16, for inline SVG."""
+    return {
+        shape: "M" + "L".join(f"{4 + 16 * x:.1f} {14 - 12 * y:.1f}" for x, y in points)
+        for shape, points in style.SHAPE_CURVES.items()
+    }
