@@ -75,8 +75,8 @@ def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, A
         if "trained" in registry[family]:
             for rung in config[LADDER]["rungs"]:
                 for seed in config[LADDER]["seeds"]:
-                    name = f"{family}-{rung}-s{seed}"
-                    found[name] = {"family": family, "size": rung, "seed": seed}
+                    name = f"{family}-{rung['size']}-s{seed}"
+                    found[name] = {"family": family, "size": rung["size"], "seed": seed}
         else:
             for name, entry in registry[family]["models"].items():
                 found[name] = {"family": family, "size": entry["size"], "seed": 0, "entry": entry}
@@ -125,10 +125,13 @@ def _unknown(where: str, what: str, name: str, known: list[str]) -> UserError:
 
 def _check_ladder(config: Config) -> None:
     ladder = config[LADDER]
-    for name, rung in ladder["rungs"].items():
+    sizes = [rung["size"] for rung in ladder["rungs"]]
+    if len(set(sizes)) < len(sizes):
+        raise UserError("config, ladder.rungs", "two rungs have one size", "rename one")
+    for rung in ladder["rungs"]:
         if rung["hidden"] % (4 * rung["heads"]):
             raise UserError(
-                f"config, ladder.rungs.{name}",
+                f"config, ladder.rungs, {rung['size']}",
                 f"hidden {rung['hidden']} is no multiple of 4 x heads ({rung['heads']})",
                 "change one of them",
             )

@@ -53,7 +53,9 @@ def save(figure: Figure, table: pd.DataFrame, prefix: str | Path, title: str = "
 def _small_svg(figure: Figure, title: str) -> str:
     kept_out = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="svg", metadata={**kept_out, "Title": title or None})
+    figure.savefig(
+        drawn, format="svg", metadata={**kept_out, **({"Title": title} if title else {})}
+    )
     return compact(drawn.getvalue().decode())
 
 

@@ -72,7 +72,7 @@ class Effect:
     low: float
     high: float
     difference: float
-    better: bool
+    direction: str
     metric: str
     verdict: Verdict | None
 
@@ -108,13 +108,13 @@ def _effect(
         return None
     same = base is None or base["variant"] == row["variant"]
     difference = math.nan if same or base is None else float(row["value"] - base["value"])
-    sign = -1 if row["metric"] in tables.LOSSES else 1
+    gain = -difference if row["metric"] in tables.LOSSES else difference
     return Effect(
         float(row["value"]),
         float(row["low"]),
         float(row["high"]),
         difference,
-        sign * difference > 0,
+        "better" if gain > 0 else "worse" if gain < 0 else "the same",
         str(row["metric"]),
         verdict,
     )

@@ -57,6 +57,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     ours = tables.our_families(inputs.metrics)
     return {
         "tallies": counted,
+        "palm_name": PALM,
         "palm": tally(palm) if palm else None,
         "embedded": EMBEDDED if EMBEDDED in ours else None,
         "frequencies": frequencies(inputs.config, names),

@@ -90,13 +90,14 @@ def pictures(
         "overview": f"One small panel per task, value against training compute. {counts}.",
         "seeds": "One small panel per task: each training seed and their mean.",
     }
-    for task in inputs.tasks:
+    tasks = [task for task in set(inputs.metrics["task"]) if task != tables.AVERAGE]
+    for task in tasks:
         own = [v for v in found if v.task == task and v.source != "published"]
         alts[f"task-{task}"] = f"{task} against training compute. " + "; ".join(
             f"{v.family}, {v.variant}: {say(v)}" for v in own
         )
     files = dict(inputs.figures)
-    for task in inputs.tasks:
+    for task in tasks:
         for alias in (task, f"task_{task}"):
             if alias in files:
                 files.setdefault(f"task-{task}", files[alias])

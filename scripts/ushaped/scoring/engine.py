@@ -19,9 +19,6 @@ from ushaped.errors import UserError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# Part of the key of every stored score: raise it when a change can move a score.
-VERSION = "1"
-
 
 @dataclass(frozen=True)
 class Encoded:

@@ -1,0 +1,56 @@
+# Names that every stage uses: folders, tasks, models, and the code that a step consists of.
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from ushaped.config import check, models, read_registry
+from ushaped.errors import UserError
+from ushaped.sources import closure
+
+try:
+    REGISTRY = read_registry(ROOT)
+    check(config, REGISTRY, ROOT)
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+OUT = config["output"]
+LOGS = f"logs/{OUT}"
+BENCHMARKS = f"{OUT}/benchmarks"
+SOURCE = "replica"
+TASKS = config["tasks"]
+VARIANTS = config["variants"]
+MODELS = models(config, REGISTRY)
+TRAINED = [name for name, model in MODELS.items() if "entry" not in model]
+FETCHED = [name for name, model in MODELS.items() if "entry" in model]
+
+PROMPT_FILES = expand(
+    "{source}/{task}/{variant}.parquet", source=SOURCE, task=TASKS, variant=VARIANTS
+)
+
+
+wildcard_constraints:
+    task="|".join(TASKS),
+    source=SOURCE,
+    model="|".join(MODELS),
+
+
+@cache
+def code(step):
+    """The program of a step and every module of this project that it imports."""
+    return closure(ROOT / "scripts" / f"{step}.py", ROOT / "scripts")
+
+
+@cache
+def task_code(task):
+    """The generator of a task's items and the modules that it imports."""
+    return closure(ROOT / "tasks" / task / "replica.py", ROOT / "scripts")
+
+
+def as_json(value):
+    """A setting as one argument of a command line, always in the same order."""
+    return json.dumps(value, sort_keys=True)

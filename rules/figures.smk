@@ -1,0 +1,70 @@
+# figures: each as SVG, PNG and the CSV of the very numbers that it draws.
+
+FIGURES = ["scaling", "verdicts", "overview", "seeds"]
+ENDINGS = ["svg", "png", "csv"]
+# A figure's module is chosen by name when it is drawn, so all of them count as its code.
+FIGURE_CODE = sorted(map(str, (ROOT / "scripts/ushaped/figures").glob("*.py")))
+
+
+rule figure:
+    """Draw one figure of the whole family."""
+    input:
+        code=code("draw"),
+        modules=FIGURE_CODE,
+        metrics=rules.metrics.output.table,
+        shapes=rules.shapes.output,
+        published=PUBLISHED,
+    output:
+        report(
+            f"{OUT}/figures/{{figure}}.svg",
+            caption="../report/captions/{figure}.rst",
+            category="Overview",
+            labels={"figure": "{figure}", "format": "SVG"},
+        ),
+        multiext(f"{OUT}/figures/{{figure}}", ".png", ".csv"),
+    wildcard_constraints:
+        figure="|".join(FIGURES),
+    params:
+        target=f"{OUT}/figures/{{figure}}",
+    log:
+        f"{LOGS}/figures/{{figure}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figures/{{figure}}.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python {input.code[0]} {wildcards.figure} --metrics {input.metrics}"
+        " --shapes {input.shapes} --published {input.published}"
+        " --output {params.target} 2> {log}"
+
+
+rule task_figure:
+    """Draw the figure of one task."""
+    input:
+        code=code("draw"),
+        modules=FIGURE_CODE,
+        metrics=rules.metrics.output.table,
+        shapes=rules.shapes.output,
+        published=PUBLISHED,
+    output:
+        report(
+            f"{OUT}/figures/tasks/{{task}}.svg",
+            caption="../report/captions/task.rst",
+            category="Tasks",
+            labels={"task": "{task}", "format": "SVG"},
+        ),
+        multiext(f"{OUT}/figures/tasks/{{task}}", ".png", ".csv"),
+    params:
+        target=f"{OUT}/figures/tasks/{{task}}",
+    log:
+        f"{LOGS}/figures/tasks/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/figures/tasks/{{task}}.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python {input.code[0]} task --task {wildcards.task} --metrics {input.metrics}"
+        " --shapes {input.shapes} --published {input.published}"
+        " --output {params.target} 2> {log}"

@@ -1,0 +1,29 @@
+# metrics: accuracy, loss, label mass, answer rates and their intervals, in one table.
+
+MODEL_FILES = expand(f"{OUT}/models/{{model}}/model.json", model=MODELS)
+
+
+rule metrics:
+    """Measure every score file."""
+    input:
+        code=code("measure"),
+        models=MODEL_FILES,
+        prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
+        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
+    output:
+        table=f"{OUT}/metrics.csv",
+        details=f"{OUT}/items.parquet",
+    params:
+        draws=config["shapes"]["draws"],
+        seed=config["shapes"]["seed"],
+    log:
+        f"{LOGS}/metrics.log",
+    benchmark:
+        f"{BENCHMARKS}/metrics.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python {input.code[0]} --prompts {input.prompts} --scores {input.scores}"
+        " --models {input.models} --draws {params.draws} --seed {params.seed}"
+        " --output {output.table} --items {output.details} 2> {log}"

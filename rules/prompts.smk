@@ -1,0 +1,26 @@
+# prompts: what exactly is sent to a model, one file per task and variant.
+
+
+rule prompts:
+    """Build the prompts of every variant of one task, each with its protocol."""
+    input:
+        code=code("prompt"),
+        table=f"{OUT}/tasks/{{source}}/{{task}}.jsonl",
+        facts=str(ROOT / "tasks/{task}/task.yaml"),
+        demonstrations=str(ROOT / "tasks/{task}/demonstrations.yaml"),
+    output:
+        expand(f"{OUT}/prompts/{{{{source}}}}/{{{{task}}}}/{{variant}}.parquet", variant=VARIANTS),
+    params:
+        seed=config["prompts"]["seed"],
+        folder=lambda wildcards, input: Path(input.facts).parent,
+        target=lambda wildcards, output: Path(output[0]).parent,
+    log:
+        f"{LOGS}/prompts/{{source}}/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/prompts/{{source}}/{{task}}.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    shell:
+        "python {input.code[0]} --task {params.folder} --items {input.table}"
+        " --variants {VARIANTS} --seed {params.seed} --output {params.target} 2> {log}"

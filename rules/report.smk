@@ -1,0 +1,72 @@
+# report: one self-contained page.
+
+FIGURE_FILES = [
+    f"{OUT}/figures/{name}.{ending}"
+    for name in [*FIGURES, *(f"tasks/{task}" for task in TASKS)]
+    for ending in ENDINGS
+]
+
+
+rule provenance:
+    """Write down what made these results."""
+    input:
+        code=code("provenance"),
+        # Not read: a new provenance belongs to new results.
+        results=[rules.metrics.output.table, rules.shapes.output],
+    output:
+        provenance=f"{OUT}/provenance.json",
+        config=f"{OUT}/config.json",
+    params:
+        config=as_json(config),
+        root=str(ROOT),
+    log:
+        f"{LOGS}/provenance.log",
+    benchmark:
+        f"{BENCHMARKS}/provenance.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "python {input.code[0]} --config {params.config:q} --root {params.root:q}"
+        " --output {output.provenance} --resolved {output.config} 2> {log}"
+
+
+rule report:
+    """Render the page."""
+    input:
+        code=code("render"),
+        metrics=rules.metrics.output.table,
+        shapes=rules.shapes.output,
+        figures=FIGURE_FILES,
+        prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
+        facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
+        models=MODEL_FILES,
+        published=PUBLISHED,
+        config=rules.provenance.output.config,
+        provenance=rules.provenance.output.provenance,
+        template=str(ROOT / "report/report.html.j2"),
+        parts=sorted(str(path) for path in (ROOT / "report").rglob("*.*") if path.is_file()),
+    output:
+        report(
+            f"{OUT}/report.html",
+            caption="../report/captions/report.rst",
+            category="Report",
+            labels={"figure": "the whole report", "format": "HTML"},
+        ),
+    params:
+        figures=f"{OUT}/figures",
+        benchmarks=BENCHMARKS,
+    log:
+        f"{LOGS}/report.log",
+    benchmark:
+        f"{BENCHMARKS}/report.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python {input.code[0]} --metrics {input.metrics} --shapes {input.shapes}"
+        " --published {input.published} --figures {params.figures} {params.figures}/tasks"
+        " --prompts {input.prompts} --tasks {input.facts} --models {input.models}"
+        " --config {input.config} --provenance {input.provenance}"
+        " --benchmarks {params.benchmarks} --template {input.template}"
+        " --output {output} 2> {log}"

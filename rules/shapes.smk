@@ -1,0 +1,31 @@
+# shapes: one verdict per curve, measured and published, with its evidence.
+
+PUBLISHED = str(ROOT / "tasks/published/series.csv")
+
+
+rule shapes:
+    """Name the shape of every curve."""
+    input:
+        code=code("judge"),
+        metrics=rules.metrics.output.table,
+        details=rules.metrics.output.details,
+        published=PUBLISHED,
+    output:
+        f"{OUT}/shapes.csv",
+    params:
+        recovery=config["shapes"]["recovery"],
+        equivalence=config["shapes"]["equivalence"],
+        draws=config["shapes"]["draws"],
+        seed=config["shapes"]["seed"],
+    log:
+        f"{LOGS}/shapes.log",
+    benchmark:
+        f"{BENCHMARKS}/shapes.tsv"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    shell:
+        "python {input.code[0]} --metrics {input.metrics} --items {input.details}"
+        " --published {input.published} --recovery {params.recovery}"
+        " --equivalence {params.equivalence} --draws {params.draws} --seed {params.seed}"
+        " --output {output} 2> {log}"

@@ -1,0 +1,25 @@
+# tasks: one file of items per task, in the prize's schema.
+
+
+rule replica:
+    """Draw the test items of a task's replica."""
+    input:
+        code=code("replicate"),
+        generator=lambda wildcards: task_code(wildcards.task),
+        facts=str(ROOT / "tasks/{task}/task.yaml"),
+    output:
+        f"{OUT}/tasks/replica/{{task}}.jsonl",
+    params:
+        amount=config["replica"]["items"],
+        seed=config["replica"]["seed"],
+        folder=lambda wildcards, input: Path(input.facts).parent,
+    log:
+        f"{LOGS}/tasks/replica/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/tasks/replica/{{task}}.tsv"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    shell:
+        "python {input.code[0]} --task {params.folder} --items {params.amount}"
+        " --seed {params.seed} --output {output} 2> {log}"

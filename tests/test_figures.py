@@ -1,0 +1,353 @@
+"""Figures: they draw the numbers beside them, the same way each time, and can be read."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as Xml
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from fabricate import (
+    ALL_TASKS,
+    metrics,
+    published,
+    shapes,
+    write_tables,
+)
+from ushaped.errors import UserError
+from ushaped.figures import NAMES, figure_module, panels, style, tables
+from ushaped.figures.compact import compact
+from ushaped.figures.save import save
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "draw.py"
+SMALL: dict[str, Any] = {
+    "tasks": ("memo-trap", "neqa", "prompt-injection"),
+    "variants": ("zero-shot", "cot"),
+    "sizes": (1_000, 8_000, 45_000),
+    "seeds": 1,
+}
+
+
+def make(name: str, measured: pd.DataFrame, **options: str) -> tuple[pd.DataFrame, Figure]:
+    module = figure_module(name)
+    table = tables.rounded(module.table(measured, shapes(measured), published(), **options))
+    return table, module.figure(table)
+
+
+@pytest.fixture(scope="module")
+def full() -> pd.DataFrame:
+    return metrics()
+
+
+@pytest.fixture(scope="module")
+def drawn(full: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, Figure]]:
+    made = {name: make(name, full) for name in NAMES if name != "task"}
+    return made | {"task": make("task", full, task="neqa")}
+
+
+def drawn_points(figure: Figure) -> set[tuple[float, float]]:
+    """All points of all lines in data coordinates, without the axis limits' help."""
+    points: set[tuple[float, float]] = set()
+    for axis in figure.axes:
+        for line in axis.get_lines():
+            points |= {(float(x), float(y)) for x, y in np.asarray(line.get_xydata())}
+    return points
+
+
+@pytest.mark.parametrize("name", ["task", "overview", "seeds", "scaling"])
+def test_every_number_in_the_csv_is_drawn(
+    name: str, drawn: dict[str, tuple[pd.DataFrame, Figure]]
+) -> None:
+    table, figure = drawn[name]
+    points = drawn_points(figure)
+    missing = [
+        (x, y)
+        for x, y in zip(table["training_flops"], table["value"], strict=True)
+        if (float(x), float(y)) not in points
+    ]
+    assert len(table) >= 40
+    assert not missing
+
+
+def test_every_mark_in_the_accuracy_panel_is_in_the_csv(
+    drawn: dict[str, tuple[pd.DataFrame, Figure]],
+) -> None:
+    table, figure = drawn["task"]
+    own = table[table["metric"] == "accuracy"]
+    known = set(zip(own["training_flops"], own["value"], strict=True))
+    marked = [line for line in figure.axes[0].get_lines() if line.get_marker() not in ("None", "")]
+    assert marked
+    for line in marked:
+        assert {(float(x), float(y)) for x, y in np.asarray(line.get_xydata())} <= known
+
+
+def test_bands_are_the_intervals_of_the_csv(
+    drawn: dict[str, tuple[pd.DataFrame, Figure]],
+) -> None:
+    table, figure = drawn["task"]
+    means = table[(table["metric"] == "accuracy") & (table["kind"] == "mean")]
+    edges = {
+        (float(x), float(y))
+        for band in figure.axes[0].collections
+        for path in band.get_paths()
+        for x, y in path.vertices
+    }
+    for column in ("low", "high"):
+        assert set(zip(means["training_flops"], means[column], strict=True)) <= edges
+
+
+def test_verdict_cells_say_what_the_table_says(
+    drawn: dict[str, tuple[pd.DataFrame, Figure]],
+) -> None:
+    table, figure = drawn["verdicts"]
+    said = [text.get_text() for text in figure.axes[0].texts]
+    for shape, count in table["equivalent"].value_counts().items():
+        assert said.count(shape) == count
+    assert any(text.startswith("PaLM") for text in said)
+    assert {"official protocol", "modified protocol"} <= set(said)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_two_labels_overlap(name: str, drawn: dict[str, tuple[pd.DataFrame, Figure]]) -> None:
+    figure = drawn[name][1]
+    canvas = FigureCanvasAgg(figure)
+    with style.context():
+        canvas.draw()
+    renderer = canvas.get_renderer()
+    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if in_sight(t)]
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+        high = min(a.y1, b.y1) - max(a.y0, b.y0)
+        # A pixel or two is the empty rim of the letters' boxes.
+        assert wide < 2 or high < 2, f"{one!r} and {other!r} overlap"
+
+
+def in_sight(text: Text) -> bool:
+    """Whether a text is on the page: tick labels beyond the limits are not."""
+    axis = text.axes
+    if axis is None or text not in axis.get_xticklabels() + axis.get_yticklabels():
+        return True
+    low, high = sorted(axis.get_xlim() if text in axis.get_xticklabels() else axis.get_ylim())
+    at = text.get_position()[0 if text in axis.get_xticklabels() else 1]
+    return axis.axison and low <= at <= high
+
+
+def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
+    options = write_tables(tmp_path, metrics(**SMALL))
+    for run in ("1", "2"):
+        command = [sys.executable, str(SCRIPT), "task", "--task", "neqa", *options]
+        subprocess.run(
+            [*command, "--output", str(tmp_path / run / "neqa")],
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": run, "SOURCE_DATE_EPOCH": run},
+        )
+    for ending in ("svg", "png", "csv"):
+        first, second = ((tmp_path / run / f"neqa.{ending}").read_bytes() for run in "12")
+        assert first == second
+        assert first
+
+
+def test_svg_is_self_contained_and_dateless(
+    tmp_path: Path, drawn: dict[str, tuple[pd.DataFrame, Figure]]
+) -> None:
+    table, figure = drawn["scaling"]
+    save(figure, table, tmp_path / "scaling", "scaling")
+    text = (tmp_path / "scaling.svg").read_text()
+    root = Xml.fromstring(text)
+    links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
+    ids = {e.get("id") for e in root.iter()}
+    assert all(link.startswith("#") and link[1:] in ids for link in links)
+    assert "date" not in text.lower()
+    assert "sans-serif" in text
+    assert pd.read_csv(tmp_path / "scaling.csv").shape == table.shape
+
+
+def test_compact_svg_keeps_every_text_and_reference() -> None:
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        'viewBox="0 0 9 9"><defs><style>*{a:b}</style><path id="m12" d="M 1.23456 2 \nL 3 4"/>'
+        '</defs><g id="g1"><use xlink:href="#m12" style="fill: #0072b2"/>'
+        '<text id="t" style="fill: #0072b2">0.123456 &lt;b&gt;</text></g></svg>'
+    )
+    small = compact(svg)
+    assert "0.123456 &lt;b&gt;" in small
+    assert 'd="M1.23 2L3 4"' in small
+    assert 'href="#i0"' in small
+    assert 'id="i0"' in small
+    assert "#0072b2" in small
+    assert "g1" not in small
+
+
+def test_dark_pages_get_other_colours_and_light_ones_the_same(
+    tmp_path: Path, drawn: dict[str, tuple[pd.DataFrame, Figure]]
+) -> None:
+    table, figure = drawn["verdicts"]
+    save(figure, table, tmp_path / "verdicts")
+    plain = (tmp_path / "verdicts.svg").read_text()
+    both = style.for_dark_pages(plain)
+    light, dark = both.split("@media (prefers-color-scheme:dark){", 1)
+    assert plain.startswith(light)
+    assert style.DARK[style.INK] in dark
+    assert style.INK not in dark.split("</style>")[0]
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_lines_and_text_stand_out_on_light_and_dark_paper() -> None:
+    looks = [*style.VARIANTS.values(), *style.FAMILIES.values()]
+    looks += [*style.SPARE_VARIANTS, *style.SPARE_FAMILIES]
+    for colour in {look.colour for look in looks} | set(style.SHAPE_COLOURS.values()):
+        assert contrast(colour, style.PAPER) >= 3
+        assert contrast(style.DARK[colour], style.DARK[style.PAPER]) >= 3
+    for colour in (style.INK, style.MUTED):
+        assert contrast(colour, style.PAPER) >= 4.5
+        assert contrast(style.DARK[colour], style.DARK[style.PAPER]) >= 4.5
+
+
+def test_series_differ_in_more_than_colour() -> None:
+    variants = list(style.VARIANTS.values())
+    assert len({look.marker for look in variants}) == len(variants)
+    assert len({str(look.line) for look in variants}) == len(variants)
+    families = [*style.FAMILIES.values(), *style.SPARE_FAMILIES]
+    assert len({look.marker for look in families}) == len(families)
+    assert set(style.SHAPE_CURVES) == set(style.SHAPES)
+
+
+def test_a_variant_looks_the_same_whatever_stands_beside_it() -> None:
+    alone = style.variant_looks(["cot"])["cot"]
+    among = style.variant_looks(["zero-shot", "few-shot-5", "cot"])
+    assert among["cot"] == alone
+    assert among["few-shot-5"] == style.VARIANTS["few-shot"]
+
+
+def test_losses_are_drawn_with_the_better_end_on_top(full: pd.DataFrame) -> None:
+    _, figure = make("task", full, task="prompt-injection")
+    bottom, top = figure.axes[0].get_ylim()
+    assert bottom > top
+    assert "better" in figure.axes[0].get_title(loc="left")
+
+
+def test_always_the_same_answer_is_hollow_and_in_the_legend(
+    drawn: dict[str, tuple[pd.DataFrame, Figure]],
+) -> None:
+    table, figure = drawn["task"]
+    flagged = table[
+        table["flags"].str.contains("constant-answer")
+        & (table["metric"] == "accuracy")
+        & (table["kind"] == "mean")
+    ]
+    hollow = {
+        (float(x), float(y))
+        for line in figure.axes[0].get_lines()
+        if line.get_markerfacecolor() == style.PAPER
+        for x, y in np.asarray(line.get_xydata())
+    }
+    assert hollow == set(zip(flagged["training_flops"], flagged["value"], strict=True))
+    assert "always the same answer" in [e.get_label() for e in panels.legend_entries(table)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_few_tasks_one_seed_and_missing_values_still_give_a_figure(name: str) -> None:
+    measured = metrics(**SMALL)
+    measured.loc[measured.index[::7], ["value", "low", "high"]] = np.nan
+    options = {"task": "memo-trap"} if name == "task" else {}
+    _, figure = make(name, measured, **options)
+    FigureCanvasAgg(figure).draw()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_size_alone_still_gives_a_figure(name: str) -> None:
+    measured = metrics(tasks=("neqa",), variants=("zero-shot",), sizes=(1_000,), seeds=1)
+    options = {"task": "neqa"} if name == "task" else {}
+    _, figure = make(name, measured, **options)
+    FigureCanvasAgg(figure).draw()
+
+
+def test_without_the_ten_tasks_the_average_says_so() -> None:
+    table, figure = make("scaling", metrics(**SMALL))
+    assert set(table["kind"]) == {"published"}
+    labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    assert any("not all ten tasks" in label for label in labels)
+
+
+def test_several_families_get_a_row_each_and_their_own_colours() -> None:
+    measured = metrics(
+        tasks=("neqa",), variants=("zero-shot",), sizes=(1_000, 8_000), families=("ladder", "other")
+    )
+    table, figure = make("task", measured, task="neqa")
+    assert sum(a.get_title(loc="left").endswith("Accuracy") for a in figure.axes) == 2
+    looks = panels.curve_looks(table)
+    assert looks["ladder", "zero-shot"].colour != looks["other", "zero-shot"].colour
+
+
+def test_the_compute_axis_is_cut_where_nothing_lies() -> None:
+    pieces = style.segments([1e10, 1e12, 1e20, 1e22])
+    assert len(pieces) == 2
+    assert len(style.segments([1e10, 1e12, 1e14])) == 1
+    assert all(low < high for low, high in pieces)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e3, 1e6), (2e9, 5e9), (1e10, 1e25), (1.0, 1.3)])
+def test_ticks_lie_inside_and_are_few(low: float, high: float) -> None:
+    ticks = style.decade_ticks(low, high)
+    assert ticks
+    assert len(ticks) <= 6
+    assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
+
+
+def test_seed_spread_is_measured_where_there_are_seeds() -> None:
+    measured = metrics(tasks=("neqa",), variants=("zero-shot",), sizes=(1_000, 8_000), seeds=3)
+    module = figure_module("seeds")
+    table = module.table(measured, shapes(measured), published())
+    (row,) = module.spread(table).to_dict("records")
+    singles = table[table["kind"] == "seed"].groupby("size")["value"]
+    assert row["seeds"] == 3
+    assert row["sd"] == pytest.approx(singles.std().mean())
+    assert row["range"] == pytest.approx((singles.max() - singles.min()).max())
+
+
+def test_tasks_come_in_the_order_of_the_paper_with_new_ones_after() -> None:
+    names = ["zebra", tables.AVERAGE, *reversed(ALL_TASKS)]
+    assert tables.order_tasks(names) == [*tables.TASKS, "zebra", tables.AVERAGE]
+
+
+def test_an_unknown_task_is_told_in_one_line(full: pd.DataFrame) -> None:
+    with pytest.raises(UserError, match=r"task 'nega'.*neqa"):
+        make("task", full, task="nega")
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    write_tables(tmp_path, metrics(**SMALL))
+    table = pd.read_csv(tmp_path / "metrics.csv").drop(columns="protocol")
+    table.to_csv(tmp_path / "metrics.csv", index=False)
+    with pytest.raises(UserError, match="column 'protocol'"):
+        tables.read_metrics(tmp_path / "metrics.csv")
+
+
+def test_a_number_that_is_none_is_named(tmp_path: Path) -> None:
+    write_tables(tmp_path, metrics(**SMALL))
+    text = (tmp_path / "shapes.csv").read_text().replace("200.0", "many")
+    text = text.replace(",200,", ",many,")
+    (tmp_path / "shapes.csv").write_text(text)
+    with pytest.raises(UserError, match=r"column 'n'.*many"):
+        tables.read_shapes(tmp_path / "shapes.csv")

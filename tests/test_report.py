@@ -1,0 +1,443 @@
+"""The page: what it says is what the tables say, and nothing in it can do harm."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fabricate import metrics, published, shapes, write_inputs, write_tables
+from ushaped.errors import UserError
+from ushaped.figures import NAMES, figure_module, tables
+from ushaped.figures.save import save
+from ushaped.report import Inputs, gather, render
+from ushaped.report.origin import costs, flatten, frequencies, total
+from ushaped.report.text import by_metric, probability, slug
+from ushaped.report.verdicts import count_range
+
+ROOT = Path(__file__).parents[1]
+TEMPLATE = ROOT / "report" / "report.html.j2"
+HOSTILE = (
+    '</pre><script>alert("x")</script><img src=http://evil.example/x onerror=alert(1)>'
+    "{{ 7 * 7 }} & <b>"
+)
+SMALL: dict[str, Any] = {
+    "tasks": ("memo-trap", "neqa", "prompt-injection"),
+    "variants": ("zero-shot", "cot"),
+    "sizes": (1_000, 8_000, 45_000),
+    "seeds": 2,
+}
+VOID = {"meta", "img", "br", "hr", "link", "input", "path"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, text by element, and whether tags are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self.open):
+            self.texts[tag][-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.texts["main"][0].split())
+
+
+def draw_all(folder: Path, measured: pd.DataFrame, names: tuple[str, ...] = NAMES) -> None:
+    for name in names:
+        tasks = sorted(set(measured["task"]) - {tables.AVERAGE}) if name == "task" else [""]
+        for task in tasks:
+            module = figure_module(name)
+            options = {"task": task} if task else {}
+            table = module.table(measured, shapes(measured), published(), **options)
+            target = f"task-{task}" if task else name
+            save(module.figure(table), table, folder / "figures" / target, target)
+
+
+def inputs(folder: Path, **changed: Any) -> Inputs:
+    paths: dict[str, Any] = {
+        "metrics": str(folder / "metrics.csv"),
+        "shapes": str(folder / "shapes.csv"),
+        "published": str(folder / "published.csv"),
+        "figures": [str(folder / "figures")],
+        "prompts": [str(path) for path in sorted(folder.rglob("*.parquet"))],
+        "tasks": [str(path) for path in sorted(folder.rglob("task.yaml"))],
+        "models": [str(path) for path in sorted(folder.rglob("model.json"))],
+        "config": str(folder / "config.json"),
+        "provenance": str(folder / "provenance.json"),
+        "benchmarks": str(folder / "benchmarks"),
+    }
+    return gather(**(paths | changed))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small but complete set of results, with its figures."""
+    folder = tmp_path_factory.mktemp("results")
+    measured = metrics(**SMALL)
+    write_tables(folder, measured)
+    write_inputs(folder, measured)
+    draw_all(folder, measured)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(results: Path) -> str:
+    return render(TEMPLATE, inputs(results))
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Callable[..., Inputs]:
+    """Build inputs of other made-up results, without figures."""
+
+    def build(prompt: str = "", title: str = "A title", **options: Any) -> Inputs:
+        measured = metrics(**(SMALL | options))
+        write_tables(tmp_path, measured)
+        write_inputs(tmp_path, measured, **({"prompt": prompt} if prompt else {}), title=title)
+        return inputs(tmp_path)
+
+    return build
+
+
+def test_the_page_is_well_formed_and_has_its_parts(page: str) -> None:
+    parsed = Page(page)
+    ids = [a["id"] for _, a in parsed.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    for part in ("verdict", "limits", "scaling", "matrix", "overview", "tasks", "protocols"):
+        assert part in ids
+    for part in ("seeds", "published", "methods", "provenance", "task-neqa"):
+        assert part in ids
+    assert [a.get("lang") for a in parsed.all("html")] == ["en"]
+
+
+def test_every_link_inside_the_page_leads_somewhere(page: str) -> None:
+    parsed = Page(page)
+    ids = {a["id"] for _, a in parsed.elements if "id" in a}
+    targets = {a["href"][1:] for a in parsed.all("a") if a["href"].startswith("#")}
+    assert targets
+    assert targets <= ids
+
+
+def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
+    parsed = Page(page)
+    for _, attributes in parsed.elements:
+        assert attributes.get("src", "data:").startswith("data:")
+        assert attributes.get("href", "#").startswith(("data:", "#"))
+        assert not {"srcset", "action", "style"} & set(attributes)
+        assert not [name for name in attributes if name.startswith("on")]
+    assert not parsed.all("script")
+    assert not parsed.all("link")
+    assert not parsed.all("iframe")
+    (css,) = parsed.texts["style"]
+    assert "url(" not in css
+    assert "@import" not in css
+
+
+def test_figures_inside_the_page_load_nothing_either(page: str) -> None:
+    shown = [base64.b64decode(a["src"].split(",")[1]).decode() for a in Page(page).all("img")]
+    assert len(shown) == 4 + 3
+    for svg in shown:
+        assert not re.search(r'href="(?!#)|url\((?!#)|@import|<script', svg)
+
+
+def test_the_policy_allows_this_style_sheet_and_no_script(page: str) -> None:
+    (policy,) = [a["content"] for a in Page(page).all("meta") if "http-equiv" in a]
+    (css,) = Page(page).texts["style"]
+    seal = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    assert f"style-src 'sha256-{seal}'" in policy
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "unsafe" not in policy
+
+
+def test_a_hostile_prompt_is_shown_as_text(other: Callable[..., Inputs]) -> None:
+    text = render(TEMPLATE, other(prompt=HOSTILE, title=HOSTILE))
+    parsed = Page(text)
+    assert not parsed.all("script")
+    assert all(a["src"].startswith("data:") for a in parsed.all("img"))
+    assert "<script" not in text
+    assert parsed.texts["pre"]
+    assert set(parsed.texts["pre"]) == {HOSTILE}
+
+
+def test_hostile_settings_and_names_are_shown_as_text(results: Path) -> None:
+    given = inputs(results)
+    given.config["<script>"] = {HOSTILE: HOSTILE}
+    given.provenance["hardware"] = {"cpu": HOSTILE}
+    given.models[0]["flops_source"] = HOSTILE
+    given.metrics.loc[given.metrics.index[0], "flags"] = HOSTILE
+    given.shapes["flags"] = HOSTILE
+    text = render(TEMPLATE, given)
+    assert not Page(text).all("script")
+    assert "<script" not in text
+    assert "evil.example" in Page(text).words
+
+
+@pytest.mark.parametrize(
+    "prompt", ["\nbegins with a line", "  two blanks\n\n\nand lines \t", "é漢"]
+)
+def test_the_example_is_exactly_what_is_sent(other: Callable[..., Inputs], prompt: str) -> None:
+    text = render(TEMPLATE, other(prompt=prompt))
+    raw = re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL)
+    # HTML drops one line break right after <pre>.
+    assert {one.removeprefix("\n") for one in raw} == {prompt}
+
+
+def test_each_example_has_its_protocol_classes_and_answer(page: str) -> None:
+    parsed = Page(page)
+    summaries = " ".join(parsed.texts["summary"])
+    assert summaries.count("official") == 3
+    assert summaries.count("modified") == 3
+    codes = parsed.texts["code"]
+    assert '" A"' in codes
+    assert '" Repeat this."' in codes
+    answers = [item for item in parsed.texts["li"] if "right answer" in item]
+    assert answers
+    assert all(item.strip().startswith('" B"') for item in answers)
+
+
+def test_the_counts_on_the_page_are_those_of_the_shapes(page: str, results: Path) -> None:
+    table = tables.read_shapes(results / "shapes.csv")
+    ours = table[(table["source"] != "published") & (table["variant"] == "zero-shot")]
+    ours = ours[ours["task"] != tables.AVERAGE]
+    counted = {
+        a["data-shape"]: int(a["data-count"]) for a in Page(page).all("li") if "data-shape" in a
+    }
+    expected = ours["equivalent"].value_counts().to_dict()
+    assert {shape: n for shape, n in counted.items() if n} == expected
+    assert f"Of {len(ours)} tasks" in Page(page).words
+    for shape, n in expected.items():
+        assert re.search(rf"{n} (is |are )?{shape}", Page(page).texts["b"][0])
+
+
+def test_the_verdict_comes_before_every_figure(page: str) -> None:
+    assert 0 < page.index('id="verdict"') < page.index('id="limits"') < page.index("<img")
+
+
+def test_numbers_in_the_tables_are_those_of_the_metrics(page: str, results: Path) -> None:
+    table = tables.read_metrics(results / "metrics.csv")
+    cells = {" ".join(cell.split()) for cell in Page(page).texts["td"]}
+    means = table[(table["model"] == "") & table["metric"].isin(["accuracy", "loss"])]
+    for row in means.itertuples():
+        value, low, high = (by_metric(v, row.metric) for v in (row.value, row.low, row.high))
+        assert f"{value}{low} to {high}" in cells
+
+
+def test_the_page_says_that_the_ladder_is_no_evidence_about_large_models(page: str) -> None:
+    words = Page(page).words
+    assert "controlled experiment, and no evidence about large models" in words
+    assert "frequencies.true" in words
+    assert "0.05" in words
+
+
+def test_without_the_ladder_that_warning_is_not_given(other: Callable[..., Inputs]) -> None:
+    text = render(TEMPLATE, other(families=("somebody",)))
+    assert "no evidence about large models" not in text
+
+
+def test_every_picture_states_its_finding(page: str) -> None:
+    alts = [a["alt"] for a in Page(page).all("img")]
+    assert all(len(alt) > 20 for alt in alts)
+    assert any("U-shaped" in alt for alt in alts)
+
+
+def test_downloads_are_the_files_themselves(page: str, results: Path) -> None:
+    links = {a["download"]: a["href"] for a in Page(page).all("a") if "download" in a}
+    for ending in ("svg", "png", "csv"):
+        packed = links[f"ushaped-task-neqa.{ending}"].split(",")[1]
+        file = results / "figures" / f"task-neqa.{ending}"
+        assert base64.b64decode(packed) == file.read_bytes()
+
+
+def test_provenance_is_complete(page: str) -> None:
+    words = Page(page).words
+    for text in ("0123456789abcdef", "uncommitted changes", "torch 2.13.0", "3.11.7"):
+        assert text in words
+    assert "a key that nobody expects" in words
+    assert "ladder-8k-s1" in words
+    assert "shapes.equivalence" in words
+
+
+def test_the_same_inputs_give_the_same_page(page: str, results: Path) -> None:
+    assert render(TEMPLATE, inputs(results)) == page
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"seeds": 1},
+        {"sizes": (1_000,)},
+        {"tasks": ("neqa",)},
+        {"variants": ("cot",)},
+        {"families": ("ladder", "other")},
+    ],
+    ids=["one seed", "one size", "one task", "no zero-shot", "two families"],
+)
+def test_it_renders_whatever_was_run(other: Callable[..., Inputs], options: dict[str, Any]) -> None:
+    parsed = Page(render(TEMPLATE, other(**options)))
+    assert "The verdict" in parsed.texts["h2"]
+    assert "nan" not in re.split(r"\W+", parsed.words.lower())
+
+
+def test_it_renders_with_values_missing(results: Path) -> None:
+    given = inputs(results)
+    given.metrics.loc[given.metrics.index[::5], ["value", "low", "high", "chance"]] = np.nan
+    given.shapes.loc[:, ["recovery", "p_u", "p_flat", "n"]] = np.nan
+    parsed = Page(render(TEMPLATE, given))
+    assert "nan" not in re.split(r"\W+", parsed.words.lower())
+
+
+def test_it_renders_with_nothing_but_tables(results: Path) -> None:
+    empty = results / "empty.json"
+    empty.write_text("{}")
+    given = inputs(
+        results,
+        figures=[],
+        prompts=[],
+        models=[],
+        tasks=[],
+        benchmarks=None,
+        published=None,
+        config=str(empty),
+        provenance=str(empty),
+    )
+    parsed = Page(render(TEMPLATE, given))
+    assert "This figure was not drawn." in parsed.words
+    assert "not known" in parsed.words
+
+
+def test_the_command_writes_the_page(results: Path, tmp_path: Path, page: str) -> None:
+    output = tmp_path / "report.html"
+    options = [
+        *("--metrics", results / "metrics.csv", "--shapes", results / "shapes.csv"),
+        *("--published", results / "published.csv", "--figures", results / "figures"),
+        *("--prompts", *sorted(results.rglob("*.parquet"))),
+        *("--tasks", *sorted(results.rglob("task.yaml"))),
+        *("--models", *sorted(results.rglob("model.json"))),
+        *("--config", results / "config.json", "--provenance", results / "provenance.json"),
+        *("--benchmarks", results / "benchmarks", "--template", TEMPLATE, "--output", output),
+    ]
+    script = ROOT / "scripts" / "render.py"
+    subprocess.run([sys.executable, str(script), *map(str, options)], check=True)
+    assert output.read_text() == page
+
+
+def test_a_missing_file_is_told_in_one_line(results: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.json: no such file"):
+        inputs(results, config=str(results / "nowhere.json"))
+    with pytest.raises(UserError, match="no such file"):
+        render(results / "report.html.j2", inputs(results))
+
+
+def test_the_range_of_a_count_is_that_of_all_outcomes() -> None:
+    chances = [0.9, 0.2, 0.5, 0.97]
+    weight = [0.0] * 5
+    for outcome in itertools.product((0, 1), repeat=4):
+        parts = [p if hit else 1 - p for p, hit in zip(chances, outcome, strict=True)]
+        weight[sum(outcome)] += float(np.prod(parts))
+    cumulated = np.cumsum(weight)
+    low, high = (int(np.argmax(cumulated >= level)) for level in (0.025, 0.975))
+    assert count_range(chances) == (pytest.approx(sum(chances)), low, high)
+
+
+def test_times_are_summed_by_step(results: Path) -> None:
+    found = {cost.step: cost for cost in costs(results / "benchmarks")}
+    assert set(found) == {"models", "scores", "metrics"}
+    assert found["models"].jobs == 6
+    assert found["models"].wall == pytest.approx(6 * 12.5)
+    assert found["models"].cpu == pytest.approx(6 * 12.1)
+    assert found["metrics"].cpu != found["metrics"].cpu
+    assert total(list(found.values())).wall == pytest.approx(12 * 12.5 + 0.4)
+    assert costs(None) == []
+
+
+def test_settings_by_task_become_a_table_however_they_are_nested() -> None:
+    config = {
+        "ladder": {
+            "true_frequency": {"neqa": 0.05, "redefine": 0.2},
+            "tasks": {"neqa": {"worked": 0.1}},
+            "sizes": [1, 2],
+        }
+    }
+    found = frequencies(config, ["neqa", "redefine"])
+    assert found is not None
+    assert found.columns == ["true_frequency", "tasks.worked"]
+    assert found.rows == [("neqa", [0.05, 0.1]), ("redefine", [0.2, None])]
+    assert found.others == [("sizes", [1, 2])]
+    assert frequencies({}, ["neqa"]) is None
+    assert dict(flatten({"a": [{"b": 1}]})) == {"a[0].b": 1}
+
+
+def test_a_bootstrap_never_claims_certainty() -> None:
+    assert probability(1.0) == ">0.99"
+    assert probability(0.0) == "<0.01"
+    assert probability(0.5) == "0.50"
+    assert probability(float("nan")) == "–"
+
+
+def test_names_become_safe_ids() -> None:
+    assert slug('a"b <c>') == "a-b--c-"
+    assert slug("U-shaped") == "u-shaped"
+
+
+def test_captions_are_templates_that_snakemake_can_render() -> None:
+    import docutils.core
+    from jinja2 import Environment
+
+    class Snakemake:
+        wildcards: dict[str, str] = {"task": "neqa"}  # noqa: RUF012
+        config: dict[str, Any] = {"ladder": {}}  # noqa: RUF012
+
+    captions = sorted((ROOT / "report").rglob("*.rst"))
+    assert {path.stem for path in captions} >= {*NAMES, "workflow"}
+    for path in captions:
+        text = Environment().from_string(path.read_text()).render(snakemake=Snakemake)
+        parts = docutils.core.publish_parts(
+            text, writer="html", settings_overrides={"halt_level": 2, "report_level": 2}
+        )
+        assert len(parts["body"]) > 60
+        assert "{{" not in parts["body"]
+
+
+def test_the_page_has_no_leftovers_of_its_templates(page: str) -> None:
+    main = page[page.index("<main") :]
+    assert "{{" not in main
+    assert "{%" not in main
+    assert "None" not in Page(page).words
+    json.dumps(Page(page).words)
