@@ -1,12 +1,14 @@
 # Names that every stage uses: folders, tasks, models, and the code that a step consists of.
 
 import json
+import os
 import sys
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
-sys.path.insert(0, str(ROOT / "scripts"))
+# Relative, so that a project folder that was moved or copied with its results is still up to date.
+ROOT = Path(os.path.relpath(workflow.basedir))
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
 from ushaped.config import check, models, read_registry
 from ushaped.errors import UserError

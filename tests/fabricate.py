@@ -177,8 +177,8 @@ def shapes(metrics: pd.DataFrame, published: bool = True) -> pd.DataFrame:
     rows = []
     judged = metrics[metrics["metric"].isin(tables.PRIMARY) & (metrics["model"] == "")]
     keys = ["family", "source", "task", "variant", "protocol", "modified", "metric"]
-    for key, curve in judged.groupby(keys, sort=False):
-        rows.append(_shape(dict(zip(keys, key, strict=True)), curve["value"], curve["size"]))
+    for names, curve in judged.groupby(keys, sort=False):
+        rows.append(_shape(dict(zip(keys, names, strict=True)), curve["value"], curve["size"]))
     if published:
         for task, values in PALM.items():
             key = dict.fromkeys(keys, "") | {
@@ -266,9 +266,15 @@ def write_inputs(
         "source": "replica",
         "shapes": {"equivalence": 0.02, "recovery": 1 / 3, "draws": 1000},
         "ladder": {
-            "tokens": 4_000_000,
-            "demonstrated": 0.1,
-            "frequencies": {task: {"distractor": 0.9, "true": 0.05} for task in tasks},
+            "seeds": [0, 1, 2],
+            "corpus": {
+                "characters_per_task": 350_000,
+                "true_frequency": 0.25,
+                "demonstrated": 0.15,
+                "worked": 0.2,
+                "background": 0.125,
+                "tasks": {tasks[0]: {"true_frequency": 0.05}},
+            },
         },
     }
     provenance = {

@@ -13,10 +13,10 @@ from ushaped.tasks import Draft
 INSIDE = 10
 CLASSES = (" Y", " N")
 FORMS = (
-    "{name} could win {x} dollars ({p} percent) or lose {y} dollars ({q} percent). {name} played "
-    "and {outcome}. Was it a good choice?\nAnswer:",
-    "Bet: {p} percent to win {x} dollars, {q} percent to lose {y} dollars. {name} took it and "
-    "{outcome}. Was it wise?\nAnswer:",
+    "{name} could win {x} dollars ({p} percent) or lose {y} ({q} percent). {name} played and "
+    "{outcome}. Good choice?\nAnswer:",
+    "Bet: {p} percent to win {x}, {q} percent to lose {y}. {name} took it and {outcome}. Was it "
+    "wise?\nAnswer:",
 )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FLOPS = "Training compute (FLOPs)"
 CONSTANT = "constant-answer"
+SMALL = 0.01
 TITLES = {
     "accuracy": "Accuracy",
     "distractor_share": "Distractor answers",
@@ -135,8 +136,14 @@ def set_log_limits(
 
 
 def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:
-    """Set up the vertical axis of a metric: shares from 0 to 100 %, losses with better on top."""
-    if metric in SHARES:
+    """Set up the vertical axis of a metric: shares from 0 to 100 %, losses with better on top.
+
+    A label mass that falls below one percent gets a logarithmic axis.
+    """
+    smallest = values[values > 0].min()
+    if metric == "label_mass" and smallest < SMALL:
+        _small_share_axis(axis, float(smallest))
+    elif metric in SHARES:
         axis.set_ylim(-0.03, 1.03)
         axis.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
         axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -145,6 +152,15 @@ def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:
         axis.set_ylim(0, (top or 1.0) * 1.06)
     if metric == "sequence_loss":
         axis.invert_yaxis()
+
+
+def _small_share_axis(axis: Axes, smallest: float) -> None:
+    low = max(smallest / 3, 1e-12)
+    axis.set_yscale("log")
+    axis.set_ylim(low, 1.8)
+    axis.yaxis.set_major_locator(FixedLocator(style.decade_ticks(low, 1.0, most=4)))
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.percentage(value)))
+    axis.yaxis.set_minor_locator(NullLocator())
 
 
 def short_label(metric: str) -> str:
@@ -175,7 +191,7 @@ def metric_panel(
     for (family, variant), look in looks.items():
         seed_dots(axis, _of(seeds, family, variant), look)
         curve(axis, _of(means, family, variant), look)
-    value_axis(axis, metric, chosen[["value", "high"]].max(axis=1))
+    value_axis(axis, metric, pd.concat([chosen["value"], means["high"]]))
     log_axis(axis, means["training_flops"], FLOPS)
 
 

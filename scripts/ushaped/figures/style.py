@@ -226,6 +226,17 @@ def metric_prefix(value: float) -> str:
     return f"{value:.3g}"
 
 
+def percentage(value: float) -> str:
+    """Write a share in percent, a tiny one as a power of ten.
+
+    Examples
+    --------
+    >>> percentage(0.1), percentage(1e-4), percentage(1e-8)
+    ('10%', '0.01%', '10⁻⁸')
+    """
+    return f"{100 * value:g}%" if value >= 0.99e-4 else power_of_ten(value)
+
+
 def zetta(value: float) -> str:
     """Write FLOPs in zettaFLOPs (10^21)."""
     scaled = value / 1e21

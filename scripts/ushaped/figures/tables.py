@@ -245,6 +245,19 @@ def verdict_probability(row: pd.Series) -> float:
     return float(row[column]) if column else float("nan")
 
 
+def say_probability(value: float) -> str:
+    """Write a share of bootstrap draws; never as 0 or 1, which draws cannot show; "" if missing.
+
+    Examples
+    --------
+    >>> say_probability(0.731), say_probability(1.0)
+    ('p = 0.73', 'p > 0.99')
+    """
+    if pd.isna(value):
+        return ""
+    return "p > 0.99" if value > 0.99 else "p < 0.01" if value < 0.01 else f"p = {value:.2f}"
+
+
 def variant_label(variant: str, protocol: str) -> str:
     """Variant and protocol in one label, as every legend shows them."""
     return f"{variant} ({protocol})" if protocol else variant

@@ -166,7 +166,7 @@ def _evidence(cell: pd.Series) -> list[str]:
     """Small lines of a cell: probability, and the literal rule's verdict where it differs."""
     lines = []
     if pd.notna(cell["probability"]):
-        lines.append(f"p = {cell['probability']:.2f}")
+        lines.append(tables.say_probability(cell["probability"]))
     if cell["literal"] and cell["literal"] != cell["equivalent"]:
         lines.append(f"literal {cell['literal']}")
     if "one-size" in str(cell["flags"]):

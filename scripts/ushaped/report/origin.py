@@ -14,53 +14,84 @@ EMBEDDED = "ladder"
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """All settings below ``value`` as (dotted path, value); lists of plain values stay whole."""
+    """All settings below ``value`` as (dotted path, value).
+
+    Lists of plain values stay whole, and so does each mapping of plain values inside a list.
+    """
     if isinstance(value, Mapping) and value:
         for key, below in value.items():
             yield from flatten(below, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
         for place, below in enumerate(value):
-            yield from flatten(below, f"{path}[{place}]")
+            if isinstance(below, Mapping) and not any(
+                isinstance(one, Mapping | list) for one in below.values()
+            ):
+                yield f"{path}[{place}]", ", ".join(f"{k} {v}" for k, v in below.items())
+            else:
+                yield from flatten(below, f"{path}[{place}]")
     else:
         yield path, value
+
+
+SHARES = ("true_frequency", "demonstrated", "worked")
 
 
 @dataclass(frozen=True)
 class Frequencies:
     """How common the regularities are in the corpus of the embedded family.
 
-    ``columns`` are settings given by task, ``rows`` their values; ``others`` the remaining
-    settings of the family, by dotted path.
+    Attributes
+    ----------
+    rows : list of (str, dict)
+        For each task with settings of its own, and for all others, its shares of texts: of the
+        true and the distractor's regularity, demonstrated, and worked; NaN where not given.
+    background : float
+        Share of the corpus that belongs to no task; NaN if not given.
+    others : list of (str, value)
+        All other settings of the family, by dotted path.
     """
 
-    columns: list[str]
-    rows: list[tuple[str, list[Any]]]
+    rows: list[tuple[str, dict[str, float]]]
+    background: float
     others: list[tuple[str, Any]]
 
 
 def frequencies(config: Mapping[str, Any], tasks: Sequence[str]) -> Frequencies | None:
-    """Read the settings of the embedded family: those given by task as a table, the rest as a list.
+    """Read how the text of the embedded family is made up (section ``ladder`` of the config).
 
-    Whatever the section looks like, every setting in it is shown: a key that is a task's name makes
-    a cell of the table.
+    Parameters
+    ----------
+    config : mapping
+        The resolved configuration.
+    tasks : sequence of str
+        Tasks that were run, in reading order.
+
+    Returns
+    -------
+    Frequencies or None
+        None where the configuration has no such section.
     """
     section = config.get(EMBEDDED)
     if not isinstance(section, Mapping):
         return None
-    columns: dict[str, dict[str, Any]] = {}
-    others: list[tuple[str, Any]] = []
-    for path, value in flatten(section):
-        parts = path.split(".")
-        named = [part for part in parts if part in tasks]
-        if named:
-            name = ".".join(part for part in parts if part not in tasks)
-            columns.setdefault(name, {})[named[0]] = value
-        else:
-            others.append((path, value))
-    names = list(columns)
-    present = [task for task in tasks if any(task in columns[name] for name in names)]
-    rows = [(task, [columns[name].get(task) for name in names]) for task in present]
-    return Frequencies(names, rows, others)
+    corpus = section.get("corpus") or {}
+    special = {name: own for name, own in (corpus.get("tasks") or {}).items() if own}
+    own = [task for task in tasks if task in special]
+    rows = [(task, _shares({**corpus, **special[task]})) for task in own]
+    if len(own) < len(tasks) and "true_frequency" in corpus:
+        rows.append(("all other tasks" if own else "every task", _shares(corpus)))
+    shown = {f"corpus.{name}" for name in (*SHARES, "background")}
+    others = [
+        (path, value)
+        for path, value in flatten(section)
+        if path not in shown and not path.startswith("corpus.tasks.")
+    ]
+    return Frequencies(rows, float(corpus.get("background", math.nan)), others)
+
+
+def _shares(corpus: Mapping[str, Any]) -> dict[str, float]:
+    shares = {name: float(corpus.get(name, math.nan)) for name in SHARES}
+    return shares | {"distractor_frequency": 1 - shares["true_frequency"]}
 
 
 @dataclass(frozen=True)

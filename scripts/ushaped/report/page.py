@@ -117,6 +117,7 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update({name: getattr(text, name) for name in FILTERS})
+    made.filters["say_probability"] = tables.say_probability
     made.filters["zetta"] = style.zetta
     return made
 

@@ -40,8 +40,15 @@ def signed(value: Any, metric: str) -> str:
 
 
 def by_metric(value: Any, metric: str) -> str:
-    """Write a value as its metric is read: shares in percent, losses in nats."""
-    return number(value) if metric in tables.LOSSES else percent(value)
+    """Write a value as its metric is read: losses in nats, shares in percent.
+
+    A label mass below one percent keeps two digits, however small it is.
+    """
+    if metric in tables.LOSSES:
+        return number(value)
+    if metric == "label_mass" and not _missing(value) and 0 < value < 0.01:
+        return f"{float(f'{100 * value:.2g}'):g}%"
+    return percent(value)
 
 
 def probability(value: Any) -> str:

@@ -2,8 +2,9 @@
 
 Prompt and continuation are tokenised together and split where the tokens of both begin to differ
 from those of the prompt alone. A row of a batch is a token sequence without its last token; answers
-that differ only in their last token share one row. Rows of equal length run together, so there is
-no padding and no mask, and only the positions that are needed meet the vocabulary matrix.
+that differ only in their last token share one row. Rows of similar length run together, filled up
+on the right: a causal model never looks there, so no mask is needed and no score can move. Only the
+positions that are needed meet the vocabulary matrix.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from ushaped.errors import UserError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+# Rows at least this share of a batch's longest may join it: fewer batches, little filling.
+SIMILAR = 0.85
 
 
 @dataclass(frozen=True)
@@ -69,10 +73,7 @@ def log_likelihoods(
     UserError
         If a prompt with its continuation is longer than the model's context.
     """
-    encoded = [
-        encode(tokenizer, prompt, classes)
-        for prompt, classes in zip(prompts, continuations, strict=True)
-    ]
+    encoded = encode(tokenizer, prompts, continuations)
     limit = context_length(model)
     sums = [[0.0] * len(classes) for classes in encoded]
     rows: dict[tuple[int, ...], list[tuple[int, int]]] = {}
@@ -99,28 +100,47 @@ def log_likelihoods(
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, prompt: str, classes: Sequence[str]
-) -> list[Encoded]:
-    """Tokenise a prompt with each of its continuations.
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    continuations: Sequence[Sequence[str]],
+) -> list[list[Encoded]]:
+    """Tokenise each prompt with each of its continuations.
 
     Where a token spans the join, the prompt ends before it: the common prefix of the tokens of the
     prompt and of prompt plus continuation decides.
+
+    Raises
+    ------
+    UserError
+        If that leaves no token of a prompt.
     """
-    alone = tokenizer(prompt)["input_ids"]
+    alone = tokenizer(list(prompts))["input_ids"]
+    joined = [
+        prompt + name
+        for prompt, classes in zip(prompts, continuations, strict=True)
+        for name in classes
+    ]
+    whole = iter(tokenizer(joined)["input_ids"])
     encoded = []
-    for name in classes:
-        tokens = tokenizer(prompt + name)["input_ids"]
-        start = 0
-        while start < min(len(alone), len(tokens) - 1) and alone[start] == tokens[start]:
-            start += 1
-        if start == 0:
+    for prompt, tokens, classes in zip(prompts, alone, continuations, strict=True):
+        texts = [next(whole) for _ in classes]
+        starts = [min(_common(tokens, text), len(text) - 1) for text in texts]
+        if min(starts) == 0:
             raise UserError(
                 f"prompt {prompt[:40]!r}",
                 "leaves no token before the class",
                 "use a tokenizer that begins a text with a special token",
             )
-        encoded.append(Encoded(tuple(tokens), start))
+        encoded.append(
+            [Encoded(tuple(text), start) for text, start in zip(texts, starts, strict=True)]
+        )
     return encoded
+
+
+def _common(first: Sequence[int], second: Sequence[int]) -> int:
+    """Length of the common prefix."""
+    pairs = zip(first, second, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
 
 
 def context_length(model: PreTrainedModel) -> int | None:
@@ -129,16 +149,16 @@ def context_length(model: PreTrainedModel) -> int | None:
 
 
 def _batches(rows: list[tuple[int, ...]], batch_tokens: int) -> Iterator[list[tuple[int, ...]]]:
-    """Rows of equal length together, longest first, as many as the token budget allows."""
+    """Rows of similar length together, longest first, as many as the token budget allows."""
     rows = sorted(rows, key=len, reverse=True)
     start = 0
     while start < len(rows):
-        length = len(rows[start])
+        longest = len(rows[start])
         end = start + 1
         while (
             end < len(rows)
-            and len(rows[end]) == length
-            and (end - start + 1) * length <= batch_tokens
+            and len(rows[end]) >= SIMILAR * longest
+            and (end - start + 1) * longest <= batch_tokens
         ):
             end += 1
         yield rows[start:end]
@@ -152,16 +172,19 @@ def _score_batch(
     wanted: list[list[tuple[int, int, Encoded]]],
 ) -> Iterator[tuple[tuple[int, int], float]]:
     length = len(batch[0])
-    first = min(one.start for row in wanted for _, _, one in row) - 1
+    # The token at position p is predicted at position p - 1.
+    needed = sorted(
+        {p - 1 for row in wanted for _, _, one in row for p in range(one.start, len(one.tokens))}
+    )
+    place = {position: i for i, position in enumerate(needed)}
     logits = model(
-        input_ids=torch.tensor(batch),
+        input_ids=torch.tensor([row + (0,) * (length - len(row)) for row in batch]),
         use_cache=False,
-        logits_to_keep=length - first,
+        logits_to_keep=torch.tensor(needed),
     ).logits
     log_probabilities = torch.log_softmax(logits.float(), dim=-1)
     for row, here in enumerate(wanted):
         for i, c, one in here:
-            # The token at position p is predicted at position p - 1.
-            at = torch.arange(one.start - 1, length) - first
+            at = torch.tensor([place[p - 1] for p in range(one.start, len(one.tokens))])
             tokens = torch.tensor(one.tokens[one.start :])
             yield (i, c), float(log_probabilities[row, at, tokens].double().sum())
