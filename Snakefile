@@ -10,21 +10,15 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
-include: "rules/common.smk"
-include: "rules/tasks.smk"
-include: "rules/prompts.smk"
-include: "rules/models.smk"
-include: "rules/scores.smk"
-include: "rules/metrics.smk"
-include: "rules/shapes.smk"
-include: "rules/figures.smk"
-include: "rules/report.smk"
-
-
 report: "report/workflow.rst"
 
 
+include: "rules/workflow.smk"
+include: "rules/paper.smk"
+
+
 rule all:
+    """Render the page: what `snakemake` does when nothing else is said."""
     default_target: True
     input:
         f"{OUT}/report.html",

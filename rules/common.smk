@@ -23,10 +23,14 @@ except UserError as error:
 OUT = config["output"]
 LOGS = f"logs/{OUT}"
 BENCHMARKS = f"{OUT}/benchmarks"
+# With `--sdm conda` every step runs in the environment that environment.yml makes. It goes by name,
+# not by file: Snakemake cannot make it itself, since it does not follow the `-r` in that file.
+ENVIRONMENT = "ushaped"
 SOURCE = "replica"
 TASKS = config["tasks"]
 VARIANTS = config["variants"]
 MODELS = models(config, REGISTRY)
+RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
 TRAINED = [name for name, model in MODELS.items() if "entry" not in model]
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 
@@ -56,3 +60,38 @@ def task_code(task):
 def as_json(value):
     """A setting as one argument of a command line, always in the same order."""
     return json.dumps(value, sort_keys=True)
+
+
+def rung(wildcards):
+    """The sizes of a rung as JSON."""
+    return as_json(RUNGS[wildcards.size])
+
+
+def entry(wildcards):
+    """The registry entry of a released model as JSON."""
+    return as_json(MODELS[wildcards.model]["entry"])
+
+
+def family(wildcards):
+    """The family of a model."""
+    return MODELS[wildcards.model]["family"]
+
+
+def target(wildcards, output):
+    """The folder that a step fills: that of its first output."""
+    return str(Path(output[0]).parent)
+
+
+def task_folder(wildcards, input):
+    """The folder of a task."""
+    return str(Path(input.facts).parent)
+
+
+def corpus_folder(wildcards, input):
+    """The folder of the training text."""
+    return str(Path(input.summary).parent)
+
+
+def figure_folder(wildcards, input):
+    """The folder of the figures."""
+    return str(Path(input.figures[0]).parent)

@@ -22,17 +22,19 @@ rule figure:
             labels={"figure": "{figure}", "format": "SVG"},
         ),
         multiext(f"{OUT}/figures/{{figure}}", ".png", ".csv"),
-    wildcard_constraints:
-        figure="|".join(FIGURES),
-    params:
-        target=f"{OUT}/figures/{{figure}}",
     log:
         f"{LOGS}/figures/{{figure}}.log",
     benchmark:
         f"{BENCHMARKS}/figures/{{figure}}.tsv"
+    wildcard_constraints:
+        figure="|".join(FIGURES),
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        target=f"{OUT}/figures/{{figure}}",
     shell:
         "python {input.code[0]} {wildcards.figure} --metrics {input.metrics}"
         " --shapes {input.shapes} --published {input.published}"
@@ -55,15 +57,17 @@ rule task_figure:
             labels={"task": "{task}", "format": "SVG"},
         ),
         multiext(f"{OUT}/figures/tasks/{{task}}", ".png", ".csv"),
-    params:
-        target=f"{OUT}/figures/tasks/{{task}}",
     log:
         f"{LOGS}/figures/tasks/{{task}}.log",
     benchmark:
         f"{BENCHMARKS}/figures/tasks/{{task}}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        target=f"{OUT}/figures/tasks/{{task}}",
     shell:
         "python {input.code[0]} task --task {wildcards.task} --metrics {input.metrics}"
         " --shapes {input.shapes} --published {input.published}"

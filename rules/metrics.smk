@@ -13,16 +13,18 @@ rule metrics:
     output:
         table=f"{OUT}/metrics.csv",
         details=f"{OUT}/items.parquet",
-    params:
-        draws=config["shapes"]["draws"],
-        seed=config["shapes"]["seed"],
     log:
         f"{LOGS}/metrics.log",
     benchmark:
         f"{BENCHMARKS}/metrics.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        draws=config["shapes"]["draws"],
+        seed=config["shapes"]["seed"],
     shell:
         "python {input.code[0]} --prompts {input.prompts} --scores {input.scores}"
         " --models {input.models} --draws {params.draws} --seed {params.seed}"

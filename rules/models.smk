@@ -1,25 +1,9 @@
 # models: weights, tokenizer and model.json of each, trained here or fetched.
 
 LADDER = config["ladder"]
-RUNGS = {rung["size"]: rung for rung in LADDER["rungs"]}
 RECIPE = as_json(
     {key: LADDER[key] for key in ("context", "batch_tokens", "warmup", "weight_decay")}
 )
-
-
-def rung(wildcards):
-    """The sizes of a rung as JSON."""
-    return as_json(RUNGS[wildcards.size])
-
-
-def entry(wildcards):
-    """The registry entry of a released model as JSON."""
-    return as_json(MODELS[wildcards.model]["entry"])
-
-
-def family(wildcards):
-    """The family of a model."""
-    return MODELS[wildcards.model]["family"]
 
 
 rule corpus:
@@ -34,19 +18,21 @@ rule corpus:
         rows=f"{OUT}/ladder/rows.npz",
         tokenizer=f"{OUT}/ladder/tokenizer.json",
         tokenizer_config=f"{OUT}/ladder/tokenizer_config.json",
+    log:
+        f"{LOGS}/ladder/corpus.log",
+    benchmark:
+        f"{BENCHMARKS}/ladder/corpus.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         settings=as_json(LADDER["corpus"]),
         vocabulary=LADDER["vocabulary"],
         row_lengths=LADDER["row_lengths"],
         folders=expand(str(ROOT / "tasks/{task}"), task=TASKS),
-        target=f"{OUT}/ladder",
-    log:
-        f"{LOGS}/ladder/corpus.log",
-    benchmark:
-        f"{BENCHMARKS}/ladder/corpus.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=10,
+        target=target,
     shell:
         "python {input.code[0]} --tasks {params.folders} --settings {params.settings:q}"
         " --vocabulary {params.vocabulary} --row-lengths {params.row_lengths}"
@@ -57,6 +43,7 @@ rule train:
     """Train one rung of the ladder with one seed."""
     input:
         code=code("train"),
+        trainer=str(ROOT / "scripts/ushaped/ladder/train.py"),
         summary=rules.corpus.output.summary,
         # Large files are compared by time alone; the digest in the summary speaks for them.
         rows=ancient(rules.corpus.output.rows),
@@ -67,29 +54,30 @@ rule train:
         config=f"{OUT}/models/ladder-{{size}}-s{{seed}}/config.json",
         tokenizer=f"{OUT}/models/ladder-{{size}}-s{{seed}}/tokenizer.json",
         tokenizer_config=f"{OUT}/models/ladder-{{size}}-s{{seed}}/tokenizer_config.json",
-    wildcard_constraints:
-        size="|".join(RUNGS),
-        seed="|".join(map(str, LADDER["seeds"])),
-    params:
-        rung=rung,
-        recipe=RECIPE,
-        key_code=str(ROOT / "scripts/ushaped/ladder/train.py"),
-        corpus=f"{OUT}/ladder",
-        store=f"{OUT}/store/weights",
-        target=lambda wildcards, output: Path(output.about).parent,
     log:
         f"{LOGS}/models/ladder-{{size}}-s{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/models/ladder-{{size}}-s{{seed}}.tsv"
+    wildcard_constraints:
+        size="|".join(RUNGS),
+        seed="|".join(map(str, LADDER["seeds"])),
+    conda:
+        ENVIRONMENT
     # Two trainings of one thread each beat one of two threads at these sizes.
     threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        rung=rung,
+        recipe=RECIPE,
+        corpus=corpus_folder,
+        store=f"{OUT}/store/weights",
+        target=target,
     shell:
         "python {input.code[0]} --corpus {params.corpus} --rung {params.rung:q}"
         " --settings {params.recipe:q} --family ladder --size {wildcards.size}"
-        " --seed {wildcards.seed} --code {params.key_code} --store {params.store}"
+        " --seed {wildcards.seed} --code {input.trainer} --store {params.store}"
         " --output {params.target} 2>&1 | tee {log} >&2"
 
 
@@ -99,19 +87,21 @@ rule fetch:
         code=code("fetch"),
     output:
         about=f"{OUT}/models/{{model}}/model.json",
-    wildcard_constraints:
-        model="|".join(FETCHED) or "none",
-    params:
-        entry=entry,
-        family=family,
-        target=lambda wildcards, output: Path(output.about).parent,
     log:
         f"{LOGS}/models/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/models/{{model}}.tsv"
+    wildcard_constraints:
+        model="|".join(FETCHED) or "none",
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=2000,
         runtime=240,
+    params:
+        entry=entry,
+        family=family,
+        target=target,
     shell:
         "python {input.code[0]} --entry {params.entry:q} --name {wildcards.model}"
         " --family {params.family} --output {params.target} 2> {log}"

@@ -10,17 +10,20 @@ rule prompts:
         demonstrations=str(ROOT / "tasks/{task}/demonstrations.yaml"),
     output:
         expand(f"{OUT}/prompts/{{{{source}}}}/{{{{task}}}}/{{variant}}.parquet", variant=VARIANTS),
-    params:
-        seed=config["prompts"]["seed"],
-        folder=lambda wildcards, input: Path(input.facts).parent,
-        target=lambda wildcards, output: Path(output[0]).parent,
     log:
         f"{LOGS}/prompts/{{source}}/{{task}}.log",
     benchmark:
         f"{BENCHMARKS}/prompts/{{source}}/{{task}}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        variants=VARIANTS,
+        seed=config["prompts"]["seed"],
+        folder=task_folder,
+        target=target,
     shell:
         "python {input.code[0]} --task {params.folder} --items {input.table}"
-        " --variants {VARIANTS} --seed {params.seed} --output {params.target} 2> {log}"
+        " --variants {params.variants} --seed {params.seed} --output {params.target} 2> {log}"

@@ -16,16 +16,18 @@ rule provenance:
     output:
         provenance=f"{OUT}/provenance.json",
         config=f"{OUT}/config.json",
-    params:
-        config=as_json(config),
-        root=str(ROOT),
     log:
         f"{LOGS}/provenance.log",
     benchmark:
         f"{BENCHMARKS}/provenance.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        config=as_json(config),
+        root=ROOT,
     shell:
         "python {input.code[0]} --config {params.config:q} --root {params.root:q}"
         " --output {output.provenance} --resolved {output.config} 2> {log}"
@@ -53,16 +55,18 @@ rule report:
             category="Report",
             labels={"figure": "the whole report", "format": "HTML"},
         ),
-    params:
-        figures=f"{OUT}/figures",
-        benchmarks=BENCHMARKS,
     log:
         f"{LOGS}/report.log",
     benchmark:
         f"{BENCHMARKS}/report.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        figures=figure_folder,
+        benchmarks=BENCHMARKS,
     shell:
         "python {input.code[0]} --metrics {input.metrics} --shapes {input.shapes}"
         " --published {input.published} --figures {params.figures} {params.figures}/tasks"

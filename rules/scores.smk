@@ -9,20 +9,22 @@ rule scores:
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
     output:
         expand(f"{OUT}/scores/{{{{model}}}}/{{file}}", file=PROMPT_FILES),
-    params:
-        chain_tokens=config["scoring"]["chain_tokens"],
-        store=f"{OUT}/store/scores",
-        target=f"{OUT}/scores/{{model}}",
     log:
         f"{LOGS}/scores/{{model}}.log",
     benchmark:
         f"{BENCHMARKS}/scores/{{model}}.tsv"
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=4000,
         runtime=120,
         # A resource, not a parameter: it changes no score, so it must not cause a rerun.
         batch_tokens=config["scoring"]["batch_tokens"],
+    params:
+        chain_tokens=config["scoring"]["chain_tokens"],
+        store=f"{OUT}/store/scores",
+        target=f"{OUT}/scores/{{model}}",
     shell:
         "python {input.code[0]} --model {input.about} --prompts {input.prompts}"
         " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens}"

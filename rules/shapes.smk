@@ -12,18 +12,20 @@ rule shapes:
         published=PUBLISHED,
     output:
         f"{OUT}/shapes.csv",
+    log:
+        f"{LOGS}/shapes.log",
+    benchmark:
+        f"{BENCHMARKS}/shapes.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         recovery=config["shapes"]["recovery"],
         equivalence=config["shapes"]["equivalence"],
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
-    log:
-        f"{LOGS}/shapes.log",
-    benchmark:
-        f"{BENCHMARKS}/shapes.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=10,
     shell:
         "python {input.code[0]} --metrics {input.metrics} --items {input.details}"
         " --published {input.published} --recovery {params.recovery}"

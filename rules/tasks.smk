@@ -9,17 +9,19 @@ rule replica:
         facts=str(ROOT / "tasks/{task}/task.yaml"),
     output:
         f"{OUT}/tasks/replica/{{task}}.jsonl",
-    params:
-        amount=config["replica"]["items"],
-        seed=config["replica"]["seed"],
-        folder=lambda wildcards, input: Path(input.facts).parent,
     log:
         f"{LOGS}/tasks/replica/{{task}}.log",
     benchmark:
         f"{BENCHMARKS}/tasks/replica/{{task}}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=500,
         runtime=5,
+    params:
+        amount=config["replica"]["items"],
+        seed=config["replica"]["seed"],
+        folder=task_folder,
     shell:
         "python {input.code[0]} --task {params.folder} --items {params.amount}"
         " --seed {params.seed} --output {output} 2> {log}"

@@ -1,0 +1,26 @@
+# paper: the same stages once more, with what config/paper.yaml says in place of `config`.
+
+from copy import deepcopy
+
+from snakemake.utils import update_config
+from ushaped.config import read_yaml
+
+PAPER = deepcopy(config)
+update_config(PAPER, read_yaml(ROOT / "config/paper.yaml"))
+
+# Who names config/paper.yaml as the configuration has these rules already, as the default ones.
+if PAPER["output"] != OUT:
+
+    module paper_workflow:
+        snakefile:
+            "workflow.smk"
+        config:
+            PAPER
+
+    use rule * from paper_workflow as paper_*
+
+
+rule paper:
+    """Render the page of config/paper.yaml."""
+    input:
+        f"{PAPER['output']}/report.html",

@@ -1,0 +1,12 @@
+# The stages in the order of the data; what they run is said by `config`.
+
+
+include: "common.smk"
+include: "tasks.smk"
+include: "prompts.smk"
+include: "models.smk"
+include: "scores.smk"
+include: "metrics.smk"
+include: "shapes.smk"
+include: "figures.smk"
+include: "report.smk"
