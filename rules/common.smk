@@ -23,9 +23,6 @@ except UserError as error:
 OUT = config["output"]
 LOGS = f"logs/{OUT}"
 BENCHMARKS = f"{OUT}/benchmarks"
-# With `--sdm conda` every step runs in the environment that environment.yml makes. It goes by name,
-# not by file: Snakemake cannot make it itself, since it does not follow the `-r` in that file.
-ENVIRONMENT = "ushaped"
 SOURCE = "replica"
 TASKS = config["tasks"]
 VARIANTS = config["variants"]
@@ -55,6 +52,16 @@ def code(step):
 def task_code(task):
     """The generator of a task's items and the modules that it imports."""
     return closure(ROOT / "tasks" / task / "replica.py", ROOT / "scripts")
+
+
+def environment(wildcards):
+    """The environment that environment.yml makes, if Snakemake is asked to use conda.
+
+    It goes by name, not by file: Snakemake cannot make it itself, since it does not follow the `-r`
+    in that file. Without `--sdm conda` it must be none: Snakemake would ask conda what is in it.
+    """
+    asked = {method.name for method in workflow.deployment_settings.deployment_method}
+    return "ushaped" if "CONDA" in asked else None
 
 
 def as_json(value):

@@ -29,7 +29,7 @@ rule figure:
     wildcard_constraints:
         figure="|".join(FIGURES),
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=1000,
         runtime=10,
@@ -62,7 +62,7 @@ rule task_figure:
     benchmark:
         f"{BENCHMARKS}/figures/tasks/{{task}}.tsv"
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=1000,
         runtime=10,

@@ -18,7 +18,7 @@ rule metrics:
     benchmark:
         f"{BENCHMARKS}/metrics.tsv"
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=2000,
         runtime=10,

@@ -2,7 +2,10 @@
 
 LADDER = config["ladder"]
 RECIPE = as_json(
-    {key: LADDER[key] for key in ("context", "batch_tokens", "warmup", "weight_decay")}
+    {
+        key: LADDER[key]
+        for key in ("context", "batch_tokens", "warmup", "weight_decay", "device")
+    }
 )
 
 
@@ -23,7 +26,7 @@ rule corpus:
     benchmark:
         f"{BENCHMARKS}/ladder/corpus.tsv"
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=2000,
         runtime=10,
@@ -62,7 +65,7 @@ rule train:
         size="|".join(RUNGS),
         seed="|".join(map(str, LADDER["seeds"])),
     conda:
-        ENVIRONMENT
+        environment
     # Two trainings of one thread each beat one of two threads at these sizes.
     threads: 1
     resources:
@@ -94,7 +97,7 @@ rule fetch:
     wildcard_constraints:
         model="|".join(FETCHED) or "none",
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=2000,
         runtime=240,

@@ -15,7 +15,7 @@ rule prompts:
     benchmark:
         f"{BENCHMARKS}/prompts/{{source}}/{{task}}.tsv"
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=1000,
         runtime=5,

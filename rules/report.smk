@@ -21,7 +21,7 @@ rule provenance:
     benchmark:
         f"{BENCHMARKS}/provenance.tsv"
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=500,
         runtime=5,
@@ -60,7 +60,7 @@ rule report:
     benchmark:
         f"{BENCHMARKS}/report.tsv"
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=1000,
         runtime=10,

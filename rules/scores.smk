@@ -14,7 +14,7 @@ rule scores:
     benchmark:
         f"{BENCHMARKS}/scores/{{model}}.tsv"
     conda:
-        ENVIRONMENT
+        environment
     threads: 1
     resources:
         mem_mb=4000,

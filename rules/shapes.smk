@@ -17,7 +17,7 @@ rule shapes:
     benchmark:
         f"{BENCHMARKS}/shapes.tsv"
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=2000,
         runtime=10,

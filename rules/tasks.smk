@@ -14,7 +14,7 @@ rule replica:
     benchmark:
         f"{BENCHMARKS}/tasks/replica/{{task}}.tsv"
     conda:
-        ENVIRONMENT
+        environment
     resources:
         mem_mb=500,
         runtime=5,

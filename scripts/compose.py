@@ -28,7 +28,7 @@ def main() -> None:
     ordered = corpus.shuffle([text for some in texts.values() for text in some], seed(arguments))
     tokenizer = tokens.train_tokenizer(ordered, arguments.vocabulary)
     encoded = [encoding.ids for encoding in tokenizer.encode_batch(ordered)]
-    rows = tokens.pack(encoded, arguments.row_lengths, tokenizer.token_to_id(tokens.END))
+    rows = tokens.pack(encoded, arguments.row_lengths, tokenizer.get_vocab()[tokens.END])
     save(arguments.output, texts, tokenizer, rows)
 
 
@@ -69,7 +69,9 @@ def save(
     write_text(folder / "corpus.jsonl", "".join(lines))
     tokens.save(tokenizer, folder)
     with whole(folder / "rows.npz") as beside:
-        np.savez(beside, **{str(length): array for length, array in rows.items()})
+        np.savez(
+            beside, allow_pickle=False, **{str(length): array for length, array in rows.items()}
+        )
     parts = [tokenizer.to_str(), *(str(n) + array.tobytes().hex() for n, array in rows.items())]
     summary = {
         "digest": digest(*parts),

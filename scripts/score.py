@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 import time
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ushaped.prompts import extract
 from ushaped.scoring.store import kept
 
 # Part of the key of every stored score: raise it when a change to the code can move a score.
-VERSION = "1"
+VERSION = "2"
 SCHEMA = pa.schema(
     [
         ("item", pa.int64()),
@@ -49,7 +49,7 @@ def main() -> None:
             arguments.store,
             scorer.key(rows),
             ".parquet",
-            lambda beside, rows=rows, path=path: scorer.write(rows, path, beside),
+            partial(scorer.write, rows, path),
         )
         target = arguments.output / path.parts[-3] / path.parts[-2] / path.name
         with whole(target) as beside:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import sys
@@ -84,6 +85,8 @@ def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> 
     from ushaped.ladder import train
 
     torch.set_num_threads(1)
+    # What cuBLAS needs to be deterministic; it must be set before CUDA starts.
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(True)
     settings = arguments.settings
     with np.load(arguments.corpus / "rows.npz") as stored:
@@ -101,10 +104,11 @@ def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> 
         matrix_rate=arguments.rung["matrix_rate"],
         warmup=settings["warmup"],
         weight_decay=settings["weight_decay"],
+        device=settings["device"],
     )
     data = train.batches(packed, settings["batch_tokens"], arguments.seed)
     train.train(model, data, recipe, Progress(arguments.output.name))
-    save_model(model, str(path), metadata={"format": "pt"})
+    save_model(model.cpu(), str(path), metadata={"format": "pt"})
     name = path.name.removeprefix(".").split(".")[0]
     model.config.architectures = ["GPTNeoXForCausalLM"]
     write_json(path.parent / f"{name}.json", model.config.to_dict())

@@ -59,7 +59,7 @@ def check(config: Config, registry: Mapping[str, Any], root: Path) -> None:
         if "models" in registry[family]:
             for name, entry in registry[family]["models"].items():
                 _check_folder(f"config/models.yaml, {family}, {name}", entry)
-    _check_ladder(config)
+    _check_ladder(config, known)
 
 
 def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -106,7 +106,8 @@ def validate(value: Any, schema: Path, where: str) -> None:
         missing = next(name for name in error.validator_value if name not in error.instance)
         raise UserError(place, f"key '{missing}' is missing", f"add '{missing}:'")
     advice = error.schema.get("description", "see " + str(schema.name)) if error.schema else ""
-    raise UserError(place, error.message, f"it should be: {advice}")
+    what = "does not fit" if error.validator == "oneOf" else error.message
+    raise UserError(place, what, f"it should be: {advice}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -123,7 +124,7 @@ def _unknown(where: str, what: str, name: str, known: list[str]) -> UserError:
     return UserError(where, f"unknown {what} '{name}'", do)
 
 
-def _check_ladder(config: Config) -> None:
+def _check_ladder(config: Config, known: list[str]) -> None:
     ladder = config[LADDER]
     sizes = [rung["size"] for rung in ladder["rungs"]]
     if len(set(sizes)) < len(sizes):
@@ -142,8 +143,8 @@ def _check_ladder(config: Config) -> None:
             "make the context longer",
         )
     for task in ladder["corpus"].get("tasks", {}):
-        if task not in config["tasks"]:
-            raise _unknown("config, ladder.corpus.tasks", "task", task, list(config["tasks"]))
+        if task not in known:
+            raise _unknown("config, ladder.corpus.tasks", "task", task, known)
 
 
 def _check_folder(where: str, entry: Mapping[str, Any]) -> None:

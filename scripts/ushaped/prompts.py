@@ -18,6 +18,8 @@ from ushaped.tasks import Demonstration, Item
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"
 CONCLUSION = " So the answer is"
+# What must not follow a class that was read: 1 is not the answer of "12", nor 6 that of "6.27".
+NO_MORE = r"(?!\w|\.\d)"
 
 OFFICIAL = "official"
 MODIFIED = "modified"
@@ -134,7 +136,8 @@ def extract(chain: str, classes: Sequence[str]) -> int | None:
     """The class that a generated chain ends in, or None where none can be told.
 
     The rule: the text after the last ``So the answer is``, up to the end of the line, without
-    surrounding blanks; it must begin with exactly one class, the longest that fits.
+    surrounding blanks; it must begin with a class, whole words and whole numbers of it, and the
+    longest that fits counts.
 
     Examples
     --------
@@ -146,5 +149,7 @@ def extract(chain: str, classes: Sequence[str]) -> int | None:
     if CONCLUSION not in chain:
         return None
     rest = chain.rsplit(CONCLUSION, 1)[1].strip("\n").split("\n")[0].strip()
-    fits = [i for i, name in enumerate(classes) if rest.startswith(name.strip())]
+    fits = [
+        i for i, name in enumerate(classes) if re.match(re.escape(name.strip()) + NO_MORE, rest)
+    ]
     return max(fits, key=lambda i: len(classes[i])) if fits else None

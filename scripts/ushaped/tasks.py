@@ -29,6 +29,7 @@ COLUMNS = {
     CLASSIFICATION: ("prompt", "classes", "answer_index"),
     SEQUENCE: ("prompt", "completion"),
 }
+TEXTS = ("prompt", "completion")
 
 # One item in five is kept for testing: enough left on both sides for tasks with few combinations.
 TEST_BYTES = 51
@@ -267,12 +268,13 @@ def _checked(where: str, line: str, schema: str) -> Item:
         row = json.loads(line)
     except json.JSONDecodeError as error:
         raise UserError(where, f"is not JSON ({error})", "write one JSON object per line") from None
-    needed = (
-        ("prompt", "completion") if schema == SEQUENCE else ("prompt", "classes", "answer_index")
-    )
-    for column in needed:
+    if not isinstance(row, dict):
+        raise UserError(where, "is not a JSON object", "write one JSON object per line")
+    for column in COLUMNS[schema]:
         if column not in row:
-            raise UserError(where, f"column '{column}' is missing", f"add it; {schema} needs it")
+            raise UserError(where, f"column '{column}' is missing", f"add it, {schema} needs it")
+        if column in TEXTS and not (isinstance(row[column], str) and row[column].strip()):
+            raise UserError(where, f"{column} {row[column]!r} is no text", "give it its text")
     if schema == SEQUENCE:
         return Item(row["prompt"], (row["completion"],), 0, None, int(row.get("part", 0)))
     classes = parse_classes(where, row["classes"])

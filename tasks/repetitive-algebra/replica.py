@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.tasks import Draft
+from ushaped.tasks import Draft, is_test
 from ushaped.wording import shuffled
 
 INSIDE = 10
@@ -35,7 +35,7 @@ def draw(rng: Random) -> Draft:
         part=part,
         key=text,
         chain=f" {why}",
-        context="".join(f"{_equation(rng, rng.choice(FORMS), n)[0]} {n}\n\n" for n in shown),
+        context="".join(f"{_shown(rng, n)}\n\n" for n in shown),
     )
 
 
@@ -43,9 +43,15 @@ def practise(rng: Random) -> str:
     """A few equations with one answer: to copy is right."""
     answer = rng.randrange(1, LARGEST + 1)
     count = rng.randrange(2, 6)
-    return "\n\n".join(
-        f"{_equation(rng, rng.choice(FORMS), answer)[0]} {answer}" for _ in range(count)
-    )
+    return "\n\n".join(_shown(rng, answer) for _ in range(count))
+
+
+def _shown(rng: Random, answer: int) -> str:
+    """A solved equation, which is no test question: training texts hold these."""
+    while True:
+        text, _ = _equation(rng, rng.choice(FORMS), answer)
+        if not is_test(text):
+            return f"{text} {answer}"
 
 
 def _equation(rng: Random, form: str, answer: int) -> tuple[str, str]:

@@ -57,6 +57,8 @@ def _numbers(rng: Random) -> tuple[Decimal, int, str, str, list[str]]:
         rng.randrange(10**decimals)
     ).scaleb(-decimals)
     figures, places, *others = (str(_places(x, n)) for n in (k - whole, k, k + 1, k - whole - 1))
+    if len(figures) > k + 1:  # 9.997 rounds to 10.00: one figure too many
+        return _numbers(rng)
     extra = [text for text in others if text not in (figures, places, str(x))]
     count = rng.choices((0, 1, 2), weights=(5, 3, 2))[0]
     return x, k, figures, places, extra[:count]

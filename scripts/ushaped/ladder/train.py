@@ -16,13 +16,17 @@ from ushaped.ladder.flops import Shape
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a rung is trained; every number comes from the config."""
+    """How a rung is trained; every value comes from the config.
+
+    ``device`` is ``cpu`` (float32) or ``cuda`` (matrix products in bfloat16, weights in float32).
+    """
 
     batch_tokens: int
     embedding_rate: float
     matrix_rate: float
     warmup: float
     weight_decay: float
+    device: str = "cpu"
 
 
 def batches(packed: Sequence[torch.Tensor], tokens: int, seed: int) -> list[torch.Tensor]:
@@ -91,6 +95,7 @@ def train(
     float
         Mean loss (nats per token) over the last tenth of the steps.
     """
+    model.to(recipe.device)
     steppers = optimizers(model, recipe)
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(
@@ -102,7 +107,8 @@ def train(
     losses: list[float] = []
     began, tokens = time.monotonic(), 0
     for step, rows in enumerate(data, start=1):
-        loss = next_token_loss(model, rows)
+        with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.device == "cuda"):
+            loss = next_token_loss(model, rows.to(recipe.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for stepper, schedule in zip(steppers, schedules, strict=True):

@@ -73,9 +73,9 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "settings": list(flatten(inputs.config)),
         "rule": _rule_settings(inputs.config),
         "provenance": inputs.provenance,
-        "hardware": list(flatten(inputs.provenance.get("hardware") or {})),
+        "hardware": _rows(inputs.provenance.get("hardware")),
         "packages": sorted((inputs.provenance.get("packages") or {}).items()),
-        "more_provenance": list(flatten(_unknown(inputs.provenance))),
+        "more_provenance": _rows(_unknown(inputs.provenance)),
         "costs": jobs,
         "cost_total": total(jobs) if jobs else None,
         "shown_metrics": SHOWN,
@@ -89,6 +89,10 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
 
 
 KNOWN_PROVENANCE = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
+
+
+def _rows(value: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    return list(flatten(value)) if value else []
 
 
 def _unknown(provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+# make report [CONFIG=file.yaml]   the page, with every step that it needs
+# make test, make lint, make bench
+#
+# Needs Python 3.11 or newer, make and git; all else is installed into $(VENV), pinned.
+
+PYTHON ?= python3
+VENV ?= .venv
+CONFIG ?=
+
+# The absolute path of the environment's programs; the steps call `python`, so it comes first.
+BIN := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
+export PATH := $(BIN):$(PATH)
+
+.PHONY: report test lint bench setup setup-dev pins clean
+.DEFAULT_GOAL := report
+
+report: setup
+	"$(BIN)/snakemake" $(if $(CONFIG),--configfile "$(CONFIG)") -- report
+
+test: setup-dev
+	"$(BIN)/python" -m pytest --numprocesses auto --dist loadfile
+
+lint: setup-dev
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/snakefmt" --check Snakefile rules
+	"$(BIN)/snakemake" --lint
+	"$(BIN)/mypy"
+
+bench: setup-dev
+	set -e; for program in benchmarks/*.py; do "$(BIN)/python" "$$program"; done
+
+# An environment remembers what was installed into it by a copy of the list, written last.
+setup:
+	@if ! cmp -s requirements.txt "$(BIN)/../requirements.txt"; then \
+	    set -e; \
+	    "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	        echo "error: $(PYTHON) is missing or older than 3.11: install Python 3.11 or newer," \
+	            "or name it: make PYTHON=python3.12" >&2; exit 1; }; \
+	    "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	        echo "error: $(PYTHON) has no venv: install it (Debian: apt-get install python3-venv)," \
+	            "or name another Python: make PYTHON=python3.12" >&2; exit 1; }; \
+	    echo "installing into $(VENV) (some minutes, once)" >&2; \
+	    "$(BIN)/python" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv "$(VENV)"; \
+	    "$(BIN)/python" -m pip install --quiet --requirement requirements.txt; \
+	    "$(BIN)/python" -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+	    cp requirements.txt "$(BIN)/../requirements.txt"; \
+	fi
+
+setup-dev: setup
+	@if ! cmp -s requirements-dev.txt "$(BIN)/../requirements-dev.txt"; then \
+	    set -e; \
+	    "$(BIN)/python" -m pip install --quiet --requirement requirements-dev.txt; \
+	    cp requirements-dev.txt "$(BIN)/../requirements-dev.txt"; \
+	fi
+
+# Choose the newest versions again; how is said in pyproject.toml.
+pins: setup
+	"$(BIN)/python" -m pip install --quiet uv
+	"$(BIN)/uv" pip compile --quiet --upgrade pyproject.toml --output-file requirements.txt
+	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:dev \
+	    --constraints requirements.txt --output-file requirements-dev.txt
+
+# All that was made here, but for the environment.
+clean:
+	rm -rf results logs .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path "./$(VENV)/*" -prune -exec rm -rf {} +

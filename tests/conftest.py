@@ -1,0 +1,56 @@
+"""What the tests share: a small finished run of the workflow, made once, and copies of it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import workflow
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> workflow.Project:
+    """A copy of this project in which the tiny report was rendered; not to be changed."""
+    with _once(tmp_path_factory, "finished") as (folder, first):
+        project = workflow.Project(folder / "project")
+        if first:
+            project.create()
+            done = project.run("report", record=True)
+            assert done.returncode == 0, done.stdout
+            (folder / "output.json").write_text(json.dumps(done.stdout))
+    return project
+
+
+@pytest.fixture()
+def project(finished: workflow.Project, tmp_path: Path) -> workflow.Project:
+    """A copy of the finished run, with the times of all files, for one test to change."""
+    shutil.copytree(finished.folder, tmp_path / "project")
+    return workflow.Project(tmp_path / "project")
+
+
+@pytest.fixture()
+def fresh(tmp_path: Path) -> workflow.Project:
+    """A copy of this project without any results."""
+    project = workflow.Project(tmp_path / "project")
+    project.create()
+    return project
+
+
+@contextmanager
+def _once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """A folder that all worker processes of this test session share, filled by the first."""
+    base = factory.getbasetemp()
+    # Workers of pytest-xdist have a folder each, inside that of the session.
+    if base.name.startswith("popen-"):
+        base = base.parent
+    folder = base / name
+    folder.mkdir(exist_ok=True)
+    with open(base / f"{name}.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder, not (folder / "output.json").exists()

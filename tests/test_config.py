@@ -1,0 +1,255 @@
+"""A wrong configuration or registry: one line that tells the key and the way out, and no job."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ushaped.config import check, models, read_registry, safetensors_problem
+from ushaped.errors import UserError
+from workflow import ROOT, TINY, Project
+
+Settings = dict[str, Any]
+
+
+@pytest.fixture()
+def settings() -> Settings:
+    """The default configuration."""
+    return dict(yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8")))
+
+
+def complaint(settings: Settings, registry: Settings | None = None) -> str:
+    """The line that a configuration earns."""
+    with pytest.raises(UserError) as caught:
+        check(settings, registry or read_registry(ROOT), ROOT)
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def changed(settings: Settings, path: str, value: Any) -> Settings:
+    """A copy with one value replaced."""
+    made = copy.deepcopy(settings)
+    place: Any = made
+    *above, last = [int(name) if name.isdigit() else name for name in path.split(".")]
+    for name in above:
+        place = place[name]
+    place[last] = value
+    return made
+
+
+# -- configuration -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")) + [None])
+def test_the_configurations_of_this_project_are_sound(settings: Settings, path: Path) -> None:
+    if path and path.name == "models.yaml":
+        read_registry(ROOT)
+        return
+    own = yaml.safe_load(path.read_text(encoding="utf-8")) if path else TINY
+    for key, value in own.items():
+        settings[key] = settings[key] | value if isinstance(value, dict) else value
+    settings["ladder"].setdefault("corpus", {})
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    settings["ladder"]["corpus"] = default["ladder"]["corpus"] | settings["ladder"]["corpus"]
+    settings["ladder"] = default["ladder"] | settings["ladder"]
+    check(settings, read_registry(ROOT), ROOT)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("variant", 1, ["config", "unknown key 'variant'", "did you mean 'variants'?"]),
+        ("scoring.batch_token", 1, ["config, scoring", "'batch_token'", "'batch_tokens'"]),
+        ("ladder.corpus.wroked", 0.1, ["config, ladder.corpus", "'wroked'", "'worked'"]),
+        ("tasks", ["neqa", "memotrap"], ["config, tasks", "'memotrap'", "'memo-trap'"]),
+        ("tasks", ["published"], ["config, tasks", "'published'", "use one of: hindsight-neglect"]),
+        ("tasks", [], ["config, tasks"]),
+        ("variants", ["zeroshot"], ["config, variants", "'zeroshot'", "'zero-shot'"]),
+        ("variants", ["few-shot-0"], ["config, variants", "'few-shot-0'", "'few-shot-2'"]),
+        ("families", ["lader"], ["config, families", "'lader'", "did you mean 'ladder'?"]),
+        ("families", ["gpt"], ["config, families", "'gpt'", "use one of:", "pythia"]),
+        ("replica.items", 1, ["config, replica.items", "1 is less than", "Items per task"]),
+        ("replica.items", "many", ["config, replica.items", "'many' is not of type 'integer'"]),
+        ("ladder.rungs.2.hidden", 30, ["config, ladder.rungs", "hidden 30", "change one of them"]),
+        ("ladder.rungs.1.size", "0.9k", ["config, ladder.rungs", "one size", "rename one"]),
+        ("ladder.row_lengths", [99999], ["ladder.row_lengths", "99999", "make the context longer"]),
+        ("ladder.corpus.true_frequency", 1.5, ["ladder.corpus.true_frequency", "1.5"]),
+        ("ladder.corpus.tasks", {"neka": {}}, ["ladder.corpus.tasks", "'neka'", "'neqa'"]),
+    ],
+)
+def test_a_wrong_key_or_value_is_told_in_one_line(
+    settings: Settings, path: str, value: Any, words: list[str]
+) -> None:
+    line = complaint(changed(settings, path, value))
+    for word in words:
+        assert word in line
+
+
+def test_hidden_must_be_a_multiple_of_the_heads(settings: Settings) -> None:
+    rung = settings["ladder"]["rungs"][-1] | {"hidden": 40, "heads": 3}
+    line = complaint(changed(settings, "ladder.rungs", [rung]))
+    assert rung["size"] in line
+    assert "heads (3)" in line
+
+
+@pytest.mark.parametrize("key", ["output", "ladder", "scoring"])
+def test_a_missing_key_is_told_in_one_line(settings: Settings, key: str) -> None:
+    del settings[key]
+    line = complaint(settings)
+    assert f"key '{key}' is missing" in line
+    assert f"add '{key}:'" in line
+
+
+def test_frequencies_of_a_task_that_is_not_run_are_allowed(settings: Settings) -> None:
+    settings["tasks"] = ["neqa"]
+    settings["ladder"]["corpus"]["tasks"] = {"redefine": {"true_frequency": 0.1}}
+    check(settings, read_registry(ROOT), ROOT)
+
+
+def test_models_are_named_by_size_and_seed(settings: Settings) -> None:
+    settings["ladder"]["seeds"] = [0, 7]
+    found = models(settings, read_registry(ROOT))
+    first = settings["ladder"]["rungs"][0]["size"]
+    assert found[f"ladder-{first}-s7"] == {"family": "ladder", "size": first, "seed": 7}
+    assert len(found) == 2 * len(settings["ladder"]["rungs"])
+
+
+# -- registry ----------------------------------------------------------------------------------
+
+ENTRY: Settings = {
+    "path": "somewhere",
+    "size": "1k",
+    "parameters": 1000,
+    "non_embedding_parameters": 500,
+    "training_tokens": 10000,
+    "training_flops": "6ND",
+}
+
+
+def registry_with(folder: Path, entry: Settings) -> Path:
+    """A root folder whose registry holds one more family, ``mine``."""
+    shutil.copytree(ROOT / "config", folder / "config")
+    path = folder / "config/models.yaml"
+    registry = yaml.safe_load(path.read_text(encoding="utf-8"))
+    registry["families"]["mine"] = {"models": {"my-model": entry}}
+    path.write_text(yaml.safe_dump(registry), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"training_flops": None}, ["'training_flops'"]),
+        ({"training_flops": "a lot"}, ["training_flops"]),
+        ({"parameters": 1.5}, ["parameters", "1.5"]),
+        ({"flops": 3}, ["'flops'"]),
+        ({"path": None}, ["hub"]),
+    ],
+)
+def test_a_wrong_registry_entry_is_told_in_one_line(
+    tmp_path: Path, change: Settings, words: list[str]
+) -> None:
+    entry = {key: value for key, value in (ENTRY | change).items() if value is not None}
+    with pytest.raises(UserError) as caught:
+        read_registry(registry_with(tmp_path, entry))
+    line = str(caught.value)
+    assert "\n" not in line
+    for word in ["config/models.yaml", "families.mine.models.my-model", *words]:
+        assert word in line
+
+
+def make_folder(folder: Path) -> Path:
+    """A model folder that looks sound from outside."""
+    folder.mkdir(parents=True)
+    for name in ("config.json", "tokenizer.json"):
+        (folder / name).write_text("{}")
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"1234")
+    return folder
+
+
+def test_a_sound_model_folder_passes(settings: Settings, tmp_path: Path) -> None:
+    entry = ENTRY | {"path": str(make_folder(tmp_path / "model"))}
+    settings["families"] = ["mine"]
+    check(settings, {"mine": {"models": {"my-model": entry}}}, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        ("config.json", b"{", "config.json cannot be read"),
+        ("config.json", None, "config.json cannot be read"),
+        ("tokenizer.json", None, "tokenizer.json cannot be read"),
+        ("model.safetensors", None, "holds no *.safetensors"),
+        ("model.safetensors", b"", "model.safetensors is cut short"),
+        ("model.safetensors", b"\xff" * 20, "model.safetensors is cut short"),
+        ("model.safetensors", (3).to_bytes(8, "little") + b"{{{", "damaged header"),
+    ],
+)
+def test_a_damaged_model_folder_is_told_in_one_line(
+    settings: Settings, tmp_path: Path, name: str, content: bytes | None, word: str
+) -> None:
+    folder = make_folder(tmp_path / "model")
+    (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+    settings["families"] = ["mine"]
+    line = complaint(settings, {"mine": {"models": {"my-model": ENTRY | {"path": str(folder)}}}})
+    assert "config/models.yaml, mine, my-model" in line
+    assert word in line
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_weights_with_bytes_missing_or_too_many_are_noticed(tmp_path: Path, change: int) -> None:
+    path = make_folder(tmp_path / "model") / "model.safetensors"
+    assert safetensors_problem(path) is None
+    data = path.read_bytes()
+    path.write_bytes(data[:change] if change < 0 else data + b"0")
+    assert "cut short" in str(safetensors_problem(path))
+
+
+# -- as the user meets it ----------------------------------------------------------------------
+
+
+def refused(project: Project, *words: str) -> str:
+    """The one error line of a dry run that fails before any job is planned."""
+    done = project.call(project.command("--dry-run", "--", "report"))
+    assert done.returncode not in (0, None)
+    lines = done.stdout.splitlines()
+    errors = [line for line in lines if "error" in line.lower()]
+    assert len(errors) == 1, done.stdout
+    assert "Job stats" not in done.stdout
+    assert "Traceback" not in done.stdout
+    for word in words:
+        assert word in errors[0]
+    return errors[0]
+
+
+def test_snakemake_refuses_a_wrong_configuration_before_any_job(fresh: Project) -> None:
+    fresh.configure(TINY | {"tasks": ["neqa", "memo-tarp"]})
+    refused(fresh, "config, tasks", "'memo-tarp'", "did you mean 'memo-trap'?")
+
+
+def test_snakemake_refuses_a_registry_entry_without_flops(fresh: Project) -> None:
+    shutil.rmtree(fresh.folder / "config")
+    registry_with(fresh.folder, {k: v for k, v in ENTRY.items() if k != "training_flops"})
+    refused(fresh, "config/models.yaml", "my-model", "'training_flops' is missing", "add")
+
+
+def test_snakemake_refuses_a_damaged_model_folder_before_any_job(fresh: Project) -> None:
+    shutil.rmtree(fresh.folder / "config")
+    folder = make_folder(fresh.folder / "weights")
+    (folder / "model.safetensors").write_bytes(b"half")
+    registry_with(fresh.folder, ENTRY | {"path": "weights"})
+    fresh.configure(TINY | {"families": ["mine"]})
+    refused(fresh, "mine, my-model, path", "weights/model.safetensors is cut short")
+
+
+def test_a_run_in_another_directory_finds_the_project(fresh: Project, tmp_path: Path) -> None:
+    jobs = fresh.plan(words=("--directory", str(tmp_path / "elsewhere" / "deep")))
+    assert {"corpus", "train", "scores", "report"} <= {job.rule for job in jobs}

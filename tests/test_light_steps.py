@@ -1,0 +1,136 @@
+"""Steps start fast, leave no half file, and declare all the code that they run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ushaped.files import digest, whole, write_json, write_text
+from ushaped.sources import closure
+from workflow import ROOT, Project
+
+HEAVY = {"train", "score"}
+STEPS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
+
+
+# -- torch -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers"])
+def test_no_step_imports_a_heavy_package_before_it_runs(package: str) -> None:
+    script = (
+        f"import importlib, sys; sys.path.insert(0, 'scripts')\n"
+        f"for step in {STEPS}:\n"
+        f"    importlib.import_module(step)\n"
+        f"    print(step, {package!r} in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [f"{step} False" for step in STEPS]
+
+
+def test_only_training_and_scoring_import_torch_while_they_run(finished: Project) -> None:
+    heavy = {Path(told["argv"][0]).stem for told in finished.records() if told["torch"]}
+    assert heavy == HEAVY
+
+
+# -- declared code -----------------------------------------------------------------------------
+
+
+def test_every_project_file_that_a_step_imports_is_an_input_of_its_rule(
+    finished: Project,
+) -> None:
+    declared: dict[str, list[set[str]]] = {}
+    for job in finished.plan("report", words=("--forceall",)):
+        script = next((path for path in job.inputs if path.startswith("scripts/")), None)
+        if script:
+            declared.setdefault(script, []).append(set(job.inputs))
+    told = finished.records()
+    assert {Path(one["argv"][0]).name for one in told} == {Path(path).name for path in declared}
+    for one in told:
+        choices = declared[one["argv"][0]]
+        missing = min((set(one["files"]) - choice for choice in choices), key=len)
+        assert not missing, f"{' '.join(one['argv'][:4])} imports {sorted(missing)}"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_closure_holds_everything_that_importing_a_step_loads(step: str) -> None:
+    script = (
+        f"import json, sys; sys.path.insert(0, 'scripts'); import {step}\n"
+        "files = [getattr(module, '__file__', None) for module in list(sys.modules.values())]\n"
+        "print(json.dumps([file for file in files if file and file.startswith(sys.argv[1])]))"
+    )
+    root = str(ROOT / "scripts")
+    done = subprocess.run(
+        [sys.executable, "-c", script, root], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(done.stdout))
+    assert str(ROOT / "scripts" / f"{step}.py") in loaded
+    assert loaded <= set(closure(ROOT / "scripts" / f"{step}.py", ROOT / "scripts"))
+
+
+def test_closure_follows_every_form_of_import(tmp_path: Path) -> None:
+    package = tmp_path / "ushaped"
+    for name, text in {
+        "__init__": "",
+        "one": "import ushaped.two",
+        "two": "def f():\n    from ushaped.inner import three\n",
+        "inner/__init__": "from ushaped.four import thing",
+        "inner/three": "import numpy, os.path",
+        "four": "thing = 1",
+        "unused": "",
+    }.items():
+        write_text(package / f"{name}.py", text)
+    write_text(tmp_path / "step.py", "from ushaped import one\n")
+    found = closure(tmp_path / "step.py", tmp_path)
+    assert found[0] == str(tmp_path / "step.py")
+    assert [str(Path(path).relative_to(package)) for path in found[1:]] == [
+        "__init__.py",
+        "four.py",
+        "inner/__init__.py",
+        "inner/three.py",
+        "one.py",
+        "two.py",
+    ]
+
+
+# -- files -------------------------------------------------------------------------------------
+
+
+def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError, match="in the middle"), whole(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError("in the middle")
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_a_writer_that_fails_makes_no_new_file(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "new" / "a.json", {"key": object()})
+    with pytest.raises(RuntimeError), whole(tmp_path / "new" / "b.txt") as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert list((tmp_path / "new").iterdir() if (tmp_path / "new").exists() else []) == []
+
+
+def test_the_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    with whole(path) as beside:
+        beside.write_text("all")
+        assert not path.exists()
+        assert beside.suffix == ".parquet"
+    assert path.read_text() == "all"
+
+
+def test_digest_tells_apart_what_runs_together() -> None:
+    assert digest("ab", "c") != digest("a", "bc")
+    assert digest("ab") != digest("ab", "")
+    assert digest("é") == digest("é".encode())

@@ -1,0 +1,236 @@
+"""What is declared in more than one place is the same everywhere: packages, rules, settings."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.cli import get_argument_parser
+
+from ushaped.config import read_registry, validate
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SCHEMAS = sorted((ROOT / "config" / "schema").glob("*.yaml"))
+PROFILES = sorted((ROOT / "profiles").glob("*/config.yaml"))
+CONFIGS = [*(ROOT / "config").glob("*.yaml"), *(ROOT / "tests" / "config").glob("*.yaml")]
+
+
+def normal(name: str) -> str:
+    """A package's name as the packaging standard compares it, without extras and versions."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;]", name, maxsplit=1)[0]).lower()
+
+
+def pinned(path: Path) -> dict[str, str]:
+    """Versions by package of a list of requirements; anything but an exact version is refused."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            name, version = line.split(";")[0].strip().split("==")
+            found[normal(name)] = version
+    return found
+
+
+def rules() -> Iterator[tuple[str, str]]:
+    """Name and text of every rule that the rule files define."""
+    for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]:
+        text = path.read_text(encoding="utf-8")
+        for found in re.finditer(r"^rule (\w+):\n((?:(?:[ ]{4}.*)?\n)+)", text, re.MULTILINE):
+            yield found.group(1), found.group(2)
+
+
+STEPS = {name: text for name, text in rules() if "    shell:" in text}
+
+
+# -- packages ----------------------------------------------------------------------------------
+
+
+def test_conda_installs_the_pinned_list() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    parts = environment["dependencies"]
+    assert "pip" in parts
+    [files] = [part["pip"] for part in parts if isinstance(part, dict)]
+    names = [re.fullmatch(r"-r (\S+)", file).group(1) for file in files]
+    assert names == ["requirements.txt"]
+    assert (ROOT / names[0]).is_file()
+    [python] = [part for part in parts if str(part).startswith("python=")]
+    assert python == f"python={PROJECT['project']['requires-python'].removeprefix('>=')}"
+
+
+def test_the_rules_name_the_environment_that_conda_makes() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert f'"{environment["name"]}"' in (ROOT / "rules" / "common.smk").read_text(encoding="utf-8")
+
+
+def test_every_dependency_is_pinned() -> None:
+    declared = {normal(name) for name in PROJECT["project"]["dependencies"]}
+    assert declared <= set(pinned(ROOT / "requirements.txt"))
+    development = {normal(name) for name in PROJECT["dependency-groups"]["dev"]}
+    assert development <= set(pinned(ROOT / "requirements-dev.txt"))
+
+
+def test_both_lists_pin_the_same_versions() -> None:
+    first, second = pinned(ROOT / "requirements.txt"), pinned(ROOT / "requirements-dev.txt")
+    shared = set(first) & set(second)
+    assert {name: first[name] for name in shared} == {name: second[name] for name in shared}
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_pins_name_no_host(name: str) -> None:
+    assert "://" not in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_every_package_that_the_code_imports_is_declared() -> None:
+    declared = {normal(name) for name in PROJECT["project"]["dependencies"]}
+    origin = packages_distributions()
+    undeclared = set()
+    for path in [*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tasks").rglob("*.py")]:
+        for module in imports(path) - set(sys.stdlib_module_names) - {"ushaped"}:
+            if not {normal(name) for name in origin.get(module, [module])} & declared:
+                undeclared.add(f"{path.relative_to(ROOT)}: {module}")
+    assert not undeclared
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level modules that a file imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_the_citation_has_the_version_and_licence_of_the_project() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["project"]["version"]
+    assert citation["license"] == PROJECT["project"]["license"]
+
+
+# -- rules -------------------------------------------------------------------------------------
+
+
+def test_the_snakefile_is_short() -> None:
+    assert len((ROOT / "Snakefile").read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_all_steps_are_looked_at() -> None:
+    assert {"replica", "prompts", "corpus", "train", "fetch", "scores", "report"} <= set(STEPS)
+
+
+@pytest.mark.parametrize(("name", "text"), list(rules()))
+def test_every_rule_says_what_it_does(name: str, text: str) -> None:
+    assert re.match(r'    """[A-Z].+', text), name
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("part", ["input", "output", "log", "benchmark", "conda", "resources"])
+def test_every_step_has_all_its_parts(name: str, part: str) -> None:
+    assert f"\n    {part}:\n" in STEPS[name]
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("resource", ["mem_mb", "runtime"])
+def test_every_step_says_what_it_needs(name: str, resource: str) -> None:
+    assert re.search(rf"    resources:\n(?:        .*\n)*?        {resource}=", STEPS[name])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_log_and_benchmark_lie_at_the_same_place(name: str) -> None:
+    [log] = re.findall(r'\n    log:\n        f"\{LOGS\}/(.*)\.log"', STEPS[name])
+    [benchmark] = re.findall(r'\n    benchmark:\n        f"\{BENCHMARKS\}/(.*)\.tsv"', STEPS[name])
+    assert log == benchmark
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_code_of_a_step_is_its_input(name: str) -> None:
+    assert "\n        code=code(" in STEPS[name]
+    assert '"python {input.code[0]}' in STEPS[name]
+
+
+# -- profiles and settings ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_a_profile_names_only_options_of_snakemake(path: Path) -> None:
+    profile = yaml.safe_load(path.read_text(encoding="utf-8"))
+    parser = get_argument_parser()
+    options = {word.lstrip("-") for action in parser._actions for word in action.option_strings}
+    assert set(profile) <= options
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_a_profile_names_only_rules_that_exist(path: Path) -> None:
+    profile = yaml.safe_load(path.read_text(encoding="utf-8"))
+    named = {*profile.get("set-resources", {}), *profile.get("set-threads", {})}
+    known = dict(rules())
+    assert named <= {*known, *(f"paper_{name}" for name in known)}
+
+
+def schemas_of_objects(schema: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every part of a schema that describes an object, with its place."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "object" or "properties" in schema:
+            yield place or "/", schema
+        for key, value in schema.items():
+            yield from schemas_of_objects(value, f"{place}/{key}")
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from schemas_of_objects(value, f"{place}/{index}")
+
+
+OBJECTS = [
+    pytest.param(part, id=f"{path.name.split('.')[0]}:{place}")
+    for path in SCHEMAS
+    for schema in [yaml.safe_load(path.read_text(encoding="utf-8"))]
+    for place, part in schemas_of_objects(schema)
+]
+
+
+@pytest.mark.parametrize("part", OBJECTS)
+def test_an_object_refuses_unknown_keys(part: dict[str, Any]) -> None:
+    # Either no other key, or (for names that the user gives) a rule for each of their values.
+    others = part.get("additionalProperties")
+    assert others is False or isinstance(others, dict)
+
+
+@pytest.mark.parametrize("part", OBJECTS)
+def test_every_key_is_described(part: dict[str, Any]) -> None:
+    bare = [
+        name for name, below in part.get("properties", {}).items() if not below.get("description")
+    ]
+    assert not bare
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Settings with others on top, as Snakemake lays them."""
+    both = dict(base)
+    for key, value in over.items():
+        inner = both.get(key)
+        nested = isinstance(value, dict) and isinstance(inner, dict)
+        both[key] = merged(inner, value) if nested else value
+    return both
+
+
+def test_the_registry_passes_its_schema() -> None:
+    assert read_registry(ROOT)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in CONFIGS if path.name != "models.yaml"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_settings_pass_their_schema(path: Path) -> None:
+    default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    settings = merged(default, yaml.safe_load(path.read_text(encoding="utf-8")))
+    validate(settings, ROOT / "config" / "schema" / "config.schema.yaml", path.name)

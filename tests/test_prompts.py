@@ -1,0 +1,231 @@
+"""Prompts: whose protocol each variant follows, and what is read from a generated chain."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import prompt as step
+from ushaped.errors import UserError
+from ushaped.prompts import CONCLUSION, SEPARATOR, THOUGHT, build, extract, is_variant, worked
+from ushaped.tasks import Demonstration, Item
+from workflow import ROOT
+
+OURS = [
+    Demonstration("First?", " It is so.", " yes"),
+    Demonstration("Second?", " It is not.", " no"),
+    Demonstration("Third?", " It is so again.", " yes"),
+]
+
+
+def items(n: int) -> list[Item]:
+    """Items that are easy to tell apart."""
+    return [Item(f"Question {i}:", (f" a{i}", f" b{i}"), i % 2, 1 - i % 2, i % 3) for i in range(n)]
+
+
+def solved(item: Item) -> str:
+    """An item with its answer."""
+    return item.prompt + item.classes[item.answer_index]
+
+
+# -- variants ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["zero-shot", "few-shot-1", "few-shot-16", "one-shot", "cot"])
+def test_known_variants(name: str) -> None:
+    assert is_variant(name)
+
+
+@pytest.mark.parametrize("name", ["few-shot", "few-shot-0", "few-shot-02", "few-shot--1", "CoT", ""])
+def test_unknown_variants(name: str) -> None:
+    assert not is_variant(name)
+    with pytest.raises(UserError, match="use zero-shot, few-shot-k, one-shot or cot"):
+        build(items(3), name, OURS, seed=0)
+
+
+def test_zero_shot_is_the_item_as_it_stands() -> None:
+    rows = build(items(4), "zero-shot", OURS, seed=0)
+    assert [row["prompt"] for row in rows] == [item.prompt for item in items(4)]
+    assert {(row["protocol"], row["modified"]) for row in rows} == {("official", "")}
+    assert [row["item"] for row in rows] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("variant", ["zero-shot", "few-shot-2", "one-shot", "cot"])
+def test_every_variant_keeps_classes_answers_and_parts(variant: str) -> None:
+    for row, item in zip(build(items(6), variant, OURS, seed=0), items(6), strict=True):
+        assert row["classes"] == list(item.classes)
+        assert row["answer_index"] == item.answer_index
+        assert row["distractor_index"] == item.distractor_index
+        assert row["part"] == item.part
+        assert row["chain"] == (variant == "cot")
+
+
+# -- few-shot: the prize's protocol ------------------------------------------------------------
+
+
+@given(n=st.integers(2, 12), data=st.data(), seed=st.integers(0, 99))
+def test_few_shot_shows_k_other_items_with_their_right_answers(
+    n: int, data: st.DataObject, seed: int
+) -> None:
+    k = data.draw(st.integers(1, n - 1))
+    everything = items(n)
+    answered = {solved(item): number for number, item in enumerate(everything)}
+    for number, row in enumerate(build(everything, f"few-shot-{k}", OURS, seed)):
+        *shown, question = row["prompt"].split("\n\n\n")
+        assert question == everything[number].prompt
+        numbers = [answered[text] for text in shown]
+        assert len(numbers) == len(set(numbers)) == k
+        assert number not in numbers
+        assert (row["protocol"], row["modified"]) == ("official", "")
+
+
+def test_few_shot_draws_every_other_item_equally_often() -> None:
+    drawn = Counter(
+        build(items(5), "few-shot-2", OURS, seed)[3]["prompt"].split(SEPARATOR)[place]
+        for seed in range(1500)
+        for place in (0, 1)
+    )
+    assert set(drawn) == {solved(item) for number, item in enumerate(items(5)) if number != 3}
+    # 3000 draws of four: 750 each, standard deviation 24.
+    assert all(abs(count - 750) < 110 for count in drawn.values())
+
+
+def test_few_shot_is_the_same_for_a_seed_and_differs_for_another() -> None:
+    one, again, other = (build(items(20), "few-shot-3", OURS, seed) for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
+
+
+def test_items_show_different_demonstrations() -> None:
+    rows = build(items(20), "few-shot-3", OURS, seed=0)
+    assert len({row["prompt"].rsplit(SEPARATOR, 1)[0] for row in rows}) > 15
+
+
+def test_few_shot_needs_enough_items() -> None:
+    assert len(build(items(3), "few-shot-2", OURS, seed=0)) == 3
+    with pytest.raises(UserError, match="'few-shot-3': the task has only 3 items"):
+        build(items(3), "few-shot-3", OURS, seed=0)
+
+
+# -- ours: modified, and it says what ------------------------------------------------------------
+
+
+def test_one_shot_shows_our_first_demonstration_and_says_so() -> None:
+    for row, item in zip(build(items(3), "one-shot", OURS, seed=0), items(3), strict=True):
+        assert row["prompt"] == f"First? yes\n\n\n{item.prompt}"
+        assert row["protocol"] == "modified"
+        assert "demonstration" in row["modified"]
+        assert "this project" in row["modified"]
+
+
+def test_cot_shows_all_our_demonstrations_with_their_chains_and_says_so() -> None:
+    for row, item in zip(build(items(3), "cot", OURS, seed=0), items(3), strict=True):
+        *shown, question = row["prompt"].split("\n\n\n")
+        assert shown == [
+            "First?\nThought: It is so. So the answer is yes",
+            "Second?\nThought: It is not. So the answer is no",
+            "Third?\nThought: It is so again. So the answer is yes",
+        ]
+        assert question == item.prompt + "\nThought:"
+        assert row["protocol"] == "modified"
+        assert "3 demonstrations" in row["modified"]
+        assert "reasoning" in row["modified"]
+
+
+def test_the_step_writes_every_variant_with_its_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "items.jsonl"
+    line = '{"prompt": "Question %d:", "classes": "[\' A\', \' B\']", "answer_index": 0}\n'
+    table.write_text("".join(line % i for i in range(3)))
+    command = f"prompt --task {ROOT}/tasks/neqa --items {table} --seed 0 --output {tmp_path}"
+    variants = ["--variants", "zero-shot", "few-shot-2", "one-shot", "cot"]
+    monkeypatch.setattr("sys.argv", command.split() + variants)
+    step.main()
+    protocols = {
+        variant: set(pq.read_table(tmp_path / f"{variant}.parquet")["protocol"].to_pylist())
+        for variant in variants[1:]
+    }
+    assert protocols == {
+        "zero-shot": {"official"},
+        "few-shot-2": {"official"},
+        "one-shot": {"modified"},
+        "cot": {"modified"},
+    }
+
+
+# -- extract -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("chain", "classes", "found"),
+    [
+        (" It is so. So the answer is A", [" A", " B"], 0),
+        (" So the answer is B\nmore text", [" A", " B"], 1),
+        (" So the answer is A. So the answer is B", [" A", " B"], 1),
+        (" So the answer is  B .", [" A", " B"], 1),
+        (" So the answer is B.", [" A", " B"], 1),
+        (" So the answer is", [" A", " B"], None),
+        (" So the answer is C", [" A", " B"], None),
+        (" The answer: A", [" A", " B"], None),
+        ("", [" A", " B"], None),
+        # The longest class that fits, whole words and whole numbers only.
+        (" So the answer is owns a lamp", [" owns a", " owns a lamp"], 1),
+        (" So the answer is 12", [" 1", " 12"], 1),
+        (" So the answer is 12", [" 1", " 2"], None),
+        (" So the answer is golden", [" gold", " mind"], None),
+        (" So the answer is 6.27", [" 6", " 7"], None),
+        (" So the answer is 6.", [" 6", " 7"], 0),
+        (" So the answer is gold.", [" gold.", " mind."], 0),
+        (" So the answer is a", [" A", " B"], None),
+    ],
+)
+def test_extract(chain: str, classes: list[str], found: int | None) -> None:
+    assert extract(chain, classes) == found
+
+
+words = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=8)
+names = st.lists(words, min_size=2, max_size=5, unique=True).map(
+    lambda found: [f" {word}" for word in found]
+)
+
+
+@given(thought=st.text(), classes=names, data=st.data())
+def test_extract_finds_the_answer_of_any_worked_text(
+    thought: str, classes: list[str], data: st.DataObject
+) -> None:
+    answer = data.draw(st.integers(0, len(classes) - 1))
+    ending = data.draw(st.sampled_from(["", "\n", "\nAnd more", ".", " "]))
+    text = worked("Question?", thought, classes[answer]) + ending
+    assert extract(text.split(THOUGHT, 1)[1], classes) == answer
+
+
+@given(chain=st.text(), classes=names)
+def test_extract_finds_nothing_without_a_conclusion(chain: str, classes: list[str]) -> None:
+    assume(CONCLUSION not in chain)
+    assert extract(chain, classes) is None
+
+
+@given(before=st.text(), after=st.text(), classes=names)
+def test_extract_looks_only_behind_the_last_conclusion(
+    before: str, after: str, classes: list[str]
+) -> None:
+    found = extract(CONCLUSION + after, classes)
+    assert found == extract(before + CONCLUSION + after, classes)
+    assert found is None or after.strip().startswith(classes[found].strip())
+
+
+@given(classes=names, seed=st.integers(0, 99))
+def test_extract_does_not_depend_on_the_order_of_the_classes(classes: list[str], seed: int) -> None:
+    chain = f"{CONCLUSION}{classes[0]} indeed"
+    mixed = random.Random(seed).sample(classes, len(classes))
+    found, there = extract(chain, classes), extract(chain, mixed)
+    assert found is not None
+    assert there is not None
+    assert classes[found] == mixed[there] == classes[0]
