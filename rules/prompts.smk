@@ -26,4 +26,4 @@ rule prompts:
         target=target,
     shell:
         "python {input.code[0]} --task {params.folder} --items {input.table}"
-        " --variants {params.variants} --seed {params.seed} --output {params.target} 2> {log}"
+        " --variants {params.variants} --seed {params.seed} --output {params.target} 2>&1 | tee {log} >&2"

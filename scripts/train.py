@@ -80,7 +80,6 @@ def shape_of(rung: dict[str, Any], summary: dict[str, Any]) -> Shape:
 def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> None:
     """Train and save the weights to ``path`` and the configuration beside the final weights."""
     import torch
-    from safetensors.torch import save_model
 
     from ushaped.ladder import train
 
@@ -108,7 +107,7 @@ def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> 
     )
     data = train.batches(packed, settings["batch_tokens"], arguments.seed)
     train.train(model, data, recipe, Progress(arguments.output.name))
-    save_model(model.cpu(), str(path), metadata={"format": "pt"})
+    train.save_weights(model, path)
     name = path.name.removeprefix(".").split(".")[0]
     model.config.architectures = ["GPTNeoXForCausalLM"]
     write_json(path.parent / f"{name}.json", model.config.to_dict())

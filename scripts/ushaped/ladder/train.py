@@ -6,8 +6,10 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch.nn import functional
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
@@ -136,3 +138,14 @@ def next_token_loss(model: GPTNeoXForCausalLM, rows: torch.Tensor) -> torch.Tens
     """Mean cross-entropy (nats per token) of predicting each token but the first of a row."""
     logits = model(input_ids=rows, use_cache=False).logits
     return functional.cross_entropy(logits[:, :-1].flatten(0, 1), rows[:, 1:].flatten())
+
+
+def save_weights(model: GPTNeoXForCausalLM, path: str | Path) -> None:
+    """Save the weights as safetensors, the same bytes for the same weights.
+
+    The output layer is left out: it is tied to the embeddings, and a note about that in the header
+    would stand there in a random order.
+    """
+    weights = model.cpu().state_dict()
+    del weights["lm_head.weight"]
+    save_file(weights, str(path), metadata={"format": "pt"})
