@@ -149,7 +149,7 @@ def description(arguments: argparse.Namespace, summary: dict[str, Any]) -> dict[
         non_embedding_parameters=shape.parameters - shape.hidden * shape.vocabulary,
         training_tokens=summary["tokens"],
         training_flops=training_flops(shape, rows),
-        flops_source="counted: every matrix product of training",
+        flops_source="counted: every matrix product of forward and backward passes",
     )
 
 

@@ -27,14 +27,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> workflow.Project:
     return project
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(finished: workflow.Project, tmp_path: Path) -> workflow.Project:
     """A copy of the finished run, with the times of all files, for one test to change."""
     shutil.copytree(finished.folder, tmp_path / "project")
     return workflow.Project(tmp_path / "project")
 
 
-@pytest.fixture()
+@pytest.fixture
 def fresh(tmp_path: Path) -> workflow.Project:
     """A copy of this project without any results."""
     project = workflow.Project(tmp_path / "project")

@@ -18,7 +18,7 @@ from workflow import ROOT, TINY, Project
 Settings = dict[str, Any]
 
 
-@pytest.fixture()
+@pytest.fixture
 def settings() -> Settings:
     """The default configuration."""
     return dict(yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8")))
@@ -47,7 +47,7 @@ def changed(settings: Settings, path: str, value: Any) -> Settings:
 # -- configuration -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")) + [None])
+@pytest.mark.parametrize("path", [*sorted((ROOT / "config").glob("*.yaml")), None])
 def test_the_configurations_of_this_project_are_sound(settings: Settings, path: Path) -> None:
     if path and path.name == "models.yaml":
         read_registry(ROOT)

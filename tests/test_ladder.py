@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -244,7 +245,7 @@ def test_the_learning_rate_rises_and_falls_to_a_tenth() -> None:
     assert max(rates) == pytest.approx(1.0)
     assert rates[0] == pytest.approx(0.1)
     assert rates[-1] == pytest.approx(0.1, abs=0.01)
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
 
 
 def test_every_weight_has_one_optimizer() -> None:

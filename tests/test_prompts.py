@@ -42,7 +42,9 @@ def test_known_variants(name: str) -> None:
     assert is_variant(name)
 
 
-@pytest.mark.parametrize("name", ["few-shot", "few-shot-0", "few-shot-02", "few-shot--1", "CoT", ""])
+@pytest.mark.parametrize(
+    "name", ["few-shot", "few-shot-0", "few-shot-02", "few-shot--1", "CoT", ""]
+)
 def test_unknown_variants(name: str) -> None:
     assert not is_variant(name)
     with pytest.raises(UserError, match="use zero-shot, few-shot-k, one-shot or cot"):

@@ -57,13 +57,15 @@ def chains(
     stop = StoppingCriteriaList([LineEnd(tokenizer)])
     lengths = [len(ids) for ids in tokenizer(list(prompts))["input_ids"]]
     limit = context_length(model) or max(lengths) + max_tokens
+    rooms = [max(1, min(max_tokens, limit - length)) for length in lengths]
     order = sorted(range(len(prompts)), key=lambda i: lengths[i], reverse=True)
     found = [""] * len(prompts)
     done = 0
     while done < len(order):
-        longest = lengths[order[done]]
-        room = max(1, min(max_tokens, limit - longest))
+        longest, room = lengths[order[done]], rooms[order[done]]
         some = order[done : done + max(1, batch_tokens // (longest + room))]
+        # Near the end of the context, a longer neighbour must not shorten a chain.
+        some = [i for i in some if rooms[i] == room]
         batch = tokenizer([prompts[i] for i in some], return_tensors="pt", padding=True)
         made = model.generate(
             **batch,
