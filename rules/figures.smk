@@ -17,7 +17,7 @@ rule figure:
     output:
         report(
             f"{OUT}/figures/{{figure}}.svg",
-            caption="../report/captions/{figure}.rst",
+            caption="../report/captions/figure.rst",
             category="Overview",
             labels={"figure": "{figure}", "format": "SVG"},
         ),

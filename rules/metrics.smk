@@ -11,7 +11,12 @@ rule metrics:
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
     output:
-        table=f"{OUT}/metrics.csv",
+        table=report(
+            f"{OUT}/metrics.csv",
+            caption="../report/captions/metrics.rst",
+            category="Tables",
+            labels={"table": "metrics", "format": "CSV"},
+        ),
         details=f"{OUT}/items.parquet",
     log:
         f"{LOGS}/metrics.log",

@@ -2,10 +2,7 @@
 
 LADDER = config["ladder"]
 RECIPE = as_json(
-    {
-        key: LADDER[key]
-        for key in ("context", "batch_tokens", "warmup", "weight_decay", "device")
-    }
+    {key: LADDER[key] for key in ("context", "batch_tokens", "warmup", "weight_decay", "device")}
 )
 
 

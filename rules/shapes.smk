@@ -11,7 +11,12 @@ rule shapes:
         details=rules.metrics.output.details,
         published=PUBLISHED,
     output:
-        f"{OUT}/shapes.csv",
+        report(
+            f"{OUT}/shapes.csv",
+            caption="../report/captions/shapes.rst",
+            category="Tables",
+            labels={"table": "shapes", "format": "CSV"},
+        ),
     log:
         f"{LOGS}/shapes.log",
     benchmark:

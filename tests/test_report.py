@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -433,23 +434,27 @@ def test_names_become_safe_ids() -> None:
     assert slug("U-shaped") == "u-shaped"
 
 
-def test_captions_are_templates_that_snakemake_can_render() -> None:
+@pytest.mark.parametrize("figure", [name for name in NAMES if name != "task"])
+def test_captions_are_templates_that_snakemake_can_render(figure: str) -> None:
     import docutils.core  # type: ignore[import-untyped]
     from jinja2 import Environment
 
-    class Snakemake:
-        wildcards: dict[str, str] = {"task": "neqa"}  # noqa: RUF012
-        config: dict[str, Any] = {"ladder": {}}  # noqa: RUF012
-
-    captions = sorted((ROOT / "report").rglob("*.rst"))
-    assert {path.stem for path in captions} >= {*NAMES, "workflow"}
-    for path in captions:
-        text = Environment().from_string(path.read_text()).render(snakemake=Snakemake)
+    snakemake = SimpleNamespace(
+        wildcards=SimpleNamespace(task="neqa", figure=figure), config={"ladder": {}}
+    )
+    for path in sorted((ROOT / "report").rglob("*.rst")):
+        text = Environment().from_string(path.read_text()).render(snakemake=snakemake)
         parts = docutils.core.publish_parts(
             text, writer="html", settings_overrides={"halt_level": 2, "report_level": 2}
         )
-        assert len(parts["body"]) > 60
+        assert len(parts["body"]) > 60, path
         assert "{{" not in parts["body"]
+
+
+def test_every_caption_belongs_to_an_output_and_every_output_finds_its_caption() -> None:
+    rules = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    named = set(re.findall(r'caption="\.\./report/captions/(\S+)"', rules))
+    assert named == {path.name for path in (ROOT / "report" / "captions").glob("*.rst")}
 
 
 def test_the_page_has_no_leftovers_of_its_templates(page: str) -> None:
