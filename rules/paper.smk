@@ -8,6 +8,11 @@ from ushaped.config import read_yaml
 PAPER = deepcopy(config)
 update_config(PAPER, read_yaml(ROOT / "config/paper.yaml"))
 
+try:
+    check(PAPER, REGISTRY, ROOT, where="config/paper.yaml")
+except UserError as error:
+    sys.exit(f"error: {error}")
+
 # Who names config/paper.yaml as the configuration has these rules already, as the default ones.
 if PAPER["output"] != OUT:
 

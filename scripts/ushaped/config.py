@@ -36,30 +36,32 @@ def read_registry(root: Path) -> dict[str, Any]:
     return dict(registry["families"])
 
 
-def check(config: Config, registry: Mapping[str, Any], root: Path) -> None:
+def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = "config") -> None:
     """Check a configuration against its schema, the tasks, the registry and itself.
+
+    ``where`` is what a message calls the configuration.
 
     Raises
     ------
     UserError
         Naming the first wrong key.
     """
-    validate(config, root / "config" / "schema" / "config.schema.yaml", "config")
+    validate(config, root / "config" / "schema" / "config.schema.yaml", where)
     known = sorted(path.parent.name for path in (root / "tasks").glob("*/task.yaml"))
     for task in config["tasks"]:
         if task not in known:
-            raise _unknown("config, tasks", "task", task, known)
+            raise _unknown(f"{where}, tasks", "task", task, known)
     for variant in config["variants"]:
         if not is_variant(variant):
             known_variants = ["zero-shot", "few-shot-2", "one-shot", "cot"]
-            raise _unknown("config, variants", "variant", variant, known_variants)
+            raise _unknown(f"{where}, variants", "variant", variant, known_variants)
     for family in config["families"]:
         if family not in registry:
-            raise _unknown("config, families", "model family", family, sorted(registry))
+            raise _unknown(f"{where}, families", "model family", family, sorted(registry))
         if "models" in registry[family]:
             for name, entry in registry[family]["models"].items():
                 _check_folder(f"config/models.yaml, {family}, {name}", entry)
-    _check_ladder(config, known)
+    _check_ladder(config, known, where)
 
 
 def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -124,27 +126,27 @@ def _unknown(where: str, what: str, name: str, known: list[str]) -> UserError:
     return UserError(where, f"unknown {what} '{name}'", do)
 
 
-def _check_ladder(config: Config, known: list[str]) -> None:
+def _check_ladder(config: Config, known: list[str], where: str) -> None:
     ladder = config[LADDER]
     sizes = [rung["size"] for rung in ladder["rungs"]]
     if len(set(sizes)) < len(sizes):
-        raise UserError("config, ladder.rungs", "two rungs have one size", "rename one")
+        raise UserError(f"{where}, ladder.rungs", "two rungs have one size", "rename one")
     for rung in ladder["rungs"]:
         if rung["hidden"] % (4 * rung["heads"]):
             raise UserError(
-                f"config, ladder.rungs, {rung['size']}",
+                f"{where}, ladder.rungs, {rung['size']}",
                 f"hidden {rung['hidden']} is no multiple of 4 x heads ({rung['heads']})",
                 "change one of them",
             )
     if max(ladder["row_lengths"]) > ladder["context"]:
         raise UserError(
-            "config, ladder.row_lengths",
+            f"{where}, ladder.row_lengths",
             f"{max(ladder['row_lengths'])} is longer than context {ladder['context']}",
             "make the context longer",
         )
     for task in ladder["corpus"].get("tasks", {}):
         if task not in known:
-            raise _unknown("config, ladder.corpus.tasks", "task", task, known)
+            raise _unknown(f"{where}, ladder.corpus.tasks", "task", task, known)
 
 
 def _check_folder(where: str, entry: Mapping[str, Any]) -> None:
