@@ -47,6 +47,9 @@ curves = st.lists(
         ([0.50, 0.51, 0.49], "flat", "flat"),
         # A dip that is practically nothing, before a real rise.
         ([0.50, 0.49, 0.90], "U-shaped", "positive"),
+        # A dip that is small beside the rise after it, and a rise that is small beside the fall.
+        ([0.50, 0.47, 0.90], "U-shaped", "positive"),
+        ([0.48, 0.51, 0.00], "inverted-U", "inverse"),
         # A rise that wins back too little.
         ([0.90, 0.30, 0.40], "U-shaped", "inverse"),
         # A third is enough, exactly.

@@ -9,9 +9,10 @@ and the last one,
 literal
     U-shaped if the curve falls and then rises up to the largest model: drop > 0 and rise > 0.
 published-equivalent
-    U-shaped if it falls by more than what is practically equivalent and wins back at least a third
-    of the fall. It gives the eleven labels of Wei et al. (2022, arXiv:2211.02011) for any threshold
-    between 0.27 and 0.38. The rule is ours: the paper states none.
+    U-shaped if it falls by more than what is practically equivalent and the smaller one of fall and
+    rise is at least a third of the larger: a small recovery makes no U of a fall, and a small dip
+    none of a rise. It gives the eleven labels of Wei et al. (2022, arXiv:2211.02011) for any
+    threshold between 0.27 and 0.38. The rule is ours: the paper states none.
 
 Both call a curve flat whose values are all practically equivalent, and call it inverted-U if it is
 no U but its mirror image is one; what is left is positive if it ends higher than it began, else
@@ -53,7 +54,8 @@ class Rule:
     drop : float
         A fall must be larger.
     recovery : float
-        Share of the fall that must be won back; any rise is needed besides.
+        Share of the larger one of fall and rise that the smaller must reach; any rise is needed
+        besides.
     """
 
     equivalence: float
@@ -67,7 +69,7 @@ class Rule:
 
     @classmethod
     def published_equivalent(cls, equivalence: float = 0.02, recovery: float = 1 / 3) -> Rule:
-        """A fall of practical size, of which ``recovery`` is won back."""
+        """A fall of practical size and a rise, neither below ``recovery`` of the other."""
         return cls(equivalence, equivalence, recovery)
 
 
@@ -180,7 +182,8 @@ def verdict(values: ArrayLike, rule: Rule) -> str:
 def _turns(rows: Floats, rule: Rule) -> NDArray[np.bool_]:
     """Whether curves fall and recover."""
     found = valley(rows)
-    enough = np.round(found.rise - rule.recovery * found.drop, DIGITS) >= 0
+    smaller, larger = np.minimum(found.rise, found.drop), np.maximum(found.rise, found.drop)
+    enough = np.round(smaller - rule.recovery * larger, DIGITS) >= 0
     return (found.drop > rule.drop) & (found.rise > 0) & enough
 
 
