@@ -46,7 +46,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--published", type=Path, metavar="CSV", help="series.csv of the literature"
     )
-    parser.add_argument("--recovery", type=float, default=1 / 3, help="least ratio of fall and rise")
+    parser.add_argument(
+        "--recovery", type=float, default=1 / 3, help="least ratio of fall and rise"
+    )
     parser.add_argument("--equivalence", type=float, default=0.02, help="no practical difference")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default 1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
