@@ -102,3 +102,10 @@ def corpus_folder(wildcards, input):
 def figure_folder(wildcards, input):
     """The folder of the figures."""
     return str(Path(input.figures[0]).parent)
+
+
+def weights(wildcards):
+    """The weights that were trained here; their size also lets the longest jobs begin first."""
+    if wildcards.model in FETCHED:
+        return []
+    return ancient(f"{OUT}/models/{wildcards.model}/model.safetensors")

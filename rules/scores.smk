@@ -1,13 +1,6 @@
 # scores: log-likelihood of every class of every prompt; one job per model, one file per prompt file.
 
 
-def weights(wildcards):
-    """The weights that were trained here; their size also lets the longest jobs begin first."""
-    if wildcards.model in FETCHED:
-        return []
-    return ancient(f"{OUT}/models/{wildcards.model}/model.safetensors")
-
-
 rule scores:
     """Score all prompts with one model."""
     input:
