@@ -28,7 +28,6 @@ TASKS = config["tasks"]
 VARIANTS = config["variants"]
 MODELS = models(config, REGISTRY)
 RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
-TRAINED = [name for name, model in MODELS.items() if "entry" not in model]
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 
 PROMPT_FILES = expand(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 
 
 def article(noun: str) -> str:
@@ -35,16 +34,3 @@ def shuffled(rng: random.Random, *options: str) -> tuple[tuple[str, ...], list[i
     """
     order = rng.sample(range(len(options)), len(options))
     return tuple(options[i] for i in order), [order.index(i) for i in range(len(options))]
-
-
-def lettered(options: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    r"""Options as lettered lines, and the letters as classes.
-
-    Examples
-    --------
-    >>> lettered(["tea", "rice"])
-    ('\nA. tea\nB. rice', (' A', ' B'))
-    """
-    letters = "ABCDEFGH"[: len(options)]
-    lines = "".join(f"\n{a}. {option}" for a, option in zip(letters, options, strict=True))
-    return lines, tuple(f" {a}" for a in letters)
