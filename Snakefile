@@ -14,6 +14,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/workflow.smk"
+include: "rules/present.smk"
 include: "rules/paper.smk"
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 ROOT = Path(os.path.relpath(workflow.basedir))
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from ushaped.config import check, models, read_registry
+from ushaped.config import check, models, read_registry, sources, told
 from ushaped.errors import UserError
+from ushaped.official import mirror, said
 from ushaped.sources import closure
 
 try:
@@ -23,21 +24,24 @@ except UserError as error:
 OUT = config["output"]
 LOGS = f"logs/{OUT}"
 BENCHMARKS = f"{OUT}/benchmarks"
-SOURCE = "replica"
 TASKS = config["tasks"]
+SOURCES = sources(config)
 VARIANTS = config["variants"]
+SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
 RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 
 PROMPT_FILES = expand(
-    "{source}/{task}/{variant}.parquet", source=SOURCE, task=TASKS, variant=VARIANTS
+    "{items}/{variant}.parquet",
+    items=[f"{source}/{task}" for task, source in SOURCES.items()],
+    variant=VARIANTS,
 )
 
 
 wildcard_constraints:
     task="|".join(TASKS),
-    source=SOURCE,
+    source="official|replica",
     model="|".join(MODELS),
 
 
@@ -71,6 +75,11 @@ def as_json(value):
 def rung(wildcards):
     """The sizes of a rung as JSON."""
     return as_json(RUNGS[wildcards.size])
+
+
+def source(wildcards):
+    """Where the items of a task come from."""
+    return SOURCES[wildcards.task]
 
 
 def entry(wildcards):
@@ -108,3 +117,39 @@ def weights(wildcards):
     if wildcards.model in FETCHED:
         return []
     return ancient(f"{OUT}/models/{wildcards.model}/model.safetensors")
+
+
+def scoring_threads(wildcards):
+    """Threads of a scoring job; Snakemake lowers them to the cores that there are.
+
+    Two models of the ladder on one thread each are done sooner than one after the other on two.
+    """
+    return 8 if wildcards.model in FETCHED else 1
+
+
+def scoring_memory(wildcards):
+    """Main memory of a scoring job in MB: the weights, and room to work."""
+    if wildcards.model in FETCHED:
+        return 4000 + MODELS[wildcards.model]["entry"]["parameters"] * 5 // 10**6
+    return 2000
+
+
+def scoring_gpus(wildcards):
+    """GPUs of a scoring job."""
+    if SCORING["device"] == "cpu":
+        return 0
+    return MODELS[wildcards.model].get("entry", {}).get("gpus", 1)
+
+
+def scoring_dtype():
+    """Number format of the weights."""
+    if SCORING["dtype"] == "auto":
+        return "float32" if SCORING["device"] == "cpu" else "bfloat16"
+    return SCORING["dtype"]
+
+
+def scoring_settings(wildcards):
+    """What the registry says of how a model is run, as words of a command line."""
+    settings = MODELS[wildcards.model].get("entry", {})
+    words = ["--bos", settings.get("bos", "default")]
+    return " ".join(words + ["--trust-remote-code"] * settings.get("trust_remote_code", False))

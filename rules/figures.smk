@@ -35,6 +35,8 @@ rule figure:
         runtime=10,
     params:
         target=f"{OUT}/figures/{{figure}}",
+        # Read by the caption.
+        sources=said(SOURCES),
     shell:
         "python {input.code[0]} {wildcards.figure} --metrics {input.metrics}"
         " --shapes {input.shapes} --published {input.published}"
@@ -68,6 +70,8 @@ rule task_figure:
         runtime=10,
     params:
         target=f"{OUT}/figures/tasks/{{task}}",
+        # Read by the caption.
+        source=source,
     shell:
         "python {input.code[0]} task --task {wildcards.task} --metrics {input.metrics}"
         " --shapes {input.shapes} --published {input.published}"

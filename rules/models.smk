@@ -104,4 +104,4 @@ rule fetch:
         target=target,
     shell:
         "python {input.code[0]} --entry {params.entry:q} --name {wildcards.model}"
-        " --family {params.family} --output {params.target} 2> {log}"
+        " --family {params.family} --output {params.target} 2>&1 | tee {log} >&2"

@@ -26,7 +26,7 @@ rule provenance:
         mem_mb=500,
         runtime=5,
     params:
-        config=as_json(config),
+        config=as_json(told(config)),
         root=ROOT,
     shell:
         "python {input.code[0]} --config {params.config:q} --root {params.root:q}"

@@ -25,3 +25,28 @@ rule replica:
     shell:
         "python {input.code[0]} --task {params.folder} --items {params.amount}"
         " --seed {params.seed} --output {output} 2> {log}"
+
+
+rule official:
+    """Take the released file of a task from the mirror, verified."""
+    input:
+        code=code("acquire"),
+        facts=str(ROOT / "tasks/{task}/task.yaml"),
+    output:
+        f"{OUT}/tasks/official/{{task}}.jsonl",
+    log:
+        f"{LOGS}/tasks/official/{{task}}.log",
+    benchmark:
+        f"{BENCHMARKS}/tasks/official/{{task}}.tsv"
+    conda:
+        environment
+    resources:
+        mem_mb=500,
+        runtime=5,
+        # Neither input nor parameter: a mirror that was moved or is gone must not cause a rerun.
+        mirror=mirror(config),
+    params:
+        folder=task_folder,
+    shell:
+        "python {input.code[0]} --task {params.folder} --mirror {resources.mirror:q}"
+        " --output {output} 2>&1 | tee {log} >&2"

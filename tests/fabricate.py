@@ -75,16 +75,20 @@ def metrics(
     sizes: Sequence[int] = SIZES,
     seeds: int = 3,
     families: Sequence[str] = ("ladder",),
+    official: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Invent ``metrics.csv``."""
+    """Invent ``metrics.csv``; the tasks ``official`` have official items, without distractor."""
     rows: list[dict[str, Any]] = []
     for family in families:
         for variant_place, variant in enumerate(variants):
             for task in tasks:
                 rows += _task_rows(family, task, variant, variant_place, sizes, seeds)
     table = pd.DataFrame(rows)
+    released = table["task"].isin(official)
+    table.loc[released, "source"] = "official"
+    table = table[~released | (table["metric"] != "distractor_share")]
     scored = [task for task in tasks if task != "prompt-injection"]
-    if len(scored) == 10:
+    if len(scored) == 10 and table["source"].nunique() == 1:
         accuracy = table[(table["metric"] == "accuracy")]
         keys = ["family", "model", "size", "seed", "source", "variant", "protocol", "modified"]
         scale = ["parameters", "non_embedding_parameters", "training_tokens", "training_flops"]
@@ -255,9 +259,10 @@ def write_inputs(
     folder: Path, measured: pd.DataFrame, prompt: str = PROMPT, title: str = "A title"
 ) -> None:
     """Write what the page needs beside tables and figures."""
-    for (task, variant), _ in measured.groupby(["task", "variant"]):
+    for (task, variant), rows in measured.groupby(["task", "variant"]):
         if task != tables.AVERAGE:
-            _write_prompts(folder, str(task), str(variant), prompt)
+            source = str(rows["source"].iloc[0])
+            _write_prompts(folder / "prompts" / source, str(task), str(variant), prompt)
             _write_task(folder / "tasks" / str(task), str(task), title)
     for model, rows in measured[measured["model"] != ""].groupby("model"):
         _write_model(folder / "models" / str(model), str(model), rows.iloc[0])
@@ -292,7 +297,7 @@ def write_inputs(
 
 
 def _write_prompts(folder: Path, task: str, variant: str, prompt: str) -> None:
-    path = folder / "prompts" / "replica" / task / f"{variant}.parquet"
+    path = folder / task / f"{variant}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     loss = task == "prompt-injection"
     row: dict[str, list[Any]] = {

@@ -73,6 +73,9 @@ def test_the_configurations_of_this_project_are_sound(settings: Settings, path: 
         ("tasks", [], ["config, tasks"]),
         ("variants", ["zeroshot"], ["config, variants", "'zeroshot'", "'zero-shot'"]),
         ("variants", ["few-shot-0"], ["config, variants", "'few-shot-0'", "'few-shot-2'"]),
+        ("official.tasks", ["memotrap"], ["config, official.tasks", "'memotrap'", "'memo-trap'?"]),
+        ("official.tasks", ["neqa", "neqa"], ["config, official.tasks", "non-unique"]),
+        ("official.mirrow", "x", ["config, official", "'mirrow'", "did you mean 'mirror'?"]),
         ("families", ["lader"], ["config, families", "'lader'", "did you mean 'ladder'?"]),
         ("families", ["gpt"], ["config, families", "'gpt'", "use one of:", "pythia"]),
         ("replica.items", 1, ["config, replica.items", "1 is less than", "Items per task"]),
@@ -90,6 +93,12 @@ def test_a_wrong_key_or_value_is_told_in_one_line(
     line = complaint(changed(settings, path, value))
     for word in words:
         assert word in line
+
+
+def test_an_official_task_must_be_one_of_those_that_are_run(settings: Settings) -> None:
+    settings["tasks"] = ["redefine"]
+    line = complaint(changed(settings, "official.tasks", ["neqa"]))
+    assert line.startswith("config, official.tasks: 'neqa' is not among the tasks that are run; ")
 
 
 def test_hidden_must_be_a_multiple_of_the_heads(settings: Settings) -> None:
@@ -133,6 +142,9 @@ ENTRY: Settings = {
 }
 
 
+PACKAGED = {"package": "a-package", "gguf": "a_package/a.gguf", "sha256": "0" * 64}
+
+
 def registry_with(folder: Path, entry: Settings) -> Path:
     """A root folder whose registry holds one more family, ``mine``."""
     shutil.copytree(ROOT / "config", folder / "config")
@@ -151,6 +163,12 @@ def registry_with(folder: Path, entry: Settings) -> Path:
         ({"parameters": 1.5}, ["parameters", "1.5"]),
         ({"flops": 3}, ["'flops'"]),
         ({"path": None}, ["hub"]),
+        ({"hub": "a/b", "revision": "main"}, ["does not fit"]),
+        (PACKAGED, ["does not fit"]),
+        ({"path": None} | PACKAGED | {"sha256": None}, ["sha256"]),
+        ({"path": None} | PACKAGED | {"sha256": "ab12"}, ["sha256", "ab12"]),
+        ({"path": None} | PACKAGED | {"gguf": None}, ["gguf"]),
+        ({"sha256": "0" * 64}, ["sha256"]),
     ],
 )
 def test_a_wrong_registry_entry_is_told_in_one_line(

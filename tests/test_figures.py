@@ -295,11 +295,76 @@ def test_one_size_alone_still_gives_a_figure(name: str) -> None:
     FigureCanvasAgg(figure).draw()
 
 
+def said_in(figure: Figure) -> list[str]:
+    """All texts of a figure."""
+    return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
+
+
+def test_one_size_is_called_neither_flat_nor_undetermined() -> None:
+    measured = metrics(**(SMALL | {"sizes": (8_000,)}))
+    _, figure = make("verdicts", measured)
+    said = said_in(figure)
+    assert said.count("none") == said.count("one size") == 6
+    assert not {"flat", "undetermined"} & set(said)
+
+
+def test_a_single_point_is_marked_where_there_is_no_line() -> None:
+    measured = metrics(tasks=("neqa",), variants=("zero-shot",), sizes=(8_000,), seeds=2)
+    table, figure = make("seeds", measured)
+    marked = {
+        (float(x), float(y))
+        for line in figure.axes[0].get_lines()
+        if line.get_marker() not in ("None", "", None)
+        for x, y in np.asarray(line.get_xydata())
+    }
+    assert marked == set(zip(table["training_flops"], table["value"], strict=True))
+
+
+@pytest.mark.parametrize("name", ["verdicts", "overview", "seeds"])
+def test_a_figure_of_all_tasks_says_whose_items_each_has(name: str) -> None:
+    _, figure = make(name, metrics(**SMALL, official=("neqa",)))
+    lines = [line for text in said_in(figure) for line in text.split("\n")]
+    assert lines.count("official items") == 1
+    assert lines.count("replica items") == 2
+    _, figure = make(name, metrics(**SMALL))
+    assert [line for text in said_in(figure) for line in text.split("\n")].count(
+        "replica items"
+    ) == 1
+
+
+@pytest.mark.parametrize("name", ["verdicts", "overview", "seeds", "task"])
+def test_labels_do_not_overlap_with_items_of_two_sources(name: str) -> None:
+    options = {"task": "neqa"} if name == "task" else {}
+    drawn = {name: make(name, metrics(official=("neqa", "memo-trap")), **options)}
+    test_no_two_labels_overlap(name, drawn)
+
+
+@pytest.mark.parametrize("task", ["neqa", "memo-trap"])
+def test_the_figure_of_a_task_says_whose_items_it_has(task: str) -> None:
+    _, figure = make("task", metrics(**SMALL, official=("neqa",)), task=task)
+    source = "official" if task == "neqa" else "replica"
+    assert f"{source} items\nVariant (protocol)" in said_in(figure)
+
+
+def test_the_average_says_whose_items_it_has() -> None:
+    _, figure = make("scaling", metrics(seeds=1, official=ALL_TASKS))
+    assert any("Families run here: official items" in text for text in said_in(figure))
+    table, figure = make("scaling", metrics(seeds=1, official=("neqa",)))
+    assert set(table["kind"]) == {"published"}
+    assert any("on items of one source" in text for text in said_in(figure))
+
+
+def test_items_of_two_sources_in_one_task_are_refused() -> None:
+    measured = pd.concat([metrics(**SMALL), metrics(**SMALL, official=("neqa",))])
+    with pytest.raises(UserError, match=r"task 'neqa': has items of several sources \(official, r"):
+        tables.item_sources(measured)
+
+
 def test_without_the_ten_tasks_the_average_says_so() -> None:
     table, figure = make("scaling", metrics(**SMALL))
     assert set(table["kind"]) == {"published"}
-    labels = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    assert any("not all ten tasks" in label for label in labels)
+    (legend,) = figure.legends
+    assert "not all ten tasks" in legend.get_title().get_text()
 
 
 def test_several_families_get_a_row_each_and_their_own_colours() -> None:
@@ -319,7 +384,9 @@ def test_the_compute_axis_is_cut_where_nothing_lies() -> None:
     assert all(low < high for low, high in pieces)
 
 
-@pytest.mark.parametrize(("low", "high"), [(1e3, 1e6), (2e9, 5e9), (1e10, 1e25), (1.0, 1.3)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(1e3, 1e6), (2e9, 5e9), (1e10, 1e25), (1.0, 1.3), (1.05, 1.8), (2.3, 4.0)]
+)
 def test_ticks_lie_inside_and_are_few(low: float, high: float) -> None:
     ticks = style.decade_ticks(low, high)
     assert ticks

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ushaped.files import digest, whole, write_json, write_text
+from ushaped.files import digest, whole, whole_folder, write_json, write_text
 from ushaped.sources import closure
 from workflow import ROOT, Project
 
@@ -133,6 +133,35 @@ def test_the_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
         assert not path.exists()
         assert beside.suffix == ".parquet"
     assert path.read_text() == "all"
+
+
+def fill(path: Path, fails: bool = False) -> None:
+    """Fill a folder with one file, and perhaps fail then."""
+    with whole_folder(path) as beside:
+        (beside / "half").write_text("half")
+        assert not (path / "half").exists()
+        if fails:
+            raise RuntimeError("in the middle")
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model"
+    with pytest.raises(RuntimeError, match="in the middle"):
+        fill(path, fails=True)
+    assert list(path.parent.iterdir()) == []
+    fill(path)
+    assert [file.name for file in path.iterdir()] == ["half"]
+
+
+def test_a_folder_replaces_an_old_one_with_all_that_was_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with pytest.raises(RuntimeError, match="in the middle"):
+        fill(path, fails=True)
+    assert [file.name for file in path.iterdir()] == ["old"]
+    fill(path)
+    assert [file.name for file in path.iterdir()] == ["half"]
 
 
 def test_digest_tells_apart_what_runs_together() -> None:

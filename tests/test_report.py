@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -321,6 +322,99 @@ def test_it_renders_whatever_was_run(other: Callable[..., Inputs], options: dict
     assert "nan" not in re.split(r"\W+", parsed.words.lower())
 
 
+# -- where the items come from -----------------------------------------------------------------
+
+
+def cards(text: str) -> dict[str, str]:
+    """The words of each task's part of the page."""
+    found = re.findall(r'<article id="task-([^"]*)".*?</article>', text, re.DOTALL)
+    parts = re.findall(r"<article .*?</article>", text, re.DOTALL)
+    return {name: spaced(part) for name, part in zip(found, parts, strict=True)}
+
+
+def test_every_part_says_whose_items_its_numbers_are_from(other: Callable[..., Inputs]) -> None:
+    text = render(TEMPLATE, other(official=("neqa",)))
+    words = spaced(text)
+    told = "Official items: neqa; replica items: all other tasks."
+    # The matrix, all tasks at a glance, ways of asking, seeds, and the part on the ladder.
+    assert words.count(told) == 5
+    assert "Of 1 task" in words
+    assert "under the official protocol with official items" in words
+    assert "Of 2 tasks" in words
+    assert "under the official protocol with replica items" in words
+    parts = cards(text)
+    for name, source in (("neqa", "official"), ("memo-trap", "replica")):
+        assert f"Items {source}: " in parts[name]
+        assert f"every size and variant, {source} items" in parts[name]
+        assert f"{source.capitalize()} items. Bands are" in parts[name]
+    assert "ladder official zero-shot" in parts["neqa"]
+    assert "PaLM, published official zero-shot" in parts["memo-trap"]
+
+
+def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
+    other: Callable[..., Inputs],
+) -> None:
+    text = render(TEMPLATE, other(official=("neqa",)))
+    tables_shown = re.findall(r"<table>.*?</table>", text, re.DOTALL)
+    both = [part for part in tables_shown if re.search(r">neqa</a><span class=.under.>", part)]
+    assert len(both) == 3  # verdicts, ways of asking, training seeds
+    for part in both[:2]:
+        assert len(re.findall(r"<th scope=.col.>zero-shot", part)) == 1
+        assert "<td>–</td>" not in part.split("PaLM")[0]
+        assert re.search(r">neqa</a><span class=.under.>official items<", part)
+        assert re.search(r">memo-trap</a><span class=.under.>replica items<", part)
+
+
+def test_a_caption_names_the_panels_that_the_figure_has(other: Callable[..., Inputs]) -> None:
+    parts = cards(render(TEMPLATE, other(official=("neqa",))))
+    assert "(a) accuracy, (b) loss over the classes, (c) probability that" in parts["neqa"]
+    assert "(b) share of answers that belong to the distractor task, (c) loss" in parts["memo-trap"]
+    assert "answer of the distractor task" in parts["memo-trap"]
+
+
+def test_items_of_two_sources_in_one_task_are_refused(other: Callable[..., Inputs]) -> None:
+    given = other()
+    again = given.metrics[given.metrics["task"] == "neqa"].assign(source="official")
+    both = dataclasses.replace(given, metrics=pd.concat([given.metrics, again]))
+    with pytest.raises(UserError, match=r"task 'neqa': has items of several sources"):
+        render(TEMPLATE, both)
+
+
+# -- one size ----------------------------------------------------------------------------------
+
+
+def test_one_size_alone_gets_no_verdict_and_the_page_says_why(
+    other: Callable[..., Inputs],
+) -> None:
+    text = render(TEMPLATE, other(sizes=(8_000,), seeds=1, families=("single",)))
+    verdict = spaced(text[text.index('id="verdict"') : text.index('id="scaling"')])
+    assert "The family single was run at one size , 8k: a single point is no curve" in verdict
+    assert "no verdict on 3 tasks with replica items" in verdict
+    for shape in ("flat", "undetermined"):
+        assert shape not in verdict
+    # Neither tiles with counts nor a statement about draws, of which there are none.
+    assert not [a for a in Page(text).all("li") if a.get("data-family") == "single"]
+    assert "bootstrap" not in verdict
+    assert "none: one size" in cards(text)["neqa"]
+    assert "gets no verdict" in Page(text).words
+
+
+def test_one_size_beside_a_curve_takes_nothing_from_it(other: Callable[..., Inputs]) -> None:
+    given = other(families=("ladder", "single"))
+    for table in (given.metrics, given.shapes):
+        assert set(table["family"]) >= {"ladder", "single"}
+    small = given.metrics["size"] == given.metrics["size"].iloc[0]
+    metrics_left = given.metrics[small | (given.metrics["family"] == "ladder")]
+    judged = given.shapes[given.shapes["family"] != "single"]
+    alone = shapes(metrics_left[metrics_left["family"] == "single"], published=False)
+    text = render(
+        TEMPLATE,
+        dataclasses.replace(given, metrics=metrics_left, shapes=pd.concat([judged, alone])),
+    )
+    assert "The family single was run at <b>one size</b>" in text
+    assert "Of 3 tasks, <b>" in text
+
+
 def test_it_renders_with_values_missing(results: Path) -> None:
     given = inputs(results)
     given.metrics.loc[given.metrics.index[::5], ["value", "low", "high", "chance"]] = np.nan
@@ -440,7 +534,9 @@ def test_captions_are_templates_that_snakemake_can_render(figure: str) -> None:
     from jinja2 import Environment
 
     snakemake = SimpleNamespace(
-        wildcards=SimpleNamespace(task="neqa", figure=figure), config={"ladder": {}}
+        wildcards=SimpleNamespace(task="neqa", figure=figure),
+        params=SimpleNamespace(source="official", sources="All items are official items."),
+        config={"families": ["ladder"], "ladder": {}},
     )
     for path in sorted((ROOT / "report").rglob("*.rst")):
         text = Environment().from_string(path.read_text()).render(snakemake=snakemake)
@@ -449,6 +545,16 @@ def test_captions_are_templates_that_snakemake_can_render(figure: str) -> None:
         )
         assert len(parts["body"]) > 60, path
         assert "{{" not in parts["body"]
+
+
+@pytest.mark.parametrize("families", [["ladder"], ["smollm"], ["smollm", "ladder"]])
+def test_the_introduction_speaks_of_the_ladder_where_it_was_run(families: list[str]) -> None:
+    from jinja2 import Environment
+
+    text = (ROOT / "report/workflow.rst").read_text(encoding="utf-8")
+    snakemake = SimpleNamespace(config={"families": families, "ladder": {}})
+    shown = Environment().from_string(text).render(snakemake=snakemake)
+    assert ("no evidence about large models" in shown) == ("ladder" in families)
 
 
 def test_every_caption_belongs_to_an_output_and_every_output_finds_its_caption() -> None:

@@ -14,12 +14,17 @@ from typing import Any
 import jsonschema
 import yaml
 
+from ushaped import official, unpack
 from ushaped.errors import UserError
 from ushaped.prompts import is_variant
+from ushaped.tasks import load_task
 
 Config = Mapping[str, Any]
 
 LADDER = "ladder"
+REPLICA = "replica"
+# What a family says of all its models.
+SETTINGS = ("bos", "trust_remote_code")
 
 
 def read_registry(root: Path) -> dict[str, Any]:
@@ -51,6 +56,15 @@ def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = 
     for task in config["tasks"]:
         if task not in known:
             raise _unknown(f"{where}, tasks", "task", task, known)
+    for task in config["official"]["tasks"]:
+        if task not in known:
+            raise _unknown(f"{where}, official.tasks", "task", task, known)
+        if task not in config["tasks"]:
+            raise UserError(
+                f"{where}, official.tasks",
+                f"'{task}' is not among the tasks that are run",
+                "add it to 'tasks', or take it out here",
+            )
     for variant in config["variants"]:
         if not is_variant(variant):
             known_variants = ["zero-shot", "few-shot-2", "one-shot", "cot"]
@@ -64,13 +78,55 @@ def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = 
     _check_ladder(config, known, where)
 
 
+def check_present(config: Config, registry: Mapping[str, Any], root: Path) -> None:
+    """Look for what must lie on this machine: released files of tasks, installed models.
+
+    Only that they are there, not what is in them; and not for what was already made from them.
+
+    Raises
+    ------
+    UserError
+        Naming the first that is missing.
+    """
+    output = Path(config["output"])
+    for task in config["official"]["tasks"]:
+        if not (output / "tasks" / official.OFFICIAL / f"{task}.jsonl").exists():
+            wanted = official.release(load_task(root / "tasks" / task))
+            official.find(wanted, official.mirror(config))
+    for name, model in models(config, registry).items():
+        entry = model.get("entry", {})
+        if "package" in entry and not (output / "models" / name / "model.json").exists():
+            unpack.find(entry, f"config/models.yaml, {name}")
+
+
+def sources(config: Config) -> dict[str, str]:
+    """Where the items of each task come from, in the order of the tasks.
+
+    Examples
+    --------
+    >>> sources({"tasks": ["neqa", "redefine"], "official": {"tasks": ["neqa"]}})
+    {'neqa': 'official', 'redefine': 'replica'}
+    """
+    released = config["official"]["tasks"]
+    return {task: official.OFFICIAL if task in released else REPLICA for task in config["tasks"]}
+
+
+def told(config: Config) -> dict[str, Any]:
+    """The configuration as provenance tells it: without the folder of the mirror.
+
+    Where the verified files lay says nothing about the results, and much about the machine.
+    """
+    return {**config, "official": {"tasks": config["official"]["tasks"]}}
+
+
 def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The models that a configuration asks for, by name.
 
     Returns
     -------
     dict of str to dict
-        ``family``, ``size`` and ``seed``; for released models also their registry entry.
+        ``family``, ``size`` and ``seed``; for released models also ``entry``, their registry entry
+        with the settings of their family.
     """
     found: dict[str, dict[str, Any]] = {}
     for family in config["families"]:
@@ -80,8 +136,10 @@ def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, A
                     name = f"{family}-{rung['size']}-s{seed}"
                     found[name] = {"family": family, "size": rung["size"], "seed": seed}
         else:
+            settings = {key: registry[family][key] for key in SETTINGS if key in registry[family]}
             for name, entry in registry[family]["models"].items():
-                found[name] = {"family": family, "size": entry["size"], "seed": 0, "entry": entry}
+                about = {"family": family, "size": entry["size"], "seed": 0}
+                found[name] = about | {"entry": settings | entry}
     return found
 
 

@@ -35,11 +35,12 @@ def figure(table: pd.DataFrame) -> Figure:
         drawn = Figure(figsize=(2.55 * columns, 2.25 * lines + 0.1), layout="constrained")
         axes = drawn.subplots(lines, columns, squeeze=False).ravel()
         looks = panels.curve_looks(table)
+        sources = tables.item_sources(table)
         for place, (axis, task) in enumerate(zip(axes, tasks, strict=False)):
             rows = table[table["task"] == task]
             judged = tables.primary_metric(rows)
             panels.metric_panel(axis, rows, judged, looks)
-            axis.set_title(task, fontsize=8.5)
+            axis.set_title(panels.task_title(task, sources), fontsize=8.5)
             panels.set_log_limits(axis, axis.get_xlim(), style.power_of_ten, most=4)
             axis.set_xlabel("FLOPs", fontsize=8)
             if place % columns == 0 or judged in tables.LOSSES:
@@ -48,5 +49,5 @@ def figure(table: pd.DataFrame) -> Figure:
         for axis in axes[len(tasks) :]:
             axis.axis("off")
         entries = panels.legend_entries(table)
-        panels.legend_cell(axes[len(tasks)], entries, "Variant (protocol)")
+        panels.legend_cell(axes[len(tasks)], entries, panels.legend_title(sources))
         return drawn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -252,6 +252,18 @@ def legend_entries(rows: pd.DataFrame) -> list[Line2D]:
     if rows.loc[rows["metric"].isin(["accuracy", "loss"]), "chance"].notna().any():
         entries.append(entry("chance", color=style.MUTED, linestyle=(0, (2, 2)), linewidth=1.1))
     return entries
+
+
+def task_title(task: str, sources: Mapping[str, str]) -> str:
+    """Title of a task's panel; it says where the items come from if that differs between tasks."""
+    mixed = not tables.title_of_items(sources.values())
+    return f"{task}\n{sources[task]} items" if mixed else task
+
+
+def legend_title(sources: Mapping[str, str]) -> str:
+    """Title of a legend of variants, with where the items come from if that is one source."""
+    items = tables.title_of_items(sources.values())
+    return f"{items}\nVariant (protocol)" if items else "Variant (protocol)"
 
 
 def has_several_seeds(rows: pd.DataFrame) -> bool:

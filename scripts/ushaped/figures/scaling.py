@@ -20,7 +20,7 @@ SERIES = ("PaLM", "Gopher", "Chinchilla", "Anthropic LM")
 ZETTA = 1e21
 MAIN = "zero-shot"
 CHANCE: dict[str, Any] = {"color": style.MUTED, "linestyle": (0, (2, 2)), "linewidth": 1.1}
-MISSING = "no ten-task average: not all ten tasks were run here"
+MISSING = "No ten-task average: not all ten tasks were run here on items of one source"
 
 
 def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +86,15 @@ def figure(table: pd.DataFrame) -> Figure:
         axes[0].set_ylabel("Mean accuracy over ten tasks")
         axes[0].set_title("a\u2002Training compute")
         axes[-1].set_title("b\u2002Parameters")
-        drawn.legend(handles=_entries(table), loc="outside lower center", ncols=4, handlelength=3.2)
+        items = tables.title_of_items(tables.item_sources(table).values())
+        title = f"Families run here: {items}; published series: official items"
+        drawn.legend(
+            handles=_entries(table),
+            loc="outside lower center",
+            title=title if items else MISSING,
+            ncols=4,
+            handlelength=3.2,
+        )
         return drawn
 
 
@@ -193,6 +201,4 @@ def _entries(table: pd.DataFrame) -> list:
             )
     if table["chance"].notna().any():
         entries.append(panels.entry("chance", **CHANCE))
-    if ours.empty:
-        entries.append(panels.entry(MISSING, linestyle="none"))
     return entries

@@ -69,16 +69,18 @@ def figure(table: pd.DataFrame) -> Figure:
         drawn = Figure(figsize=(2.55 * columns, 2.2 * lines + 0.5), layout="constrained")
         axes = drawn.subplots(lines, columns, squeeze=False).ravel()
         families = style.family_looks(table["family"])
+        sources = tables.item_sources(table)
         for place, (axis, task) in enumerate(zip(axes, tasks, strict=False)):
             judged = _panel(axis, table[table["task"] == task], families)
             if place % columns == 0 or judged in tables.LOSSES:
                 axis.set_ylabel(panels.short_label(judged), fontsize=8)
-            axis.set_title(task, fontsize=8.5)
+            axis.set_title(panels.task_title(task, sources), fontsize=8.5)
         for axis in axes[len(tasks) :]:
             axis.axis("off")
         drawn.legend(
             handles=_entries(table, families),
             loc="outside lower center",
+            title=tables.title_of_items(sources.values()) or None,
             ncols=4,
             handlelength=3.2,
         )
@@ -95,6 +97,8 @@ def _panel(axis: Axes, rows: pd.DataFrame, families: dict[str, style.Look]) -> s
         axis.fill_between(
             low.index, low.to_numpy(), high.to_numpy(), color=look.colour, alpha=0.16, linewidth=0
         )
+        # A line through a single point cannot be seen.
+        alone = own["training_flops"].nunique() == 1
         for _, line in single.groupby("seed"):
             axis.plot(
                 line["training_flops"].to_numpy(),
@@ -102,6 +106,8 @@ def _panel(axis: Axes, rows: pd.DataFrame, families: dict[str, style.Look]) -> s
                 color=look.colour,
                 linewidth=0.9,
                 alpha=0.85,
+                marker="_" if alone else None,
+                markersize=12,
             )
         mean = own[own["kind"] == "mean"]
         axis.plot(
@@ -109,6 +115,7 @@ def _panel(axis: Axes, rows: pd.DataFrame, families: dict[str, style.Look]) -> s
             mean["value"].to_numpy(),
             color=look.colour,
             linewidth=2.2,
+            marker=look.marker if alone else None,
         )
     judged = tables.primary_metric(rows)
     panels.chance_line(axis, panels.chance_of(rows))

@@ -170,6 +170,38 @@ def order_tasks(tasks: Iterable[str]) -> list[str]:
     return sorted(set(tasks), key=lambda t: (t == AVERAGE, known.get(t, len(known)), t))
 
 
+def item_sources(table: pd.DataFrame) -> dict[str, str]:
+    """Where the items of each task that was run here come from, tasks in the order of the paper.
+
+    Raises
+    ------
+    UserError
+        If a task has items of two sources: what is shown here could not tell them apart.
+    """
+    ours = table[table["source"] != "published"]
+    found = ours.groupby("task")["source"].unique()
+    for task, names in found.items():
+        if len(names) > 1:
+            raise UserError(
+                f"task '{task}'",
+                f"has items of several sources ({', '.join(sorted(names))})",
+                "give the tables of one configuration",
+            )
+    return {task: str(found[task][0]) for task in order_tasks(ours["task"])}
+
+
+def title_of_items(sources: Iterable[str]) -> str:
+    """What a legend says about the items: where they come from, "" if it is not one source.
+
+    Examples
+    --------
+    >>> title_of_items(["replica", "replica"]), title_of_items(["official", "replica"])
+    ('replica items', '')
+    """
+    names = set(sources)
+    return f"{names.pop()} items" if len(names) == 1 else ""
+
+
 def primary_metric(task_rows: pd.DataFrame) -> str:
     """The metric that judges a task: accuracy, or sequence loss where there is none."""
     present = set(task_rows["metric"])

@@ -61,7 +61,8 @@ def _row(part: SubFigure, rows: pd.DataFrame) -> None:
         axis.set_title(f"{letter}\u2002{panels.TITLES[metric]}")
         axis.set_xlabel("FLOPs")
     legend = part.add_subplot(grid[1, 3] if beside else grid[:, 3])
-    panels.legend_cell(legend, panels.legend_entries(rows), "Variant (protocol)")
+    title = panels.legend_title(tables.item_sources(rows))
+    panels.legend_cell(legend, panels.legend_entries(rows), title)
 
 
 def main_panel(axis: Axes, rows: pd.DataFrame, metric: str, letter: str = "") -> None:

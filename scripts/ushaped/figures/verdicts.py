@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -50,7 +50,7 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
         _published=rows["source"] == "published",
         _variant=rows["variant"].map(variants),
     )
-    keys = ["_published", "family", "source", "_variant"]
+    keys = ["_published", "family", "_variant"]
     places = rows[keys].drop_duplicates().sort_values(keys).reset_index(drop=True)
     places["column"] = range(len(places))
     rows = rows.merge(places, on=keys)
@@ -85,12 +85,17 @@ def matrix(axis: Axes, table: pd.DataFrame, tasks: list[str], count: int) -> Non
         Number of columns.
     """
     heights = _heights(tasks)
+    sources = tables.item_sources(table)
+    one_source = tables.title_of_items(sources.values())
     left = _positions(table, count)
     for _, cell in table.iterrows():
         _cell(axis, cell, left[int(cell["column"])], heights[str(cell["task"])])
     for task, y in heights.items():
         weight = "bold" if task == tables.AVERAGE else "normal"
         axis.text(-0.08, y, task, ha="right", va="center", fontsize=9, fontweight=weight)
+        if task in sources and not one_source:
+            _small(axis, -0.08, y + 0.29, f"{sources[task]} items", ha="right")
+    _small(axis, -0.08, -0.66, one_source, ha="right")
     for column, heading in _headings(table).items():
         top, below = heading
         x = left[column] + 0.5
@@ -135,7 +140,7 @@ def _headings(table: pd.DataFrame) -> dict[int, tuple[str, str]]:
 
 def _cell(axis: Axes, cell: pd.Series, x: float, y: float) -> None:
     shape = str(cell["equivalent"])
-    colour = style.SHAPE_COLOURS.get(shape, style.GREY)
+    colour = style.SHAPE_COLOURS.get(shape, style.PAPER)
     axis.add_patch(
         Rectangle((x + 0.02, y - 0.45), 0.96, 0.9, facecolor=colour, alpha=0.16, linewidth=0)
     )
@@ -150,16 +155,13 @@ def _cell(axis: Axes, cell: pd.Series, x: float, y: float) -> None:
         )
     below = _evidence(cell)
     top = y - 0.13 * len(below)
-    axis.text(x + 0.28, top, shape or "undetermined", va="center", fontsize=9)
+    axis.text(x + 0.28, top, shape or "none", va="center", fontsize=9)
     for place, text in enumerate(below):
-        axis.text(
-            x + 0.28,
-            top + 0.29 + 0.24 * place,
-            text,
-            va="center",
-            fontsize=7,
-            color=style.MUTED,
-        )
+        _small(axis, x + 0.28, top + 0.29 + 0.24 * place, text)
+
+
+def _small(axis: Axes, x: float, y: float, text: str, **settings: Any) -> None:
+    axis.text(x, y, text, va="center", fontsize=7, color=style.MUTED, **settings)
 
 
 def _evidence(cell: pd.Series) -> list[str]:
@@ -170,5 +172,5 @@ def _evidence(cell: pd.Series) -> list[str]:
     if cell["literal"] and cell["literal"] != cell["equivalent"]:
         lines.append(f"literal {cell['literal']}")
     if "one-size" in str(cell["flags"]):
-        lines.append("one size only")
+        lines.append("one size")
     return lines

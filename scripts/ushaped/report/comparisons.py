@@ -23,10 +23,10 @@ class Column:
     """One column of a table tasks x variants."""
 
     family: str
-    source: str
     variant: str
     protocol: str
     modified: str
+    published: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ def columns_of(found: Iterable[Verdict]) -> list[Column]:
     """Columns of our families, in reading order, without repetition."""
     ours = [v for v in found if v.source != "published"]
     order = {v: i for i, v in enumerate(style.order_variants(v.variant for v in ours))}
-    seen: dict[tuple[str, str, str], Column] = {}
+    seen: dict[tuple[str, str], Column] = {}
     for v in ours:
-        key = (v.family, v.source, v.variant)
+        key = (v.family, v.variant)
         seen.setdefault(key, Column(*key, v.protocol, v.modified))
-    return sorted(seen.values(), key=lambda c: (c.family, c.source, order[c.variant]))
+    return sorted(seen.values(), key=lambda c: (c.family, order[c.variant]))
 
 
 def verdict_matrix(found: Sequence[Verdict]) -> Matrix:
@@ -53,15 +53,20 @@ def verdict_matrix(found: Sequence[Verdict]) -> Matrix:
     columns = columns_of(found)
     palm = {v.task: v for v in found if v.source == "published" and v.family == PALM}
     tasks = tables.order_tasks(v.task for v in found if v.source != "published")
-    cells = {(v.task, v.family, v.source, v.variant): v for v in found}
+    cells = _ours(found)
     rows = []
     for task in tasks:
-        row: list[Any] = [cells.get((task, c.family, c.source, c.variant)) for c in columns]
+        row: list[Any] = [cells.get((task, c.family, c.variant)) for c in columns]
         rows.append((task, [*row, palm.get(task)] if palm else row))
     if palm:
         first = next(iter(palm.values()))
-        columns = [*columns, Column(PALM, "published", first.variant, first.protocol, "")]
+        columns = [*columns, Column(PALM, first.variant, first.protocol, "", published=True)]
     return Matrix(columns, rows)
+
+
+def _ours(found: Iterable[Verdict]) -> dict[tuple[str, str, str], Verdict]:
+    """Verdicts on what was run here; a task has items of one source, so no key needs it."""
+    return {(v.task, v.family, v.variant): v for v in found if v.source != "published"}
 
 
 @dataclass(frozen=True)
@@ -80,22 +85,20 @@ class Effect:
 def protocol_matrix(inputs: Inputs, found: Sequence[Verdict]) -> Matrix:
     """Value at the largest size, tasks by variants, with the difference from zero-shot."""
     columns = columns_of(found)
-    cells = {(v.task, v.family, v.source, v.variant): v for v in found}
+    cells = _ours(found)
     means = inputs.metrics[
         (inputs.metrics["model"] == "") & inputs.metrics["metric"].isin(tables.PRIMARY)
     ]
     last = means.sort_values("training_flops").groupby(
-        ["task", "family", "source", "variant"], as_index=False
+        ["task", "family", "variant"], as_index=False
     )
-    largest = {
-        (r["task"], r["family"], r["source"], r["variant"]): r for _, r in last.tail(1).iterrows()
-    }
+    largest = {(r["task"], r["family"], r["variant"]): r for _, r in last.tail(1).iterrows()}
     rows = []
     for task in tables.order_tasks(v.task for v in found if v.source != "published"):
         row = []
         for column in columns:
-            key = (task, column.family, column.source, column.variant)
-            base = largest.get((task, column.family, column.source, MAIN))
+            key = (task, column.family, column.variant)
+            base = largest.get((task, column.family, MAIN))
             row.append(_effect(largest.get(key), base, cells.get(key)))
         rows.append((task, row))
     return Matrix(columns, rows)
@@ -176,4 +179,4 @@ def published_verdicts(found: Sequence[Verdict]) -> Matrix | None:
         for task in tables.order_tasks(v.task for v in theirs)
     ]
     protocol = theirs[0].protocol
-    return Matrix([Column(name, "published", MAIN, protocol, "") for name in series], rows)
+    return Matrix([Column(name, MAIN, protocol, "", published=True) for name in series], rows)

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
+from ushaped.official import said
 from ushaped.report import text
 from ushaped.report.comparisons import (
     MAIN,
@@ -26,7 +27,7 @@ from ushaped.report.comparisons import (
 from ushaped.report.inputs import Inputs
 from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, total
 from ushaped.report.pictures import pictures
-from ushaped.report.tasks import SHOWN, task_view
+from ushaped.report.tasks import PANELS, SHOWN, task_view
 from ushaped.report.verdicts import tallies, tally, verdicts
 
 FILTERS = (
@@ -55,6 +56,8 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     views = [task_view(inputs, name, found) for name in names]
     jobs = costs(inputs.benchmarks)
     ours = tables.our_families(inputs.metrics)
+    sources = tables.item_sources(inputs.metrics)
+    average = sources.pop(tables.AVERAGE, "")
     return {
         "tallies": counted,
         "palm_name": PALM,
@@ -84,7 +87,10 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "average": tables.AVERAGE,
         "main_variant": MAIN,
         "several_families": len(ours) > 1,
-        "sources": sorted(set(inputs.metrics["source"])),
+        "panel_names": PANELS,
+        "sources": sources,
+        "average_source": average,
+        "items_said": said(sources) if sources else "",
     }
 
 

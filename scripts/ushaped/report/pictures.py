@@ -10,7 +10,7 @@ from pathlib import Path
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
 from ushaped.report.inputs import Inputs
-from ushaped.report.text import by_metric
+from ushaped.report.text import by_metric, plural
 from ushaped.report.verdicts import Tally, Verdict
 
 PALM = "PaLM"
@@ -66,6 +66,8 @@ def say(verdict: Verdict) -> str:
     first, lowest, last = (
         by_metric(value, verdict.metric) for value in (verdict.first, verdict.lowest, verdict.last)
     )
+    if verdict.sizes == 1:
+        return f"{last} at the one size, no shape"
     turn = f", {lowest} at {verdict.valley_size}" if verdict.valley_size else ""
     return f"{verdict.shown} ({first} at the smallest size{turn}, {last} at the largest)"
 
@@ -73,7 +75,10 @@ def say(verdict: Verdict) -> str:
 def say_tally(counted: Tally) -> str:
     """A tally in words."""
     counts = ", ".join(counted.counts)
-    return f"{counted.family}, {counted.variant}: {counts} of {counted.total} tasks"
+    what = f"{counted.family}, {counted.variant}, {counted.source} items"
+    if counted.only_size:
+        return f"{what}: one size, no shape on any of {plural(counted.total, 'task')}"
+    return f"{what}: {counts} of {counted.total} tasks"
 
 
 def pictures(
@@ -81,7 +86,7 @@ def pictures(
 ) -> dict[str, Picture | None]:
     """Load all figures, each with a text that states what it shows."""
     averages = [v for v in found if v.task == tables.AVERAGE]
-    lines = [f"{v.family}, {v.variant}: {say(v)}" for v in averages if _is_shown_average(v)]
+    lines = [_said(v) for v in averages if _is_shown_average(v)]
     counts = "; ".join(say_tally(one) for one in counted)
     alts = {
         "scaling": "Mean accuracy over ten tasks against training compute and parameters. "
@@ -94,7 +99,7 @@ def pictures(
     for task in tasks:
         own = [v for v in found if v.task == task and v.source != "published"]
         alts[f"task-{task}"] = f"{task} against training compute. " + "; ".join(
-            f"{v.family}, {v.variant}: {say(v)}" for v in own
+            _said(v) for v in own
         )
     files = dict(inputs.figures)
     for task in tasks:
@@ -102,6 +107,11 @@ def pictures(
             if alias in files:
                 files.setdefault(f"task-{task}", files[alias])
     return {name: picture(name, files, alt) for name, alt in alts.items()}
+
+
+def _said(verdict: Verdict) -> str:
+    items = "" if verdict.source == "published" else f", {verdict.source} items"
+    return f"{verdict.family}, {verdict.variant}{items}: {say(verdict)}"
 
 
 def _is_shown_average(verdict: Verdict) -> bool:

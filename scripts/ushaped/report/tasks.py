@@ -68,12 +68,14 @@ class TaskView:
     name: str
     title: str
     facts: dict[str, Any]
+    source: str
     metric: str
     n: float
     chance: float
     verdicts: list[Verdict]
     examples: list[Example]
     metrics: list[str]
+    panels: list[str]
     has_rates: bool
     curves: list[Curve]
 
@@ -86,6 +88,15 @@ SHOWN = {
     "parsed_accuracy": "Accuracy of the parsed answer",
     "unparsed_share": "No answer parsed",
     "sequence_loss": "Sequence loss (nats)",
+}
+
+
+# What the panels of a task's figure show, in their order.
+PANELS = {
+    "accuracy": "accuracy",
+    "distractor_share": "share of answers that belong to the distractor task",
+    "loss": "loss over the classes",
+    "label_mass": "probability that the model gives to the offered answers at all",
 }
 
 
@@ -149,12 +160,14 @@ def task_view(inputs: Inputs, task: str, found: Sequence[Verdict]) -> TaskView:
         name=task,
         title=str(facts.get("title", task)),
         facts=facts,
+        source=tables.item_sources(rows).get(task, ""),
         metric=metric,
         n=float(judged["n"].max()),
         chance=float(judged["chance"].mean()),
         verdicts=[v for v in found if v.task == task],
         examples=examples(inputs, task),
         metrics=[name for name in SHOWN if name in set(rows["metric"])],
+        panels=[name for name in PANELS if name in set(rows["metric"])],
         has_rates=bool(rows["metric"].str.startswith("answer_rate_").any()),
         curves=list(_curves(rows)),
     )

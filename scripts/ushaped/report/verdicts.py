@@ -14,6 +14,7 @@ from ushaped.report.text import listing
 
 SURE, UNSURE = 0.95, 0.8
 UNDETERMINED = "undetermined"
+ONE_SIZE = "none: one size"
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Verdict:
 
     @property
     def shown(self) -> str:
-        """The verdict as a word."""
-        return self.shape or UNDETERMINED
+        """The verdict as a word, or why there is none."""
+        return self.shape or (ONE_SIZE if self.sizes == 1 else UNDETERMINED)
 
 
 def verdicts(shapes: pd.DataFrame) -> list[Verdict]:
@@ -129,6 +130,12 @@ class Tally:
     average: Verdict | None
 
     @property
+    def only_size(self) -> str:
+        """The one size that was run; "" if there are more, so that there are curves."""
+        judged = [v for tasks in self.by_shape.values() for v in tasks]
+        return judged[0].valley_size if self.sizes == 1 and judged else ""
+
+    @property
     def total(self) -> int:
         """Number of tasks."""
         return sum(len(tasks) for tasks in self.by_shape.values())
@@ -162,10 +169,10 @@ def tally(chosen: Sequence[Verdict], seeds: int = 0) -> Tally:
         Most training seeds at one size.
     """
     single = [v for v in chosen if v.task != tables.AVERAGE]
-    shapes = [*style.SHAPES, UNDETERMINED]
-    found = {shape: [v for v in single if v.shown == shape] for shape in shapes}
-    if not found[UNDETERMINED]:
-        del found[UNDETERMINED]
+    found = {shape: [v for v in single if v.shown == shape] for shape in style.SHAPES}
+    for reason in (ONE_SIZE, UNDETERMINED):
+        if without := [v for v in single if v.shown == reason]:
+            found[reason] = without
     judged = [v for v in single if not math.isnan(v.probability)]
     complete = len(judged) == len(single) > 0
     first = chosen[0]
