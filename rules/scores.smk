@@ -10,24 +10,32 @@ rule scores:
         weights=weights,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
     output:
-        expand(f"{OUT}/scores/{{{{model}}}}/{{file}}", file=PROMPT_FILES),
+        files=expand(f"{OUT}/scores/{{{{model}}}}/{{file}}", file=PROMPT_FILES),
+        # Not `benchmark:`, which could not hold what the scorer alone knows.
+        benchmark=f"{BENCHMARKS}/scores/{{model}}.tsv",
     log:
         f"{LOGS}/scores/{{model}}.log",
-    benchmark:
-        f"{BENCHMARKS}/scores/{{model}}.tsv"
     conda:
         environment
-    threads: 1
+    threads: scoring_threads
     resources:
-        mem_mb=4000,
+        mem_mb=scoring_memory,
         runtime=120,
-        # A resource, not a parameter: it changes no score, so it must not cause a rerun.
-        batch_tokens=config["scoring"]["batch_tokens"],
+        gpu=scoring_gpus,
+        # Resources, not parameters: they change no score, so they must not cause a rerun.
+        batch_tokens=SCORING["batch_tokens"],
+        device=SCORING["device"],
     params:
-        chain_tokens=config["scoring"]["chain_tokens"],
+        chain_tokens=SCORING["chain_tokens"],
+        too_long=SCORING["too_long"],
+        dtype=scoring_dtype(),
+        model_settings=scoring_settings,
         store=f"{OUT}/store/scores",
         target=f"{OUT}/scores/{{model}}",
     shell:
         "python {input.code[0]} --model {input.about} --prompts {input.prompts}"
         " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens}"
-        " --store {params.store} --output {params.target} 2>&1 | tee {log} >&2"
+        " --too-long {params.too_long} --dtype {params.dtype} {params.model_settings}"
+        " --device {resources.device} --gpus {resources.gpu} --threads {threads}"
+        " --store {params.store} --output {params.target} --benchmark {output.benchmark}"
+        " 2>&1 | tee {log} >&2"

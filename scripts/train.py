@@ -22,8 +22,8 @@ import numpy as np
 from ushaped import models
 from ushaped.errors import run
 from ushaped.files import digest, file_digest, whole, write_json
+from ushaped.kept import kept
 from ushaped.ladder.flops import Shape, training_flops
-from ushaped.scoring.store import kept
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 

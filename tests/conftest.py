@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,34 @@ def _once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bo
     with open(base / f"{name}.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder, not (folder / "output.json").exists()
+
+
+# -- scoring; torch is imported only where these are used -----------------------------------------
+
+
+@pytest.fixture
+def model(request: pytest.FixtureRequest) -> Any:
+    """A tiny random model, GPT-NeoX unless a test names another."""
+    import tiny_models
+
+    return tiny_models.made(getattr(request, "param", "neox"))
+
+
+@pytest.fixture(scope="session")
+def raw() -> Any:
+    """A tokenizer for small texts."""
+    from ushaped.ladder import tokens
+
+    return tokens.train_tokenizer(["Which one is not a bird?\nAnswer: no 12 yes 7\n"] * 9, 300)
+
+
+@pytest.fixture(scope="session")
+def tokenizer(raw: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The same, as it is loaded."""
+    from transformers import AutoTokenizer
+
+    from ushaped.ladder import tokens
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokens.save(raw, folder)
+    return AutoTokenizer.from_pretrained(folder)

@@ -15,7 +15,7 @@ from workflow import Project, environment
 def test_a_run_killed_twice_finishes_with_the_same_tables(
     finished: Project, fresh: Project
 ) -> None:
-    for stage in ("weights/*.safetensors", "scores/*.parquet"):
+    for stage in ("weights/*.safetensors", "scores/*/*.jsonl"):
         kill_when(fresh, f"results/store/{stage}")
         assert not (fresh.folder / "results/metrics.csv").exists()
     done = fresh.run("shapes")

@@ -66,10 +66,23 @@ def read(path: str | Path) -> dict[str, Any]:
     return dict(json.loads(Path(path).read_text(encoding="utf-8")))
 
 
-def load(folder: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a causal language model and its tokenizer from a folder, in float32, for evaluation.
+def load(
+    folder: str | Path,
+    device: str = "cpu",
+    dtype: str = "float32",
+    trust_remote_code: bool = False,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a causal language model and its tokenizer from a folder, for evaluation.
 
-    Only safetensors weights are read and no code of the folder is run.
+    Only safetensors weights are read, and no code of the folder is run unless that is said. On
+    ``cuda``, a model goes to the one device that is visible, or is spread over all of them.
+
+    Parameters
+    ----------
+    folder : path
+    device : {"cpu", "cuda"}
+    dtype : {"float32", "bfloat16", "float16"}
+    trust_remote_code : bool
 
     Raises
     ------
@@ -77,11 +90,21 @@ def load(folder: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         If the folder cannot be loaded.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=trust_remote_code
+        )
         model = AutoModelForCausalLM.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, dtype="float32"
+            str(folder),
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            # Spread over the devices in the order of its layers; needs the package accelerate.
+            **({"device_map": "auto"} if device == "cuda" else {}),
         )
     except Exception as error:  # whatever transformers raises, the user needs the folder's name
         first = str(error).strip().split("\n")[0]

@@ -1,44 +1,354 @@
-"""Exact log-likelihoods of continuations.
+"""Exact log-likelihoods of continuations, each token with the same history computed once.
 
-Prompt and continuation are tokenised together and split where the tokens of both begin to differ
-from those of the prompt alone. A row of a batch is a token sequence without its last token; answers
-that differ only in their last token share one row. Rows of similar length run together, filled up
-on the right: a causal model never looks there, so no mask is needed and no score can move. Only the
-positions that are needed meet the vocabulary matrix.
+A scorer is a pure function from a model, prompts and continuations to summed token
+log-probabilities; no batch, order or neighbour can change a score by more than rounding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from ushaped.errors import UserError
+from ushaped.scoring import attention, plain
+from ushaped.scoring.encoding import TOKEN, Encoded, Encoder, context_length, data, fitted, tokens
+from ushaped.scoring.tree import Ints, layout, plan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# Rows at least this share of a batch's longest may join it: fewer batches, little filling.
-SIMILAR = 0.85
+# Vocabulary rows x predictions that are held at once: 128 MiB in float32.
+MOST_CELLS = 1 << 25
+# Largest difference between the tree and the plain way in the self-check, in nats, by dtype.
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
+LOW_PRECISION_TOLERANCE = 0.5
+
+Log = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Prompt and one continuation as tokens: the first ``start`` are the prompt's."""
+def to_screen(line: str) -> None:
+    """Write a line of the log."""
+    print(line, file=sys.stderr, flush=True)
 
-    tokens: tuple[int, ...]
-    start: int
+
+@dataclass
+class Counts:
+    """What an engine has done.
+
+    Attributes
+    ----------
+    sequences : int
+        Prompt-continuation pairs.
+    total_tokens : int
+        Tokens of all of them, each prompt counted with each of its continuations.
+    computed_tokens : int
+        Tokens that went through the model.
+    predictions : int
+        Positions that met the vocabulary matrix.
+    """
+
+    sequences: int = 0
+    total_tokens: int = 0
+    computed_tokens: int = 0
+    predictions: int = 0
+
+
+class Engine:
+    """A model, ready to score.
+
+    Parameters
+    ----------
+    model
+        Loaded by `ushaped.models.load`.
+    batch_tokens : int
+        Tokens of one forward pass, at most; a longer single sequence still runs.
+    log : callable
+        Gets a line for each fallback.
+
+    Attributes
+    ----------
+    tree : bool
+        Whether this model shares prefixes; False where the self-check did not come out.
+    counts : Counts
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, batch_tokens: int = 4096, log: Log = to_screen
+    ) -> None:
+        self.model, self.batch_tokens, self.log = model, batch_tokens, log
+        self.counts = Counts()
+        self.context = context_length(model)
+        embedding = model.get_input_embeddings().weight
+        self.vocabulary, self.device = int(embedding.shape[0]), embedding.device
+        self.most_needed = max(64, MOST_CELLS // self.vocabulary)
+        self._prefix: tuple[bytes, attention.TreePass] | None = None
+        self.tree = True
+        self.tree = self._takes_trees()
+
+    # -- scoring ----------------------------------------------------------------------------------
+
+    def score(
+        self, sequences: Sequence[Encoded], missing: Collection[int] | None = None
+    ) -> Iterator[list[tuple[int, float]]]:
+        """Score sequences, batch by batch.
+
+        Parameters
+        ----------
+        sequences : sequence of Encoded
+        missing : collection of int, optional
+            Which of them to score; the batches are the same as if it were all.
+
+        Yields
+        ------
+        list of (int, float)
+            Number of a sequence, and the log-likelihood (natural log, summed in float64) of its
+            continuation.
+
+        Raises
+        ------
+        UserError
+            If a single sequence does not fit into memory.
+        """
+        asked: dict[bytes, list[int]] = {}
+        for number, one in enumerate(sequences):
+            # The last token is predicted, not read: answers that differ only there share a row.
+            asked.setdefault(one.data[: -TOKEN.itemsize], []).append(number)
+        rows = sorted(asked)
+        starts = [min(sequences[number].start for number in asked[row]) for row in rows]
+        needed = [len(row) // TOKEN.itemsize - s + 1 for row, s in zip(rows, starts, strict=True)]
+        todo = set(range(len(sequences)) if missing is None else missing)
+        budget = self.batch_tokens
+        for batch in plan(rows, starts, needed, budget, self.most_needed):
+            wanted = [
+                (row, start)
+                for row, start in zip(
+                    rows[batch.first : batch.last], starts[batch.first : batch.last], strict=True
+                )
+                if any(number in todo for number in asked[row])
+            ]
+            if not wanted:
+                continue
+            found: list[tuple[int, float]] = []
+            for row, start, lines in self._predictions(wanted, batch.prefix, budget):
+                numbers = [number for number in asked[row] if number in todo]
+                found += zip(numbers, _summed(sequences, numbers, start, lines), strict=True)
+            self.counts.sequences += len(found)
+            self.counts.total_tokens += sum(len(sequences[number]) for number, _ in found)
+            yield found
+
+    def _predictions(
+        self, wanted: list[tuple[bytes, int]], prefix: int, budget: int
+    ) -> Iterator[tuple[bytes, int, Tensor]]:
+        """Row, start, and the log-probabilities from there on, shape (positions, vocabulary).
+
+        ``budget`` is what the batch was planned for; if memory has run out since, it is cut again.
+        """
+        rows, starts = [row for row, _ in wanted], [start for _, start in wanted]
+        if self.batch_tokens >= budget:
+            try:
+                yield from self._forward(rows, starts, prefix)
+                return
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+            # Outside of the handler, where nothing holds what the failed pass had allocated.
+            self._halve(rows)
+        budget = self.batch_tokens
+        needed = [len(row) // TOKEN.itemsize - s + 1 for row, s in zip(rows, starts, strict=True)]
+        for batch in plan(rows, starts, needed, budget, self.most_needed):
+            part = slice(batch.first, batch.last)
+            some = list(zip(rows[part], starts[part], strict=True))
+            yield from self._predictions(some, batch.prefix, budget)
+
+    def _halve(self, rows: list[bytes]) -> None:
+        """Make batches smaller from now on."""
+        self._prefix = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if len(rows) == 1:
+            raise UserError(
+                f"a sequence of {len(rows[0]) // TOKEN.itemsize} tokens",
+                "does not fit into memory together with the model",
+                "use a larger device, or leave out the variant",
+            )
+        half = max(1, self.batch_tokens // 2)
+        self.log(f"out of memory with {self.batch_tokens} tokens at once: going on with {half}")
+        self.batch_tokens, self.most_needed = half, max(1, self.most_needed // 2)
+
+    def _forward(
+        self, rows: list[bytes], starts: list[int], prefix: int
+    ) -> Iterator[tuple[bytes, int, Tensor]]:
+        if self.tree:
+            laid = layout(rows, starts, prefix, most_keys=4 * self.batch_tokens)
+            one = attention.TreePass(laid, self.kept(rows[0], prefix))
+            needed, inverse = np.unique(np.concatenate(laid.places), return_inverse=True)
+            logits = self.run(laid.tokens, laid.positions, one, needed)
+            lines = torch.log_softmax(logits, dim=-1)
+            ends = np.cumsum([len(places) for places in laid.places])
+            for row, start, end in zip(rows, starts, ends, strict=True):
+                size = len(row) // TOKEN.itemsize - start + 1
+                yield row, start, lines[torch.from_numpy(inverse[end - size : end])]
+            return
+        self.counts.computed_tokens += sum(len(row) // TOKEN.itemsize for row in rows)
+        for chosen, lines, places in plain.predictions(
+            self.model, rows, starts, self.batch_tokens, self.most_needed
+        ):
+            for i, here in zip(chosen, places, strict=True):
+                self.counts.predictions += len(here)
+                yield rows[i], starts[i], lines[torch.tensor(here)]
+
+    def kept(self, row: bytes, prefix: int) -> attention.TreePass | None:
+        """The pass over a row's prefix, from the last batch if that had the same."""
+        if not prefix:
+            return None
+        head = row[: prefix * TOKEN.itemsize]
+        if self._prefix is None or self._prefix[0] != head:
+            laid = layout([head], [prefix])
+            one = attention.TreePass(laid, keep=True)
+            self.run(laid.tokens, laid.positions, one, np.array([prefix - 1]))
+            self._prefix = (head, one)
+        return self._prefix[1]
+
+    @torch.inference_mode()
+    def run(self, tokens: Ints, positions: Ints, one: attention.Pass, needed: Ints) -> Tensor:
+        """One forward pass of a model that shares prefixes.
+
+        Parameters
+        ----------
+        tokens, positions : ndarray of int, shape (t,)
+        one : Pass
+            What each token sees.
+        needed : ndarray of int, shape (n,)
+            Tokens whose predictions are wanted.
+
+        Returns
+        -------
+        Tensor, shape (n, vocabulary)
+            Logits, float32.
+        """
+        with attention.running(self.model, one):
+            logits = self.model(
+                input_ids=torch.from_numpy(tokens)[None].to(self.device),
+                position_ids=torch.from_numpy(positions)[None].to(self.device),
+                use_cache=False,
+                logits_to_keep=torch.from_numpy(needed).to(self.device),
+            ).logits[0]
+        self.counts.computed_tokens += len(tokens)
+        self.counts.predictions += len(needed)
+        return logits.float()
+
+    def bytes_per_token(self) -> int:
+        """Memory that the keys and values of one token take, in all layers."""
+        one = attention.TreePass(layout([data([0])], [1]), keep=True)
+        self.run(one.laid.tokens, one.laid.positions, one, np.array([0]))
+        return sum(t.numel() * t.element_size() for pair in one.kept.values() for t in pair)
+
+    # -- self-check -------------------------------------------------------------------------------
+
+    def _takes_trees(self) -> bool:
+        """Whether shared prefixes give this model the same scores as the plain way."""
+        sequences = _probes(self.vocabulary, self.context)
+        budget, self.batch_tokens = self.batch_tokens, 40
+        try:
+            attention.register()
+            reason = _windowed(self.model)
+            shared = [] if reason else _in_order(self.score(sequences))
+        except Exception as error:  # whatever a model raises, it can still be scored plainly
+            reason, shared = f"{type(error).__name__}: {str(error).splitlines()[0]}", []
+        finally:
+            self.tree, self._prefix = False, None
+            alone = _in_order(self.score(sequences))
+            self.batch_tokens, self.counts = budget, Counts()
+        if not reason:
+            worst = float(np.abs(np.array(shared) - alone).max())
+            if worst <= TOLERANCE.get(self.model.dtype, LOW_PRECISION_TOLERANCE):
+                return True
+            reason = f"scores move by {worst:.2g} nats"
+        self.log(f"{type(self.model).__name__}: prefixes are not shared ({reason})")
+        return False
+
+
+def _windowed(model: PreTrainedModel) -> str:
+    """Why a model does not see its whole context, or nothing."""
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    # Without a list of layer types, `use_sliding_window` says whether the window is in force.
+    used = getattr(config, "use_sliding_window", True)
+    kinds = getattr(config, "layer_types", None) or (["sliding"] if window and used else [])
+    context = context_length(model)
+    if any("full" not in kind for kind in kinds) and not (window and context and window >= context):
+        return "its layers look at a window, or in chunks"
+    return ""
+
+
+def _probes(vocabulary: int, context: int | None) -> list[Encoded]:
+    """Sequences that share long and short prefixes, for the self-check."""
+    rng = np.random.default_rng(0)
+    size = min(24, (context or 64) - 8)
+
+    def some(n: int) -> list[int]:
+        return [int(token) for token in rng.integers(0, vocabulary, n)]
+
+    first, second, fork = some(size), some(size // 2), some(2)
+    prompts = [first, first + fork, second, first + some(3)]
+    ends = [some(1), some(3)]
+    return [Encoded(data(prompt + end), len(prompt)) for prompt in prompts for end in ends]
+
+
+def _in_order(batches: Iterator[list[tuple[int, float]]]) -> list[float]:
+    return [value for _, value in sorted(pair for batch in batches for pair in batch)]
+
+
+def _summed(
+    sequences: Sequence[Encoded], numbers: list[int], start: int, lines: Tensor
+) -> list[float]:
+    """Log-likelihoods of the sequences of one row, whose predictions begin at ``start``."""
+    sums = []
+    for number in numbers:
+        one = sequences[number]
+        wanted = torch.from_numpy(tokens(one.data)[one.start :].astype(np.int64)).to(lines.device)
+        here = lines[one.start - start :].gather(1, wanted[:, None])
+        sums.append(float(here.double().sum()))
+    return sums
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on whatever device."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        "allocate memory" in str(error) or "out of memory" in str(error).lower()
+    )
+
+
+# -- the scorer as a function ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Log-likelihood (natural log, summed) of each continuation of one prompt, and token counts."""
+    """Log-likelihood (natural log, summed) of each continuation of one prompt, and how it came.
+
+    Attributes
+    ----------
+    log_likelihood : list of float
+    prompt_tokens : int
+        Tokens before the first continuation, after any cut.
+    class_tokens : list of int
+    boundary_merged : bool
+        Whether for some continuation a token spans the join.
+    cut : int
+        Tokens that were left out at the beginning.
+    """
 
     log_likelihood: list[float]
     prompt_tokens: int
     class_tokens: list[int]
+    boundary_merged: bool = False
+    cut: int = 0
 
 
 def log_likelihoods(
@@ -46,8 +356,9 @@ def log_likelihoods(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[str],
     continuations: Sequence[Sequence[str]],
-    batch_tokens: int,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    batch_tokens: int = 4096,
+    bos: str = "default",
+    too_long: str = "error",
 ) -> list[Scored]:
     """Score every continuation of every prompt.
 
@@ -59,132 +370,39 @@ def log_likelihoods(
     continuations : sequence of sequence of str
         For each prompt its classes, with their leading spaces.
     batch_tokens : int
-        Tokens of one forward pass, at most; a longer single row still runs.
-    tell : callable
-        Called with (rows done, rows in all) after each batch.
+        Tokens of one forward pass, at most; a longer single sequence still runs.
+    bos : {"default", "always", "never"}
+        See `ushaped.scoring.encoding.Encoder`.
+    too_long : {"error", "cut"}
+        See `ushaped.scoring.encoding.fitted`.
 
     Returns
     -------
     list of Scored
-        In the order of ``prompts``. The log-softmax is taken in float32 and summed in float64.
+        In the order of ``prompts``.
 
     Raises
     ------
     UserError
-        If a prompt with its continuation is longer than the model's context.
+        If a prompt with its continuation is longer than the model's context and must not be cut.
     """
-    encoded = encode(tokenizer, prompts, continuations)
+    encoder = Encoder(tokenizer, bos)
     limit = context_length(model)
-    sums = [[0.0] * len(classes) for classes in encoded]
-    rows: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-    for i, classes in enumerate(encoded):
-        for c, one in enumerate(classes):
-            if limit and len(one.tokens) - 1 > limit:
-                raise UserError(
-                    f"item {i}",
-                    f"has {len(one.tokens)} tokens, the model's context {limit}",
-                    "leave out the variant or use a model with a longer context",
-                )
-            rows.setdefault(one.tokens[:-1], []).append((i, c))
-    done = 0
-    for batch in _batches(list(rows), batch_tokens):
-        wanted = [[(i, c, encoded[i][c]) for i, c in rows[row]] for row in batch]
-        for (i, c), total in _score_batch(model, batch, wanted):
-            sums[i][c] = total
-        done += len(batch)
-        tell(done, len(rows))
-    return [
-        Scored(total, classes[0].start, [len(one.tokens) - one.start for one in classes])
-        for total, classes in zip(sums, encoded, strict=True)
+    items = [
+        fitted(names, limit, f"item {i}", too_long=too_long, begins_with=encoder.begins_with)
+        for i, names in enumerate(encoder.pairs(prompts, continuations))
     ]
+    flat = [one for names in items for one in names]
+    values = iter(_in_order(Engine(model, batch_tokens).score(flat)))
+    return [scored(names, [next(values) for _ in names]) for names in items]
 
 
-def encode(
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
-    continuations: Sequence[Sequence[str]],
-) -> list[list[Encoded]]:
-    """Tokenise each prompt with each of its continuations.
-
-    Where a token spans the join, the prompt ends before it: the common prefix of the tokens of the
-    prompt and of prompt plus continuation decides.
-
-    Raises
-    ------
-    UserError
-        If that leaves no token of a prompt.
-    """
-    alone = tokenizer(list(prompts))["input_ids"]
-    joined = [
-        prompt + name
-        for prompt, classes in zip(prompts, continuations, strict=True)
-        for name in classes
-    ]
-    whole = iter(tokenizer(joined)["input_ids"])
-    encoded = []
-    for prompt, tokens, classes in zip(prompts, alone, continuations, strict=True):
-        texts = [next(whole) for _ in classes]
-        starts = [min(_common(tokens, text), len(text) - 1) for text in texts]
-        if min(starts) == 0:
-            raise UserError(
-                f"prompt {prompt[:40]!r}",
-                "leaves no token before the class",
-                "use a tokenizer that begins a text with a special token",
-            )
-        encoded.append(
-            [Encoded(tuple(text), start) for text, start in zip(texts, starts, strict=True)]
-        )
-    return encoded
-
-
-def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """Length of the common prefix."""
-    pairs = zip(first, second, strict=False)
-    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
-
-
-def context_length(model: PreTrainedModel) -> int | None:
-    """Longest input of a model, in tokens, if its configuration tells."""
-    return getattr(model.config, "max_position_embeddings", None)
-
-
-def _batches(rows: list[tuple[int, ...]], batch_tokens: int) -> Iterator[list[tuple[int, ...]]]:
-    """Rows of similar length together, longest first, as many as the token budget allows."""
-    rows = sorted(rows, key=len, reverse=True)
-    start = 0
-    while start < len(rows):
-        longest = len(rows[start])
-        end = start + 1
-        while (
-            end < len(rows)
-            and len(rows[end]) >= SIMILAR * longest
-            and (end - start + 1) * longest <= batch_tokens
-        ):
-            end += 1
-        yield rows[start:end]
-        start = end
-
-
-@torch.inference_mode()
-def _score_batch(
-    model: PreTrainedModel,
-    batch: list[tuple[int, ...]],
-    wanted: list[list[tuple[int, int, Encoded]]],
-) -> Iterator[tuple[tuple[int, int], float]]:
-    length = len(batch[0])
-    # The token at position p is predicted at position p - 1.
-    needed = sorted(
-        {p - 1 for row in wanted for _, _, one in row for p in range(one.start, len(one.tokens))}
+def scored(names: Sequence[Encoded], values: list[float]) -> Scored:
+    """The continuations of one prompt with their log-likelihoods."""
+    return Scored(
+        values,
+        names[0].start,
+        [len(one) - one.start for one in names],
+        any(one.boundary_merged for one in names),
+        max(one.cut for one in names),
     )
-    place = {position: i for i, position in enumerate(needed)}
-    logits = model(
-        input_ids=torch.tensor([row + (0,) * (length - len(row)) for row in batch]),
-        use_cache=False,
-        logits_to_keep=torch.tensor(needed),
-    ).logits
-    log_probabilities = torch.log_softmax(logits.float(), dim=-1)
-    for row, here in enumerate(wanted):
-        for i, c, one in here:
-            at = torch.tensor([place[p - 1] for p in range(one.start, len(one.tokens))])
-            tokens = torch.tensor(one.tokens[one.start :])
-            yield (i, c), float(log_probabilities[row, at, tokens].double().sum())

@@ -1,88 +1,383 @@
-"""Greedy generation of reasoning chains, in batches."""
+"""Greedy generation of reasoning chains, in batches that share prefixes and shrink.
+
+The prompts of a batch go through the model as a prefix tree; what they have in common stays in
+memory once. From then on each prompt adds a token per step, until it has written a stop string or
+reached its limit; it then leaves the batch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import Module
 from transformers import StoppingCriteria, StoppingCriteriaList
 
-from ushaped.prompts import CONCLUSION
-from ushaped.scoring.engine import context_length
+from ushaped.errors import UserError
+from ushaped.scoring import attention
+from ushaped.scoring.encoding import TOKEN, tokens
+from ushaped.scoring.engine import Engine, out_of_memory
+from ushaped.scoring.tree import layout, plan
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
+
+# Memory for the keys and values of a batch on a CPU; on a GPU, the share of what is free.
+CPU_MEMORY = 256 << 20
+GPU_SHARE = 0.25
+# A batch's prompts have at most this many times the tokens of a scoring batch.
+LARGER = 4
 
 
-class LineEnd(StoppingCriteria):
-    """Each row stops by itself once it has written a line end."""
+@dataclass(frozen=True)
+class Asked:
+    """A prompt to go on from.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        ids = range(len(tokenizer))
-        self.ends = torch.tensor([i for i in ids if "\n" in tokenizer.decode([i])])
+    Attributes
+    ----------
+    data : bytes
+        Its tokens.
+    limit : int
+        Longest chain, in tokens.
+    """
 
-    def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
-        """Which rows end in a token that holds a line end."""
-        return torch.isin(input_ids[:, -1], self.ends)
+    data: bytes
+    limit: int
 
 
-@torch.inference_mode()
-def chains(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
-    max_tokens: int,
-    batch_tokens: int,
-    tell: Callable[[int, int], None] = lambda done, total: None,
-) -> list[str]:
-    """Continue each prompt greedily to the end of its line.
+@dataclass(frozen=True)
+class Chain:
+    """What was generated.
+
+    Attributes
+    ----------
+    text : str
+        Up to the stop string, without it.
+    tokens : int
+        Tokens generated, those of the stop string included.
+    stopped : bool
+        Whether it ended by itself, not at its limit.
+    """
+
+    text: str
+    tokens: int
+    stopped: bool
+
+
+class Ending:
+    """Tells when a chain has ended, and what its text is.
 
     Parameters
     ----------
-    prompts : sequence of str
-    max_tokens : int
-        Longest chain, in tokens.
-    batch_tokens : int
-        Tokens of one batch, prompts and chains together, at most.
-
-    Returns
-    -------
-    list of str
-        The generated line of each prompt, without its end.
+    tokenizer
+    stop : sequence of str
+        Strings that end a chain; so does the tokenizer's end-of-sequence token.
     """
-    tokenizer.padding_side = "left"
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    stop = StoppingCriteriaList([LineEnd(tokenizer)])
-    lengths = [len(ids) for ids in tokenizer(list(prompts))["input_ids"]]
-    limit = context_length(model) or max(lengths) + max_tokens
-    rooms = [max(1, min(max_tokens, limit - length)) for length in lengths]
-    order = sorted(range(len(prompts)), key=lambda i: lengths[i], reverse=True)
-    found = [""] * len(prompts)
-    done = 0
-    while done < len(order):
-        longest, room = lengths[order[done]], rooms[order[done]]
-        some = order[done : done + max(1, batch_tokens // (longest + room))]
-        # Near the end of the context, a longer neighbour must not shorten a chain.
-        some = [i for i in some if rooms[i] == room]
-        batch = tokenizer([prompts[i] for i in some], return_tensors="pt", padding=True)
-        made = model.generate(
-            **batch,
-            max_new_tokens=room,
-            do_sample=False,
-            stopping_criteria=stop,
-            pad_token_id=tokenizer.pad_token_id,
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]) -> None:
+        self.tokenizer, self.stop = tokenizer, tuple(stop)
+        self.end = tokenizer.eos_token_id
+        self._letters = set("".join(stop))
+        self._may_end: dict[int, bool] = {}
+
+    def met(self, prompt: bytes, made: Sequence[int]) -> bool:
+        """Whether the last of the generated tokens ends the chain."""
+        last = made[-1]
+        if last not in self._may_end:
+            # Most tokens hold no letter of a stop string: no need to read the text again.
+            letters = self._letters & set(self._decoded([last]))
+            self._may_end[last] = last == self.end or bool(letters)
+        return self._may_end[last] and self.text(prompt, made)[1]
+
+    def text(self, prompt: bytes, made: Sequence[int]) -> tuple[str, bool]:
+        """Text of the generated tokens, and whether a stop string or the end was met."""
+        ended = bool(made) and made[-1] == self.end
+        made = list(made[:-1] if ended else made)
+        # Some tokenizers drop a leading space; not if a token goes before.
+        before = [int(tokens(prompt)[-1])]
+        text = self._decoded(before + made)[len(self._decoded(before)) :]
+        found = [at for at in (text.find(stop) for stop in self.stop) if at >= 0]
+        return (text[: min(found)], True) if found else (text, ended)
+
+    def _decoded(self, ids: list[int]) -> str:
+        return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+
+def chains(
+    engine: Engine,
+    tokenizer: PreTrainedTokenizerBase,
+    asked: Sequence[Asked],
+    stop: Sequence[str],
+    missing: Collection[int] | None = None,
+) -> Iterator[list[tuple[int, Chain]]]:
+    """Continue prompts greedily, batch by batch.
+
+    Parameters
+    ----------
+    engine : Engine
+    tokenizer
+    asked : sequence of Asked
+    stop : sequence of str
+        Strings that end a chain.
+    missing : collection of int, optional
+        Which prompts to continue; the batches are the same as if it were all.
+
+    Yields
+    ------
+    list of (int, Chain)
+        Number of a prompt, and its chain.
+
+    Raises
+    ------
+    UserError
+        If a single prompt does not fit into memory.
+    """
+    ending = Ending(tokenizer, stop)
+    numbers: dict[bytes, list[int]] = {}
+    for number, one in enumerate(asked):
+        numbers.setdefault(one.data, []).append(number)
+    rows = sorted(numbers)
+    limits = [max(asked[number].limit for number in numbers[row]) for row in rows]
+    lengths = [len(row) // TOKEN.itemsize for row in rows]
+    todo = set(range(len(asked)) if missing is None else missing)
+    room = _room(engine)
+    for batch in plan(rows, lengths, limits, room, room):
+        some = [
+            (row, limit)
+            for row, limit in zip(
+                rows[batch.first : batch.last], limits[batch.first : batch.last], strict=True
+            )
+            if any(number in todo for number in numbers[row])
+        ]
+        found: list[tuple[int, Chain]] = []
+        for row, made in _continued(engine, ending, some, batch.prefix):
+            for number in numbers[row]:
+                if number in todo:
+                    found.append((number, _chain(ending, row, made[: asked[number].limit])))
+        if found:
+            yield found
+
+
+def _chain(ending: Ending, row: bytes, made: list[int]) -> Chain:
+    text, stopped = ending.text(row, made)
+    return Chain(text, len(made), stopped)
+
+
+def _room(engine: Engine) -> int:
+    """Prompt tokens, and generated tokens, of one batch."""
+    room = LARGER * engine.batch_tokens
+    if engine.tree:
+        device = engine.device
+        free = CPU_MEMORY
+        if device.type == "cuda":
+            free = int(GPU_SHARE * torch.cuda.mem_get_info(device)[0])
+        room = min(room, free // engine.bytes_per_token() // 2)
+    return max(1, room)
+
+
+def _continued(
+    engine: Engine, ending: Ending, some: list[tuple[bytes, int]], prefix: int
+) -> Iterator[tuple[bytes, list[int]]]:
+    """Generated tokens of each row, in smaller batches if memory runs out."""
+    if not some:
+        return
+    rows, limits = [row for row, _ in some], [limit for _, limit in some]
+    try:
+        if engine.tree:
+            made = _together(engine, ending, rows, limits, prefix)
+        else:
+            made = _plainly(engine, ending, rows, limits)
+        yield from zip(rows, made, strict=True)
+        return
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+    if len(some) == 1:
+        raise UserError(
+            f"a prompt of {len(rows[0]) // TOKEN.itemsize} tokens",
+            "does not fit into memory together with the model",
+            "use a larger device, or leave out the variant",
         )
-        texts = tokenizer.batch_decode(made[:, batch["input_ids"].shape[1] :])
-        for i, text in zip(some, texts, strict=True):
-            end = tokenizer.eos_token
-            found[i] = (text.split(end)[0] if end else text).split("\n")[0]
-        done += len(some)
-        tell(done, len(order))
+    engine.log(f"out of memory with {len(some)} chains at once: going on with half of them")
+    half = len(some) // 2
+    yield from _continued(engine, ending, some[:half], prefix)
+    yield from _continued(engine, ending, some[half:], prefix)
+
+
+@torch.inference_mode()
+def _together(
+    engine: Engine, ending: Ending, rows: list[bytes], limits: list[int], prefix: int
+) -> list[list[int]]:
+    """Continue rows that share ``prefix`` tokens."""
+    # The last token of a row is not part of what is shared: its prediction is needed.
+    prefix = min(prefix, min(len(row) for row in rows) // TOKEN.itemsize - 1)
+    laid = layout(rows, [prefix + 1] * len(rows), prefix, most_keys=LARGER * engine.batch_tokens)
+    first = attention.TreePass(laid, engine.kept(rows[0], prefix), keep=True)
+    last = np.array([places[-1] for places in laid.places])
+    best = engine.run(laid.tokens, laid.positions, first, last).argmax(-1).tolist()
+    memory = _Memory(first, laid.places, prefix, limits)
+    made: list[list[int]] = [[] for _ in rows]
+    while True:
+        # From the last place to the first: the row that moves into a free place was seen before.
+        for place in reversed(range(len(memory.rows))):
+            row = memory.rows[place]
+            made[row].append(best[place])
+            if len(made[row]) >= limits[row] or ending.met(rows[row], made[row]):
+                memory.drop(place)
+                best[place] = best[-1]
+                best.pop()
+        if not memory.rows:
+            return made
+        best = memory.step(engine, best)
+
+
+class _Memory:
+    """Keys and values of the rows that are being continued; a pass that adds one token to each.
+
+    What all rows share is held once. A row's own are held at a place; when a row is dropped, the
+    last one moves into its place, so that those in use stand together and nothing else is copied.
+
+    Attributes
+    ----------
+    rows : list of int
+        Which row each place holds.
+    lengths : ndarray of int, shape (places,)
+        Own tokens of each place so far.
+    """
+
+    def __init__(
+        self,
+        first: attention.TreePass,
+        places: Sequence[np.ndarray],
+        prefix: int,
+        limits: Sequence[int],
+    ) -> None:
+        self.prefix, self.rows = prefix, list(range(len(places)))
+        # Where the new tokens go, on each device; the same for all layers of a step.
+        self._at: dict[torch.device, Tensor] = {}
+        self.lengths = np.array([len(own) for own in places])
+        size = max(len(own) + limit for own, limit in zip(places, limits, strict=True))
+        index = np.zeros((len(places), size), dtype=np.int64)
+        for row, own in enumerate(places):
+            index[row, : len(own)] = prefix + own
+        taken = torch.from_numpy(index.ravel())
+        self.shared: dict[Module, attention.KeysAndValues] = {}
+        self.own: dict[Module, attention.KeysAndValues] = {}
+        for module in list(first.kept):
+            # Popped: as soon as a layer's are copied, the originals can go.
+            key, value = first.kept.pop(module)
+            at = taken.to(key.device)
+            self.shared[module] = (key[0, :, :prefix].clone(), value[0, :, :prefix].clone())
+            self.own[module] = (
+                _by_row(key, at, len(places)),
+                _by_row(value, at, len(places)),
+            )
+
+    def step(self, engine: Engine, new: list[int]) -> list[int]:
+        """Add a token to each row; what the model predicts next for each."""
+        places = np.arange(len(self.rows))
+        lengths = self.lengths[places]
+        self._at.clear()
+        best = engine.run(np.array(new), self.prefix + lengths, self, places).argmax(-1)
+        self.lengths[places] += 1
+        return list(best.tolist())
+
+    def drop(self, place: int) -> None:
+        """Give up the row at a place."""
+        last = len(self.rows) - 1
+        if place != last:
+            for key, value in self.own.values():
+                key[place].copy_(key[last])
+                value[place].copy_(value[last])
+            self.rows[place], self.lengths[place] = self.rows[last], self.lengths[last]
+        self.rows.pop()
+
+    def attend(
+        self, module: Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
+    ) -> Tensor:
+        """See `ushaped.scoring.attention.Pass`; the tokens are one of each row, in their places."""
+        count, heads, groups = len(self.rows), query.shape[1], key.shape[1]
+        each_key, width = heads // groups, query.shape[-1]
+        if query.device not in self._at:
+            self._at[query.device] = torch.from_numpy(self.lengths[:count].copy()).to(query.device)
+        at = self._at[query.device]
+        keys, values = (states[:count] for states in self.own[module])
+        each = torch.arange(count, device=at.device)
+        keys[each, :, at] = key[0].transpose(0, 1)
+        values[each, :, at] = value[0].transpose(0, 1)
+        size = int(self.lengths[:count].max()) + 1
+        # (rows, key heads, queries per key head, width)
+        asked = query[0].transpose(0, 1).reshape(count, groups, each_key, width)
+        asked = asked * (width**-0.5 if scaling is None else scaling)
+        own = (asked @ keys[:, :, :size].transpose(-1, -2)).float()
+        hidden = torch.arange(size, device=at.device) > at[:, None]
+        own.masked_fill_(hidden[:, None, None], float("-inf"))
+        before, before_values = self.shared[module]
+        # All rows at once against what they share: (key heads, rows x queries, width).
+        flat = asked.transpose(0, 1).reshape(groups, count * each_key, width)
+        shared = (flat @ before.transpose(-1, -2)).float()
+        length = before.shape[1]
+        shared = shared.view(groups, count, each_key, length).transpose(0, 1)
+        weights = torch.softmax(torch.cat([shared, own], -1), -1).to(value.dtype)
+        result = weights[..., length:] @ values[:, :, :size]
+        flat = weights[..., :length].transpose(0, 1).reshape(groups, count * each_key, length)
+        mixed = (flat @ before_values).view(groups, count, each_key, value.shape[-1])
+        result += mixed.transpose(0, 1)
+        return result.reshape(count, heads, -1)
+
+
+def _by_row(states: Tensor, at: Tensor, rows: int) -> Tensor:
+    """Tokens ``at`` of (1, heads, tokens, width), as (rows, heads, tokens of a row, width)."""
+    some = states[0].index_select(1, at)
+    return some.view(some.shape[0], rows, -1, some.shape[-1]).transpose(0, 1).contiguous()
+
+
+class _Ended(StoppingCriteria):
+    """Each row stops by itself once its chain has ended."""
+
+    def __init__(self, ending: Ending, length: int) -> None:
+        self.ending, self.length = ending, length
+
+    def __call__(self, input_ids: Tensor, scores: object, **_: object) -> Tensor:
+        """Which rows have ended."""
+        before = input_ids[:, self.length - 1].tolist()
+        made = input_ids[:, self.length :].tolist()
+        ended = [
+            self.ending.met(np.array([first], dtype=TOKEN).tobytes(), row)
+            for first, row in zip(before, made, strict=True)
+        ]
+        return torch.tensor(ended, device=input_ids.device)
+
+
+@torch.inference_mode()
+def _plainly(
+    engine: Engine, ending: Ending, rows: list[bytes], limits: list[int]
+) -> list[list[int]]:
+    """Continue rows with the model's own means, one length and one limit at a time."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for number, row in enumerate(rows):
+        alike.setdefault((len(row) // TOKEN.itemsize, limits[number]), []).append(number)
+    found: list[list[int]] = [[] for _ in rows]
+    for (length, limit), numbers in alike.items():
+        ids = torch.tensor(np.stack([tokens(rows[n]) for n in numbers]).astype(np.int64))
+        made = engine.model.generate(
+            ids.to(engine.device),
+            attention_mask=torch.ones_like(ids).to(engine.device),
+            max_new_tokens=limit,
+            do_sample=False,
+            stopping_criteria=StoppingCriteriaList([_Ended(ending, length)]),
+            pad_token_id=0,
+        )[:, length:].tolist()
+        for number, row_made in zip(numbers, made, strict=True):
+            found[number] = _up_to_the_end(ending, rows[number], row_made)
     return found
 
 
-def before_answer(chain: str) -> str:
-    """A chain up to and with the words that announce the answer, so that classes can follow."""
-    return chain.rsplit(CONCLUSION, 1)[0] + CONCLUSION
+def _up_to_the_end(ending: Ending, row: bytes, made: list[int]) -> list[int]:
+    """Without the filling that follows where other rows went on."""
+    ends = (n for n in range(1, len(made) + 1) if ending.met(row, made[:n]))
+    return made[: next(ends, len(made))]

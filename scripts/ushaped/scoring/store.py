@@ -1,43 +1,124 @@
-"""Products kept by the content they were made from, beside Snakemake's own files.
+"""The scores of one model, kept item by item under what they depend on.
 
-Snakemake decides by rule and removes the outputs of a job before it runs it again. An expensive
-product that still fits its inputs must survive that, so it lies in a store under a key that names
-everything it depends on, and outputs are made from there.
+A store is a folder of parts, each a text file: a first line with the SHA-256 of the rest, then one
+JSON row ``[key, value]`` per line. A part is written beside and renamed, after every batch, so a
+job that dies loses at most the batch it was at, and what is there is whole. Parts are named by
+their content: several jobs may write to one store, and what they have both computed is there twice
+at worst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from ushaped.files import whole
+from ushaped.errors import UserError
+from ushaped.files import digest, whole
+
+Value = dict[str, Any]
+
+# With more parts than this, they are written together as one when the store is opened.
+MANY = 64
 
 
-def kept(
-    store: str | Path, key: str, suffix: str, make: Callable[[Path], None]
-) -> tuple[Path, bool]:
-    """The product under ``key``, made now if it is not there.
+def key(*parts: str) -> str:
+    """Key of a row: a digest of everything that its value depends on, 32 hex digits."""
+    return digest(*parts)[:32]
+
+
+class Store:
+    """Values by key, in a folder.
 
     Parameters
     ----------
-    store : path
-        Folder of the store.
-    key : str
-        Digest of everything that the product depends on.
-    suffix : str
-        Of the file name, for instance ``.parquet``.
-    make : callable
-        Writes the product to the path that it gets.
+    folder : path
+        Of one model; made if it is not there.
+    log : callable
+        Gets a line for each damaged part.
 
-    Returns
-    -------
-    path : Path
-    found : bool
-        Whether it was there before.
+    Raises
+    ------
+    UserError
+        If the folder cannot be read or written to.
     """
-    path = Path(store) / f"{key}{suffix}"
-    if path.exists():
-        return path, True
-    with whole(path) as beside:
-        make(beside)
-    return path, False
+
+    def __init__(self, folder: str | Path, log: Callable[[str], None]) -> None:
+        self.folder, self.log = Path(folder), log
+        self.rows: dict[str, Value] = {}
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            parts = self._read()
+        except OSError as error:
+            raise self._refused(error) from None
+        if len(parts) > MANY:
+            self._merge(parts)
+
+    def add(self, rows: Mapping[str, Value]) -> None:
+        """Keep some rows, as one part.
+
+        Raises
+        ------
+        UserError
+            If they cannot be written, for instance because the disk is full; what was there stays.
+        """
+        self._write(rows)
+        self.rows.update(rows)
+
+    def _write(self, rows: Mapping[str, Value]) -> Path:
+        body = "".join(
+            json.dumps([name, value], ensure_ascii=False) + "\n" for name, value in rows.items()
+        ).encode()
+        found = hashlib.sha256(body).hexdigest()
+        path = self.folder / f"{found[:32]}.jsonl"
+        try:
+            with whole(path) as beside:
+                beside.write_bytes(json.dumps({"sha256": found}).encode() + b"\n" + body)
+        except OSError as error:
+            raise self._refused(error) from None
+        return path
+
+    def _read(self) -> list[Path]:
+        """Read all parts; those that another job is just merging are looked for again."""
+        read: list[Path] = []
+        # What begins with a dot is being written, or was when its writer died.
+        while new := sorted(set(self.folder.glob("[!.]*.jsonl")) - set(read)):
+            for path in new:
+                read.append(path)
+                try:
+                    content = path.read_bytes()
+                except FileNotFoundError:
+                    continue
+                self._take(path, content)
+        return read
+
+    def _take(self, path: Path, content: bytes) -> None:
+        head, _, body = content.partition(b"\n")
+        try:
+            if json.loads(head)["sha256"] != hashlib.sha256(body).hexdigest():
+                raise ValueError
+            rows = [json.loads(line) for line in body.splitlines()]
+        except (ValueError, TypeError, KeyError):
+            aside = path.with_suffix(".damaged")
+            path.replace(aside)
+            self.log(f"{path}: is damaged, set aside as {aside.name}; its items are scored again")
+            return
+        for name, value in rows:
+            self.rows.setdefault(name, value)
+
+    def _merge(self, parts: list[Path]) -> None:
+        """Write all rows as one part, and only then remove the parts that they came from."""
+        merged = self._write(self.rows)
+        for path in parts:
+            if path != merged:
+                path.unlink(missing_ok=True)
+
+    def _refused(self, error: OSError) -> UserError:
+        return UserError(
+            str(self.folder),
+            f"scores cannot be kept ({error.strerror})",
+            f"mend that and run again: {len(self.rows)} scores are kept and will not be computed "
+            "again",
+        )

@@ -1,0 +1,381 @@
+"""Scoring many prompt files with one model: what is kept is taken, what is missing is computed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ushaped import models
+from ushaped.errors import UserError
+from ushaped.files import digest, whole
+from ushaped.prompts import CONCLUSION, extract
+from ushaped.scoring.store import Store, Value, key
+from ushaped.scoring.telemetry import EVERY, Telemetry
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from ushaped.scoring.encoding import Encoded, Encoder
+    from ushaped.scoring.engine import Engine
+
+# The row of a store that says how its scores were made.
+MADE = "made"
+# Part of the key of every stored score: raise it when a change to the code can move a score.
+VERSION = "3"
+STOP = ("\n",)
+SCHEMA = pa.schema(
+    [
+        ("item", pa.int64()),
+        ("log_likelihood", pa.list_(pa.float64())),
+        ("prompt_tokens", pa.int64()),
+        ("class_tokens", pa.list_(pa.int64())),
+        ("boundary_merged", pa.bool_()),
+        ("cut", pa.int64()),
+        ("chain", pa.string()),
+        ("chain_tokens", pa.int64()),
+        ("chain_stopped", pa.bool_()),
+        ("parsed", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is run.
+
+    Attributes
+    ----------
+    batch_tokens : int
+        Tokens of one forward pass, at most.
+    chain_tokens : int
+        Longest chain, in tokens.
+    too_long : {"error", "cut"}
+        What to do with a prompt that is longer than the model's context.
+    device : {"cpu", "cuda"}
+    dtype : {"float32", "bfloat16", "float16"}
+    threads : int
+        Of the processor.
+    bos : {"default", "always", "never"}
+        See `ushaped.scoring.encoding.Encoder`.
+    trust_remote_code : bool
+        Whether code that comes with the weights may run.
+    """
+
+    batch_tokens: int = 4096
+    chain_tokens: int = 40
+    too_long: str = "error"
+    device: str = "cpu"
+    dtype: str = "float32"
+    threads: int = 1
+    bos: str = "default"
+    trust_remote_code: bool = False
+
+
+@dataclass
+class Prompt:
+    """One row of a prompt file, and what is found for it.
+
+    Attributes
+    ----------
+    where : str
+        File and item, for messages.
+    row : mapping
+        As the prompt file has it.
+    chain : mapping or None
+        The generated chain (``text``, ``tokens``, ``stopped``), if one is asked for and is there.
+    """
+
+    where: str
+    row: Mapping[str, Any]
+    chain: Value | None = None
+
+    @property
+    def text(self) -> str:
+        """What the classes follow: the prompt, and the chain up to where the answer comes."""
+        if not self.row["chain"]:
+            return str(self.row["prompt"])
+        assert self.chain is not None
+        return str(self.row["prompt"]) + before_answer(self.chain["text"])
+
+
+def before_answer(chain: str) -> str:
+    """A chain up to and with the words that announce the answer, so that classes can follow."""
+    return chain.rsplit(CONCLUSION, 1)[0] + CONCLUSION
+
+
+@dataclass(frozen=True)
+class File:
+    """One prompt file.
+
+    Attributes
+    ----------
+    path : Path
+        As ``.../{source}/{task}/{variant}.parquet``.
+    prompts : list of Prompt
+    """
+
+    path: Path
+    prompts: list[Prompt] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> File:
+        """Read a prompt file."""
+        rows = pq.read_table(path).to_pylist()
+        return cls(path, [Prompt(f"{path}, item {row['item']}", row) for row in rows])
+
+
+class Scorer:
+    """One model, loaded when it is first needed, and its store.
+
+    Parameters
+    ----------
+    about : mapping
+        The content of ``model.json``.
+    settings : Settings
+    store : path
+        Folder of all stores.
+    log : callable
+        Gets a line of text.
+    """
+
+    def __init__(
+        self,
+        about: Mapping[str, Any],
+        settings: Settings,
+        store: Path,
+        log: Callable[[str], None],
+    ) -> None:
+        self.about, self.settings, self.log = about, settings, log
+        depends = (about["fingerprint"], settings.dtype, VERSION, settings.bos)
+        self.store = Store(store / digest(*depends)[:32], log)
+        self.telemetry = Telemetry(about["model"], about["non_embedding_parameters"])
+        self._told = time.monotonic()
+        self._letters = self._done = 0
+
+    # -- the job ----------------------------------------------------------------------------------
+
+    def run(self, paths: Sequence[Path], output: Path) -> None:
+        """Score prompt files and write one file of scores for each.
+
+        The variants of a task are scored together: their prompts may begin alike.
+
+        Raises
+        ------
+        UserError
+            If the model cannot be loaded, a prompt does not fit, or a score cannot be kept.
+        """
+        files = [File.read(path) for path in paths]
+        self._letters = sum(self._waiting(file) for file in files)
+        for _, some in groupby(files, key=lambda file: file.path.parent):
+            together = list(some)
+            self._complete(together)
+            for file in together:
+                self._write(file, output)
+        if self.telemetry.items:
+            self.log(self.telemetry.line(1.0))
+
+    def _waiting(self, file: File) -> int:
+        """Letters of the prompts of a file that have to be scored."""
+        waiting = 0
+        for prompt in file.prompts:
+            if prompt.row["chain"]:
+                prompt.chain = self.store.rows.get(self._chain_key(prompt))
+            if self._is_missing(prompt):
+                waiting += len(prompt.row["prompt"])
+            else:
+                self.telemetry.kept += 1
+        return waiting
+
+    def _is_missing(self, prompt: Prompt) -> bool:
+        if prompt.row["chain"] and prompt.chain is None:
+            return True
+        names = prompt.row["classes"]
+        return any(self._key(prompt, name) not in self.store.rows for name in names)
+
+    def _complete(self, files: Sequence[File]) -> None:
+        """Compute what the store does not have."""
+        counted = {f.path.stem: sum(map(self._is_missing, f.prompts)) for f in files}
+        if not any(counted.values()):
+            return
+        todo = ", ".join(f"{number} {name}" for name, number in counted.items() if number)
+        source, task = files[0].path.parts[-3:-1]
+        self.log(f"{self.telemetry.name}: {source} {task}: {todo}")
+        prompts = [prompt for file in files for prompt in file.prompts]
+        missing = [prompt for prompt in prompts if self._is_missing(prompt)]
+        thinking = [prompt for prompt in prompts if prompt.row["chain"]]
+        if any(prompt.chain is None for prompt in thinking):
+            self._think(thinking)
+        # All of them are handed over, so that a resumed job computes the same batches.
+        self._score(prompts)
+        self.telemetry.items += len(missing)
+        self._done += sum(len(prompt.row["prompt"]) for prompt in missing)
+        self._tell()
+
+    def _think(self, prompts: Sequence[Prompt]) -> None:
+        from ushaped.scoring.encoding import TOKEN, fitted_prompt
+        from ushaped.scoring.generation import Asked, chains
+
+        engine, tokenizer, encoder = self._loaded
+        # Room for the words that announce the answer, and for the longest class.
+        texts = [CONCLUSION + name for prompt in prompts for name in prompt.row["classes"]]
+        longest = iter(map(len, encoder(texts)))
+        asked = []
+        for prompt, ids in zip(prompts, encoder([p.row["prompt"] for p in prompts]), strict=True):
+            after = max(next(longest) for _ in prompt.row["classes"]) // TOKEN.itemsize
+            ids, room = fitted_prompt(
+                ids,
+                engine.context,
+                prompt.where,
+                after=after,
+                too_long=self.settings.too_long,
+                begins_with=encoder.begins_with,
+            )
+            asked.append(Asked(ids, min(self.settings.chain_tokens, room)))
+        numbers = {i for i, prompt in enumerate(prompts) if prompt.chain is None}
+        batches = chains(engine, tokenizer, asked, STOP, numbers)
+        for found in self._timed(batches):
+            rows = {
+                self._chain_key(prompts[i]): {
+                    "text": one.text,
+                    "tokens": one.tokens,
+                    "stopped": one.stopped,
+                }
+                for i, one in found
+            }
+            self.store.add(rows)
+            for i, _ in found:
+                prompts[i].chain = self.store.rows[self._chain_key(prompts[i])]
+            self._tell()
+
+    def _score(self, prompts: Sequence[Prompt]) -> None:
+        from ushaped.scoring.encoding import fitted
+
+        engine, _, encoder = self._loaded
+        texts = [prompt.text for prompt in prompts]
+        pairs = encoder.pairs(texts, [prompt.row["classes"] for prompt in prompts])
+        wanted: dict[str, Encoded] = {}
+        for prompt, names in zip(prompts, pairs, strict=True):
+            names = fitted(
+                names,
+                engine.context,
+                prompt.where,
+                too_long=self.settings.too_long,
+                begins_with=encoder.begins_with,
+            )
+            for name, one in zip(prompt.row["classes"], names, strict=True):
+                wanted.setdefault(self._key(prompt, name), one)
+        keys, sequences = list(wanted), list(wanted.values())
+        numbers = {i for i, name in enumerate(keys) if name not in self.store.rows}
+        for found in self._timed(engine.score(sequences, numbers)):
+            self.store.add({keys[i]: _value(sequences[i], value) for i, value in found})
+            self._tell()
+
+    def _timed(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """The same batches; the time that computing them takes is added up."""
+        while True:
+            began = time.perf_counter()
+            batch = next(batches, None)
+            self.telemetry.seconds += time.perf_counter() - began
+            if batch is None:
+                return
+            yield batch
+
+    def _tell(self) -> None:
+        if time.monotonic() - self._told >= EVERY:
+            self._told = time.monotonic()
+            self.log(self.telemetry.line(self._done / max(1, self._letters)))
+
+    # -- what is kept -----------------------------------------------------------------------------
+
+    def _chain_key(self, prompt: Prompt) -> str:
+        limit = str(self.settings.chain_tokens)
+        return key("chain", prompt.row["prompt"], limit, *STOP, *self._cut_key(prompt))
+
+    def _key(self, prompt: Prompt, name: str) -> str:
+        return key("score", prompt.text, name, *self._cut_key(prompt))
+
+    def _cut_key(self, prompt: Prompt) -> tuple[str, ...]:
+        """Where prompts may be cut, the other classes decide how much."""
+        return (json.dumps(prompt.row["classes"]),) if self.settings.too_long == "cut" else ()
+
+    def _write(self, file: File, output: Path) -> None:
+        rows = [self._row(prompt) for prompt in file.prompts]
+        path = file.path
+        with whole(output / path.parts[-3] / path.parts[-2] / path.name) as beside:
+            schema = SCHEMA.with_metadata({MADE: json.dumps(self.store.rows[MADE])})
+            pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
+
+    def _row(self, prompt: Prompt) -> dict[str, Any]:
+        names = prompt.row["classes"]
+        values = [self.store.rows[self._key(prompt, name)] for name in names]
+        chain = prompt.chain or {"text": "", "tokens": None, "stopped": None}
+        return {
+            "item": prompt.row["item"],
+            "log_likelihood": [value["log_likelihood"] for value in values],
+            "prompt_tokens": values[0]["prompt_tokens"],
+            "class_tokens": [value["class_tokens"] for value in values],
+            "boundary_merged": any(value["boundary_merged"] for value in values),
+            "cut": max(value["cut"] for value in values),
+            "chain": chain["text"],
+            "chain_tokens": chain["tokens"],
+            "chain_stopped": chain["stopped"],
+            "parsed": extract(chain["text"], names) if prompt.row["chain"] else None,
+        }
+
+    # -- the model --------------------------------------------------------------------------------
+
+    @cached_property
+    def _loaded(self) -> tuple[Engine, PreTrainedTokenizerBase, Encoder]:
+        import torch
+
+        from ushaped.scoring.encoding import Encoder
+        from ushaped.scoring.engine import Engine
+        from ushaped.scoring.telemetry import matrix_rate
+
+        torch.set_num_threads(self.settings.threads)
+        if models.fingerprint(self.about["folder"]) != self.about["fingerprint"]:
+            raise UserError(
+                self.about["folder"],
+                "does not hold the weights that model.json was written for",
+                "remove model.json, so that it is made again",
+            )
+        model, tokenizer = models.load(
+            self.about["folder"],
+            device=self.settings.device,
+            dtype=self.settings.dtype,
+            trust_remote_code=self.settings.trust_remote_code,
+        )
+        engine = Engine(model, self.settings.batch_tokens, self.log)
+        encoder = Encoder(tokenizer, self.settings.bos)
+        made = {
+            "dtype": self.settings.dtype,
+            "bos": self.settings.bos,
+            "begins_with": tokenizer.convert_ids_to_tokens(list(encoder.begins_with)),
+            "prefixes_shared": engine.tree,
+            "engine": VERSION,
+        }
+        if self.store.rows.get(MADE) != made:
+            self.store.add({MADE: made})
+        self.telemetry.width = model.get_input_embeddings().weight.numel()
+        self.telemetry.counts = engine.counts
+        self.telemetry.matrix_rate = matrix_rate(engine.device, model.dtype)
+        return engine, tokenizer, encoder
+
+
+def _value(one: Encoded, log_likelihood: float) -> Value:
+    return {
+        "log_likelihood": log_likelihood,
+        "prompt_tokens": one.start,
+        "class_tokens": len(one) - one.start,
+        "boundary_merged": one.boundary_merged,
+        "cut": one.cut,
+    }

@@ -1,0 +1,87 @@
+"""The plain way to score: rows filled up on the right, each computed whole, nothing shared.
+
+For models whose attention cannot be told about a tree, and to check those that can. No mask is
+needed: a causal model never looks at what comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from ushaped.scoring.encoding import tokens
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+# Rows at least this share of a batch's longest may join it.
+SIMILAR = 0.85
+
+
+def predictions(
+    model: PreTrainedModel,
+    rows: Sequence[bytes],
+    starts: Sequence[int],
+    budget: int,
+    most_needed: int,
+) -> Iterator[tuple[list[int], Tensor, list[list[int]]]]:
+    """Log-probabilities of every next token, where they are needed.
+
+    Parameters
+    ----------
+    rows : sequence of bytes
+    starts : sequence of int
+        Of each row, the first position whose prediction is needed.
+    budget, most_needed : int
+        Tokens, and predictions, of one forward pass, at most; a single row still runs.
+
+    Yields
+    ------
+    chosen : list of int
+        Which rows.
+    log_probabilities : Tensor, shape (predictions, vocabulary)
+    places : list of list of int
+        Of each chosen row, where its predictions stand.
+    """
+    lengths = [len(tokens(row)) for row in rows]
+    order = sorted(range(len(rows)), key=lambda i: lengths[i], reverse=True)
+    while order:
+        longest = lengths[order[0]]
+        first = min(starts[i] for i in order[:1])
+        chosen = order[:1]
+        for i in order[1:]:
+            first_then = min(first, starts[i])
+            count = len(chosen) + 1
+            if (
+                lengths[i] < SIMILAR * longest
+                or count * longest > budget
+                or count * (longest - first_then + 1) > most_needed
+            ):
+                break
+            first = first_then
+            chosen.append(i)
+        order = order[len(chosen) :]
+        found = _forward(model, [rows[i] for i in chosen], longest, first - 1)
+        width = longest - first + 1
+        places = [
+            [n * width + p - first for p in range(starts[i], lengths[i] + 1)]
+            for n, i in enumerate(chosen)
+        ]
+        yield chosen, found.flatten(0, 1), places
+
+
+@torch.inference_mode()
+def _forward(model: PreTrainedModel, rows: list[bytes], longest: int, first: int) -> Tensor:
+    """Log-probabilities after position ``first`` and later; shape (rows, positions, vocabulary)."""
+    device = model.get_input_embeddings().weight.device
+    filled = torch.zeros(len(rows), longest, dtype=torch.int64)
+    for n, row in enumerate(rows):
+        ids = tokens(row)
+        filled[n, : len(ids)] = torch.from_numpy(ids.astype("int64"))
+    logits = model(
+        input_ids=filled.to(device), use_cache=False, logits_to_keep=longest - first
+    ).logits
+    return torch.log_softmax(logits[:, -(longest - first) :].float(), dim=-1)

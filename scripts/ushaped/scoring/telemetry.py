@@ -1,0 +1,125 @@
+"""How much was scored, how fast, how near to what the device can do, and how long it will take."""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ushaped.files import write_text
+
+if TYPE_CHECKING:
+    import torch
+
+    from ushaped.scoring.engine import Counts
+
+# Seconds between two lines of progress.
+EVERY = 5.0
+
+
+@dataclass
+class Telemetry:
+    """What a scoring job did.
+
+    Attributes
+    ----------
+    name : str
+        Of the model.
+    parameters : int
+        Those that every token meets: without embedding and vocabulary matrix.
+    width : int
+        Size of a row of the vocabulary matrix, times the size of the vocabulary.
+    kept : int
+        Items that were in the store already.
+    items : int
+        Items scored now.
+    seconds : float
+        Time spent on them, loading the model not counted.
+    matrix_rate : float
+        Multiply-add operations x 2 per second of a large matrix product on the same device, dtype
+        and threads; 0 until measured.
+    """
+
+    name: str
+    parameters: int
+    width: int = 0
+    kept: int = 0
+    items: int = 0
+    seconds: float = 0.0
+    matrix_rate: float = 0.0
+    counts: Counts | None = None
+    began: float = field(default_factory=time.monotonic)
+    told: float = 0.0
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations of the matrix products, attention not counted."""
+        if self.counts is None:
+            return 0.0
+        return (
+            2.0 * self.parameters * self.counts.computed_tokens
+            + 2.0 * self.width * self.counts.predictions
+        )
+
+    @property
+    def utilisation(self) -> float:
+        """Model FLOP utilisation: share of the measured matrix rate."""
+        most = self.seconds * self.matrix_rate
+        return self.flops / most if most else float("nan")
+
+    def row(self) -> dict[str, Any]:
+        """The columns of a benchmark file: Snakemake's usual ones, and those of scoring."""
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = used.ru_utime + used.ru_stime
+        wall = time.monotonic() - self.began
+        computed = self.counts.computed_tokens if self.counts else 0
+        total = self.counts.total_tokens if self.counts else 0
+        return {
+            "s": round(wall, 4),
+            "max_rss": round(used.ru_maxrss / 1024, 2),
+            "io_in": round(used.ru_inblock / 2048, 2),
+            "io_out": round(used.ru_oublock / 2048, 2),
+            "mean_load": round(100 * cpu / wall, 2) if wall else 0.0,
+            "cpu_time": round(cpu, 2),
+            "items": self.items,
+            "items_kept": self.kept,
+            "scoring_s": round(self.seconds, 3),
+            "computed_tokens": computed,
+            "total_tokens": total,
+            "tokens_per_s": round(total / self.seconds, 1) if self.seconds else 0.0,
+            "model_flop_utilisation": round(self.utilisation, 4),
+            "matrix_gflops": round(self.matrix_rate / 1e9, 1),
+        }
+
+    def write(self, path: str) -> None:
+        """Write the benchmark file: a line of names, a line of values, separated by tabs."""
+        row = self.row()
+        write_text(path, "\t".join(row) + "\n" + "\t".join(map(str, row.values())) + "\n")
+
+    def line(self, share: float) -> str:
+        """One line of progress; ``share`` of the job's text is done."""
+        row = self.row()
+        left = self.seconds / share * (1 - share) if share else float("nan")
+        return (
+            f"{self.name}: {self.items} items, {row['tokens_per_s']:,.0f} tokens/s, "
+            f"{row['computed_tokens']:,} of {row['total_tokens']:,} tokens computed, "
+            f"{self.utilisation:.0%} of the matrix rate, {left:.0f} s left"
+        )
+
+
+def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations per second of a matrix product, the best of three (a fraction of a second)."""
+    import torch
+
+    size = 8192 if device.type == "cuda" else 1024
+    left = torch.randn(size, size, device=device, dtype=dtype)
+    times = []
+    for _ in range(4):
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        # The sum makes sure that the product is there when the clock is read.
+        float((left @ left)[0, 0])
+        times.append(time.perf_counter() - began)
+    return 2.0 * size**3 / min(times[1:])

@@ -1,0 +1,113 @@
+"""From texts to tokens: the join, the beginning of a sequence, and the model's context."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from ushaped.errors import UserError
+from ushaped.scoring.encoding import Encoded, Encoder, data, fitted, fitted_prompt, tokens
+
+
+class Letters:
+    """A tokenizer by hand: one token per letter, ``xy`` is one token; 0 begins, 9 ends."""
+
+    bos_token_id: int | None = 0
+
+    def __init__(self, begins: bool = True, ends: bool = False) -> None:
+        self.begins, self.ends = begins, ends
+
+    def __call__(self, text: str | Sequence[str], add_special_tokens: bool = True) -> Any:
+        if not isinstance(text, str):
+            return {"input_ids": [self(one, add_special_tokens)["input_ids"] for one in text]}
+        ids = ["?abxy".index(letter) for letter in text.replace("xy", "?")]
+        ids = [5 if i == 0 else i for i in ids]
+        before = [0] if self.begins and add_special_tokens else []
+        after = [9] if self.ends and add_special_tokens else []
+        return {"input_ids": [*before, *ids, *after]}
+
+
+def encoded(prompt: str, name: str, tokenizer: Letters, bos: str = "default") -> Encoded:
+    """One prompt with one continuation."""
+    ((found,),) = Encoder(tokenizer, bos).pairs([prompt], [[name]])  # type: ignore[arg-type]
+    return found
+
+
+def test_a_continuation_begins_where_the_prompt_ends() -> None:
+    assert encoded("ab", "ba", Letters()) == Encoded(data([0, 1, 2, 2, 1]), 3)
+
+
+def test_a_token_across_the_join_counts_to_the_continuation_and_is_flagged() -> None:
+    assert encoded("ax", "ya", Letters()) == Encoded(data([0, 1, 5, 1]), 2, boundary_merged=True)
+
+
+@pytest.mark.parametrize(
+    ("begins", "bos", "first"),
+    [
+        (True, "default", [0, 1]),
+        (False, "default", [1]),
+        (True, "never", [1]),
+        (False, "always", [0, 1]),
+        (True, "always", [0, 1]),
+    ],
+)
+def test_the_beginning_token_is_as_the_registry_says(
+    begins: bool, bos: str, first: list[int]
+) -> None:
+    found = encoded("a", "b", Letters(begins), bos)
+    assert tokens(found.data).tolist() == [*first, 2]
+    assert found.start == len(first)
+
+
+def test_no_token_that_ends_a_text_comes_between_prompt_and_continuation() -> None:
+    assert encoded("a", "b", Letters(ends=True)) == Encoded(data([0, 1, 2]), 2)
+
+
+def test_a_tokenizer_without_a_beginning_token_cannot_be_told_to_use_one() -> None:
+    tokenizer = Letters()
+    tokenizer.bos_token_id = None
+    with pytest.raises(UserError, match="bos: always: the tokenizer has no beginning"):
+        encoded("a", "b", tokenizer, "always")
+
+
+def test_a_prompt_that_leaves_no_token_is_refused() -> None:
+    with pytest.raises(UserError, match="leaves no token before the class; say 'bos: always'"):
+        encoded("", "a", Letters(), "never")
+
+
+def many(*sizes: tuple[int, int]) -> list[Encoded]:
+    """Continuations of one prompt, by length and start."""
+    return [Encoded(data(range(size)), start) for size, start in sizes]
+
+
+def test_the_last_token_needs_no_room_in_the_context() -> None:
+    names = many((7, 6))
+    assert fitted(names, 6, "item 1", too_long="error") == names
+    assert fitted(names, None, "item 1", too_long="error") == names
+    with pytest.raises(UserError, match=r"^item 1: has 6 tokens, the model's context 5; leave out"):
+        fitted(names, 5, "item 1", too_long="error")
+
+
+def test_all_continuations_of_a_prompt_are_cut_alike_behind_the_beginning_token() -> None:
+    short, long = fitted(many((7, 5), (9, 5)), 6, "here", too_long="cut", begins_with=[0])
+    assert tokens(short.data).tolist() == [0, 3, 4, 5, 6]
+    assert tokens(long.data).tolist() == [0, 3, 4, 5, 6, 7, 8]
+    assert {(one.start, one.cut) for one in (short, long)} == {(3, 2)}
+
+
+def test_a_continuation_is_never_cut() -> None:
+    with pytest.raises(UserError, match="here: has a class that alone fills the model's context"):
+        fitted(many((9, 3)), 5, "here", too_long="cut")
+
+
+def test_a_chain_gets_the_room_that_prompt_and_answer_leave() -> None:
+    prompt = data(range(10))
+    assert fitted_prompt(prompt, 20, "here", after=4, too_long="error") == (prompt, 6)
+    with pytest.raises(UserError, match="here: has 15 tokens, the model's context 14"):
+        fitted_prompt(prompt, 14, "here", after=4, too_long="error")
+    cut, room = fitted_prompt(prompt, 12, "here", after=4, too_long="cut", begins_with=[0])
+    assert (tokens(cut).tolist(), room) == ([0, 4, 5, 6, 7, 8, 9], 1)
+    with pytest.raises(UserError, match="alone fills"):
+        fitted_prompt(prompt, 4, "here", after=4, too_long="cut")

@@ -1,0 +1,401 @@
+"""The scoring step: one row per item, nothing computed twice, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tokenizers import Tokenizer
+from transformers import PreTrainedModel
+
+import prompt as prompt_step
+import score as score_step
+from tiny_models import greedy, plain_text
+from ushaped import models
+from ushaped.errors import UserError, run
+from ushaped.files import write_json
+from ushaped.kept import kept
+from ushaped.ladder import tokens
+from ushaped.prompts import CONCLUSION
+from ushaped.scoring.job import before_answer
+from ushaped.scoring.store import Store
+from workflow import ROOT
+
+TEXTS = ("a bird", "not a bird", "Which one")
+
+
+def write_prompts(folder: Path, task: str, variant: str, texts: tuple[str, ...] = TEXTS) -> Path:
+    """A small prompt file."""
+    rows = [
+        {"item": n, "prompt": f"{text}?", "classes": [" yes", " no"], "answer_index": 0}
+        | {"distractor_index": 1, "part": 1, "protocol": "official", "modified": ""}
+        | {"chain": variant == "cot"}
+        for n, text in enumerate(texts)
+    ]
+    path = folder / "prompts/replica" / task / f"{variant}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=prompt_step.SCHEMA), path)
+    return path
+
+
+@pytest.fixture
+def ready(tmp_path: Path, model: PreTrainedModel, raw: Tokenizer) -> Path:
+    """A folder with a model and two prompt files."""
+    folder = tmp_path / "model"
+    model.save_pretrained(folder)
+    tokens.save(raw, folder)
+    scale = {"parameters": 1, "non_embedding_parameters": 1, "training_tokens": 1}
+    about = models.describe(
+        "tiny", folder, family="test", size="1", seed=0, training_flops=1.0, **scale
+    )
+    write_json(tmp_path / "model.json", about)
+    write_prompts(tmp_path, "neqa", "zero-shot")
+    write_prompts(tmp_path, "neqa", "cot")
+    return tmp_path
+
+
+def words(folder: Path, *more: str) -> list[str]:
+    """Command line of the scoring step."""
+    files = sorted(str(path) for path in (folder / "prompts").rglob("*.parquet"))
+    fixed = f"--batch-tokens 64 --chain-tokens 5 --store {folder}/store --output {folder}/scores"
+    timed = f"--benchmark {folder}/benchmark.tsv"
+    return [
+        "--model",
+        f"{folder}/model.json",
+        "--prompts",
+        *files,
+        *fixed.split(),
+        *timed.split(),
+        *more,
+    ]
+
+
+def score(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> dict[str, float]:
+    """Run the scoring step in this process; its benchmark."""
+    monkeypatch.setattr("sys.argv", ["score", *words(folder, *more)])
+    score_step.main()
+    names, values = (folder / "benchmark.tsv").read_text().splitlines()
+    return dict(zip(names.split("\t"), map(float, values.split("\t")), strict=True))
+
+
+def scores(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """All scores, by variant."""
+    return {
+        path.stem: pq.read_table(path).to_pylist()
+        for path in (folder / "scores/replica/neqa").glob("*.parquet")
+    }
+
+
+def made(folder: Path) -> dict[str, Any]:
+    """What a file of scores says about how it was made."""
+    metadata = pq.read_schema(folder / "scores/replica/neqa/zero-shot.parquet").metadata
+    return dict(json.loads(metadata[b"made"]))
+
+
+def parts(folder: Path) -> dict[str, int]:
+    """Modification times of the parts of the store."""
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "store").glob("*/*")}
+
+
+def test_the_step_writes_one_row_per_item(
+    ready: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch, model: PreTrainedModel
+) -> None:
+    score(ready, monkeypatch)
+    found = scores(ready)
+    assert set(found) == {"zero-shot", "cot"}
+    for row, text in zip(found["zero-shot"], TEXTS, strict=True):
+        expected = [plain_text(model, tokenizer, f"{text}?", name) for name in (" yes", " no")]
+        assert row["log_likelihood"] == pytest.approx(expected, abs=1e-4)
+        assert (row["chain"], row["chain_tokens"], row["chain_stopped"]) == ("", None, None)
+        assert (row["parsed"], row["boundary_merged"], row["cut"]) == (None, False, 0)
+    assert [row["item"] for row in found["cot"]] == [0, 1, 2]
+    for row, text in zip(found["cot"], TEXTS, strict=True):
+        assert row["chain"] == greedy(model, tokenizer, f"{text}?", 5)
+        assert 1 <= row["chain_tokens"] <= 5
+        thought = f"{text}?" + before_answer(row["chain"])
+        assert row["prompt_tokens"] == len(tokenizer(thought)["input_ids"])
+        expected = [plain_text(model, tokenizer, thought, name) for name in (" yes", " no")]
+        assert row["log_likelihood"] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("chain", "text"),
+    [
+        (" It is so.", " It is so. So the answer is"),
+        (" It is so. So the answer is B", " It is so. So the answer is"),
+        ("", " So the answer is"),
+        (" So the answer is A. So the answer is B", " So the answer is A. So the answer is"),
+    ],
+)
+def test_classes_follow_the_words_that_announce_the_answer(chain: str, text: str) -> None:
+    assert before_answer(chain) == text
+    assert text.endswith(CONCLUSION)
+
+
+def test_scoring_twice_takes_the_scores_from_the_store_without_torch(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = score(ready, monkeypatch)
+    assert (told["items"], told["items_kept"]) == (6, 0)
+    first, before = parts(ready), scores(ready)
+    script = (
+        "import runpy, sys\n"
+        "sys.path.insert(0, 'scripts')\n"
+        "sys.argv = ['scripts/score.py', *sys.argv[1:]]\n"
+        "runpy.run_path('scripts/score.py', run_name='__main__')\n"
+        "print('torch' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words(ready)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
+    assert parts(ready) == first
+    assert scores(ready) == before
+    told = score(ready, monkeypatch)
+    assert (told["items"], told["items_kept"], told["computed_tokens"]) == (0, 6, 0)
+
+
+def test_editing_one_prompt_scores_that_prompt_and_no_other(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(ready, monkeypatch)
+    before = scores(ready)
+    write_prompts(ready, "neqa", "zero-shot", (*TEXTS[:2], "Which one is not"))
+    told = score(ready, monkeypatch)
+    assert (told["items"], told["items_kept"]) == (1, 5)
+    after = scores(ready)
+    assert after["cot"] == before["cot"]
+    assert after["zero-shot"][:2] == before["zero-shot"][:2]
+    assert after["zero-shot"][2]["log_likelihood"] != before["zero-shot"][2]["log_likelihood"]
+
+
+def test_an_edit_undone_finds_the_old_scores(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score(ready, monkeypatch)
+    before = scores(ready)
+    write_prompts(ready, "neqa", "zero-shot", (*TEXTS[:2], "Which one is not"))
+    score(ready, monkeypatch)
+    write_prompts(ready, "neqa", "zero-shot")
+    capsys.readouterr()
+    assert score(ready, monkeypatch)["items"] == 0
+    assert capsys.readouterr().err == ""
+    assert scores(ready) == before
+
+
+def test_the_step_says_how_much_and_how_fast(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    told = score(ready, monkeypatch)
+    todo, line = capsys.readouterr().err.splitlines()
+    assert todo == "tiny: replica neqa: 3 cot, 3 zero-shot"
+    pattern = (
+        r"tiny: 6 items, [\d,]+ tokens/s, [\d,]+ of [\d,]+ tokens computed, "
+        r"\d+% of the matrix rate, 0 s left"
+    )
+    assert re.fullmatch(pattern, line)
+    assert 0 < told["computed_tokens"] < told["total_tokens"]
+    assert told["scoring_s"] <= told["s"]
+    assert told["matrix_gflops"] > 0
+
+
+def test_another_dtype_beginning_or_model_has_scores_of_its_own(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(ready, monkeypatch)
+    assert score(ready, monkeypatch, "--dtype", "bfloat16")["items"] == 6
+    before, was = scores(ready), made(ready)
+    assert score(ready, monkeypatch, "--bos", "never")["items"] == 6
+    assert (was["begins_with"], was["dtype"]) == (["<|endoftext|>"], "bfloat16")
+    assert (made(ready)["begins_with"], made(ready)["bos"]) == ([], "never")
+    assert scores(ready)["zero-shot"][0]["prompt_tokens"] == (
+        before["zero-shot"][0]["prompt_tokens"] - 1
+    )
+    assert len(list((ready / "store").iterdir())) == 3
+
+
+def test_a_damaged_part_is_scored_again(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    score(ready, monkeypatch)
+    before = scores(ready)
+    part = max((ready / "store").glob("*/*.jsonl"), key=lambda path: path.stat().st_size)
+    part.write_bytes(part.read_bytes()[:-9])
+    capsys.readouterr()
+    assert score(ready, monkeypatch)["items"] > 0
+    assert "is damaged, set aside as" in capsys.readouterr().err
+    assert scores(ready) == before
+
+
+def test_weights_that_were_changed_are_refused(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ready / "model/model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"does not hold the weights that model\.json was written"):
+        score(ready, monkeypatch)
+    assert not (ready / "scores").exists()
+
+
+def test_a_prompt_too_long_names_file_and_item_unless_it_may_be_cut(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_prompts(ready, "neqa", "zero-shot", (*TEXTS[:2], "12 " * 99))
+    with pytest.raises(UserError) as caught:
+        score(ready, monkeypatch)
+    line = str(caught.value)
+    assert line.startswith(f"{ready}/prompts/replica/neqa/zero-shot.parquet, item 2: has ")
+    assert "\n" not in line
+    assert not list((ready / "scores").rglob("*.parquet"))
+    score(ready, monkeypatch, "--too-long", "cut")
+    assert [row["cut"] > 0 for row in scores(ready)["zero-shot"]] == [False, False, True]
+
+
+def test_a_corrupt_model_folder_ends_the_step_with_one_line(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (ready / "model/config.json").write_text("{")
+    about = json.loads((ready / "model.json").read_text())
+    write_json(ready / "model.json", about | {"fingerprint": models.fingerprint(about["folder"])})
+    monkeypatch.setattr("sys.argv", ["score", *words(ready)])
+    with pytest.raises(SystemExit) as ended:
+        run(score_step.main)
+    assert ended.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert len(lines) == 1
+    assert f"{ready}/model: cannot be loaded as a model" in lines[0]
+
+
+# -- killed -----------------------------------------------------------------------------------
+
+
+def many_prompts(folder: Path) -> None:
+    """Enough prompts that scoring takes many batches."""
+    rng = random.Random(0)
+    all_words = ("Which", "one", "is", "not", "a", "bird", "no", "yes", "12", "7")
+    for variant in ("zero-shot", "cot"):
+        texts = tuple(" ".join(rng.choices(all_words, k=rng.randint(3, 14))) for _ in range(160))
+        write_prompts(folder, "neqa", variant, texts)
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    """The bytes of every file of scores."""
+    return {path.name: path.read_bytes() for path in (folder / "scores").rglob("*.parquet")}
+
+
+def test_a_job_killed_twenty_times_ends_in_the_same_bytes(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    many_prompts(ready)
+    score(ready, monkeypatch)
+    expected = outputs(ready)
+    work = tmp_path / "killed"
+    work.mkdir()
+    (work / "model.json").write_bytes((ready / "model.json").read_bytes())
+    (work / "prompts").symlink_to(ready / "prompts")
+    rng = random.Random()
+    progress = [0]
+    for _ in range(20):
+        # Forked, since importing torch again for each would take minutes.
+        child = os.fork()
+        if not child:
+            with open(os.devnull, "w") as nothing:
+                os.dup2(nothing.fileno(), 2)
+            monkeypatch.setattr("sys.argv", ["score", *words(work)])
+            score_step.main()
+            os._exit(0)
+        # Somewhere in the first four parts that it writes, or before any.
+        few = progress[-1] + rng.randint(0, 3)
+        while few > rows_kept(work) and not os.waitpid(child, os.WNOHANG)[0]:
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0.0, 0.02))
+        os.kill(child, signal.SIGKILL)
+        assert os.WIFSIGNALED(os.waitpid(child, 0)[1]), "the job was at work when it was killed"
+        progress.append(rows_kept(work))
+    assert progress == sorted(progress)
+    assert len(set(progress)) > 10
+    score(work, monkeypatch)
+    assert outputs(work) == expected
+
+
+def test_a_job_that_stops_computes_only_what_is_missing_when_it_goes_on(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_prompts(ready)
+    straight, added = Store.add, []
+
+    def dying(store: Store, rows: dict[str, Any]) -> None:
+        if len(added) == 7:
+            raise KeyboardInterrupt
+        straight(store, rows)
+        added.append(len(rows))
+
+    monkeypatch.setattr(Store, "add", dying)
+    with pytest.raises(KeyboardInterrupt):
+        score(ready, monkeypatch)
+    before = list(added)
+    added.clear()
+    monkeypatch.setattr(
+        Store, "add", lambda store, rows: (straight(store, rows), added.append(len(rows)))
+    )
+    score(ready, monkeypatch)
+    both = [*before, *added]
+    # 320 different prompts with two classes each, and a chain for half of them.
+    assert sum(both) == 320 * 2 + 160 + 1
+    # The one is the row that says how scores are made.
+    assert len(added) > 7
+
+
+def rows_kept(folder: Path) -> int:
+    """Different rows in the whole parts of the store, read without opening it."""
+    found: set[str] = set()
+    for path in (folder / "store").glob("*/[!.]*.jsonl"):
+        # A part may just have been merged with others.
+        with suppress(FileNotFoundError):
+            found.update(json.loads(line)[0] for line in path.read_text().splitlines()[1:])
+    return len(found)
+
+
+# -- products kept by content -------------------------------------------------------------------
+
+
+def test_a_product_is_made_once(tmp_path: Path) -> None:
+    made: list[Path] = []
+
+    def make(path: Path) -> None:
+        made.append(path)
+        path.write_text("product")
+
+    first, found = kept(tmp_path / "store", "key", ".txt", make)
+    assert (first.read_text(), found) == ("product", False)
+    assert kept(tmp_path / "store", "key", ".txt", make) == (first, True)
+    assert len(made) == 1
+
+
+def test_a_product_that_fails_is_not_kept(tmp_path: Path) -> None:
+    def fail(path: Path) -> None:
+        path.write_text("half")
+        raise UserError("here", "fails", "mend it")
+
+    with pytest.raises(UserError, match="here: fails"):
+        kept(tmp_path / "store", "key", ".txt", fail)
+    assert list((tmp_path / "store").iterdir()) == []
