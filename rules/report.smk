@@ -30,7 +30,7 @@ rule provenance:
         root=ROOT,
     shell:
         "python {input.code[0]} --config {params.config:q} --root {params.root:q}"
-        " --output {output.provenance} --resolved {output.config} 2> {log}"
+        " --output {output.provenance} --resolved {output.config} 2>&1 | tee {log} >&2"
 
 
 rule report:
@@ -73,4 +73,4 @@ rule report:
         " --prompts {input.prompts} --tasks {input.facts} --models {input.models}"
         " --config {input.config} --provenance {input.provenance}"
         " --benchmarks {params.benchmarks} --template {input.template}"
-        " --output {output} 2> {log}"
+        " --output {output} 2>&1 | tee {log} >&2"

@@ -35,4 +35,4 @@ rule shapes:
         "python {input.code[0]} --metrics {input.metrics} --items {input.details}"
         " --published {input.published} --recovery {params.recovery}"
         " --equivalence {params.equivalence} --draws {params.draws} --seed {params.seed}"
-        " --output {output} 2> {log}"
+        " --output {output} 2>&1 | tee {log} >&2"

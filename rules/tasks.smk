@@ -24,7 +24,7 @@ rule replica:
         folder=task_folder,
     shell:
         "python {input.code[0]} --task {params.folder} --items {params.amount}"
-        " --seed {params.seed} --output {output} 2> {log}"
+        " --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule official:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ushaped import models
 from ushaped.errors import run
-from ushaped.scoring.devices import chosen
+from ushaped.scoring.devices import chosen, reuse_memory
 from ushaped.scoring.job import Scorer, Settings
 
 
@@ -26,6 +26,7 @@ def main() -> None:
         bos=arguments.bos,
         trust_remote_code=arguments.trust_remote_code,
     )
+    reuse_memory()
     scorer = Scorer(about, settings, arguments.store, log)
     with chosen(arguments.device, arguments.gpus):
         scorer.run(arguments.prompts, arguments.output)

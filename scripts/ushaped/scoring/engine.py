@@ -79,7 +79,7 @@ class Engine:
     """
 
     def __init__(
-        self, model: PreTrainedModel, batch_tokens: int = 4096, log: Log = to_screen
+        self, model: PreTrainedModel, batch_tokens: int = 2048, log: Log = to_screen
     ) -> None:
         self.model, self.batch_tokens, self.log = model, batch_tokens, log
         self.counts = Counts()
@@ -356,7 +356,7 @@ def log_likelihoods(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[str],
     continuations: Sequence[Sequence[str]],
-    batch_tokens: int = 4096,
+    batch_tokens: int = 2048,
     bos: str = "default",
     too_long: str = "error",
 ) -> list[Scored]:

