@@ -264,6 +264,7 @@ class Ours:
         from ushaped.scoring.engine import Engine
 
         reuse_memory()
+        self.base = memory(model.device, "VmRSS")
         self.engine = Engine(model, arguments.batch_tokens)
         self.encoder = Encoder(tokenizer)
         vocabulary = model.get_output_embeddings().weight
@@ -280,7 +281,7 @@ class Ours:
     def score(self, questions: list[Question]) -> dict[str, Any]:
         """Score once, tokenising included."""
         rate = self.rate()
-        base = peak(self.engine, reset=True)
+        forget_peak(self.engine.device)
         began, cpu = time.perf_counter(), time.process_time()
         pairs = self.encoder.pairs(*zip(*questions, strict=True))
         flat = [one for names in pairs for one in names]
@@ -296,7 +297,7 @@ class Ours:
             "flops": 2 * self.inner * unique + 2 * self.outer * needed,
             # Before and after, since the rate of a shared machine drifts.
             "rate": (rate + self.rate()) / 2,
-            "memory": peak(self.engine) - base,
+            "memory": memory(self.engine.device, "VmHWM") - self.base,
         }
 
 
@@ -332,21 +333,27 @@ def least(sequences: list[Any]) -> tuple[int, int]:
     return len(read), len(needed)
 
 
-def peak(engine: Any, reset: bool = False) -> float:
-    """Most memory that was in use since the last reset, in MiB."""
-    if engine.device.type == "cuda":
+def forget_peak(device: Any) -> None:
+    """From now on the peak is that of what follows."""
+    if device.type == "cuda":
         import torch
 
-        if reset:
-            torch.cuda.reset_peak_memory_stats()
-        return torch.cuda.max_memory_allocated() / 2**20
-    if reset:
+        torch.cuda.reset_peak_memory_stats()
+    else:
         Path("/proc/self/clear_refs").write_text("5")
-    return next(
-        int(text.split()[1]) / 2**10
-        for text in Path("/proc/self/status").read_text().splitlines()
-        if text.startswith("VmHWM")
-    )
+
+
+def memory(device: Any, which: str) -> float:
+    """Memory in use (``VmRSS``) or its peak (``VmHWM``), in MiB."""
+    if device.type == "cuda":
+        import torch
+
+        now, most = torch.cuda.memory_allocated(), torch.cuda.max_memory_allocated()
+        return (now if which == "VmRSS" else most) / 2**20
+    for text in Path("/proc/self/status").read_text().splitlines():
+        if text.startswith(which):
+            return int(text.split()[1]) / 2**10
+    raise SystemExit(f"error: /proc/self/status has no {which}")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ def load(
     """Load a causal language model and its tokenizer from a folder, for evaluation.
 
     Only safetensors weights are read, and no code of the folder is run unless that is said. On
-    ``cuda``, a model goes to the one device that is visible, or is spread over all of them.
+    ``cuda``, a model goes to the one device that is visible, or is spread over all of them in the
+    order of its layers (which needs the package accelerate).
 
     Parameters
     ----------
@@ -89,10 +90,12 @@ def load(
     UserError
         If the folder cannot be loaded.
     """
+    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
+    spread = device == "cuda" and torch.cuda.device_count() > 1
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=trust_remote_code
@@ -103,9 +106,9 @@ def load(
             use_safetensors=True,
             dtype=dtype,
             trust_remote_code=trust_remote_code,
-            # Spread over the devices in the order of its layers; needs the package accelerate.
-            **({"device_map": "auto"} if device == "cuda" else {}),
+            device_map="auto" if spread else None,
         )
+        model = model if spread else model.to(device)
     except Exception as error:  # whatever transformers raises, the user needs the folder's name
         first = str(error).strip().split("\n")[0]
         raise UserError(
