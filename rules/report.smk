@@ -43,6 +43,9 @@ rule report:
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
+        # One file of each model's scores says how all of them were made.
+        scores=expand(f"{OUT}/scores/{{model}}/{PROMPT_FILES[0]}", model=MODELS),
+        benchmarks=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=MODELS),
         published=PUBLISHED,
         config=rules.provenance.output.config,
         provenance=rules.provenance.output.provenance,
@@ -71,6 +74,6 @@ rule report:
         "python {input.code[0]} --metrics {input.metrics} --shapes {input.shapes}"
         " --published {input.published} --figures {params.figures} {params.figures}/tasks"
         " --prompts {input.prompts} --tasks {input.facts} --models {input.models}"
-        " --config {input.config} --provenance {input.provenance}"
+        " --scores {input.scores} --config {input.config} --provenance {input.provenance}"
         " --benchmarks {params.benchmarks} --template {input.template}"
         " --output {output} 2>&1 | tee {log} >&2"

@@ -8,8 +8,10 @@ Two products:
     size. Intervals are 95 %: Wilson for shares, normal for other means, bootstrap over items for
     pooled rows and averages. ``chance`` is empty where guessing has no defined value. ``n`` of
     ``distractor_share`` counts the items that have a distractor; ``n`` of the ten-task average is
-    the sum over tasks. ``flags`` of an accuracy row says ``constant-answer`` where one answer text
-    gets 99 % of the answers.
+    the sum over tasks. ``flags``, separated by ``;``: an accuracy row says ``constant-answer``
+    where one answer text gets 99 % of the answers, and every row says ``boundary-merged`` where for
+    any item a token spans the join of prompt and class, and ``prompt-cut`` where the beginning of
+    any prompt was cut off; pooled rows and averages where any of their parts does.
 ``--items`` (Parquet)
     One row per family, model, source, task, variant and item: ``family, model, source, task,
     variant`` (dictionary-encoded text), ``item`` (int64) and ``correct`` (float64: 1 or 0; for
@@ -50,10 +52,8 @@ def main() -> None:
     rows: list[Row] = []
     parts: list[pa.Table] = []
     averages: dict[tuple[str, str, str], dict[str, TaskMeans]] = {}
-    for condition, log_likelihoods, parsed in conditions(prompts, arguments.scores, models):
-        found, correct, means = measure(
-            condition, log_likelihoods, parsed, arguments.draws, arguments.seed
-        )
+    for condition, scores in conditions(prompts, arguments.scores, models):
+        found, correct, means = measure(condition, scores, arguments.draws, arguments.seed)
         rows += found
         parts.append(item_table(condition, correct))
         if means:

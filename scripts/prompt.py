@@ -26,6 +26,9 @@ SCHEMA = pa.schema(
         ("protocol", pa.string()),
         ("modified", pa.string()),
         ("chain", pa.bool_()),
+        ("answer_after", pa.string()),
+        ("stop", pa.list_(pa.string())),
+        ("chain_limit", pa.int64()),
     ]
 )
 
@@ -45,7 +48,7 @@ def main() -> None:
         print(line, file=sys.stderr)
     demonstrations = load_demonstrations(arguments.task)
     for variant in arguments.variants:
-        rows = build(items, variant, demonstrations, arguments.seed)
+        rows = build(items, variant, demonstrations, task.chain, arguments.seed)
         write(arguments.output / f"{variant}.parquet", rows)
 
 

@@ -22,7 +22,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--models", nargs="*", default=[], help="model.json files")
     parser.add_argument("--config", required=True, help="resolved configuration (JSON)")
     parser.add_argument("--provenance", required=True, help="provenance.json")
-    parser.add_argument("--benchmarks", help="folder of Snakemake's benchmark files")
+    parser.add_argument("--benchmarks", help="folder of benchmark files")
+    parser.add_argument(
+        "--scores", nargs="*", default=[], help="scores, as .../MODEL/SOURCE/TASK/VARIANT.parquet"
+    )
     parser.add_argument("--template", required=True, help="report.html.j2")
     parser.add_argument("--output", required=True, help="the page (HTML)")
     return parser.parse_args()

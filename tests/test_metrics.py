@@ -125,9 +125,11 @@ def test_sequence_loss_is_the_negated_summed_log_likelihood() -> None:
 
 def test_an_answer_that_cannot_be_parsed_is_wrong() -> None:
     asked = ask([[" A", " B"]] * 4, [0, 1, 0, 1], chain=True)
-    found = item_metrics(np.zeros((1, 4, 2)), asked, parsed=np.array([[0, 1, -1, 0]]))
+    stopped = np.array([[True, False, False, False]])
+    found = item_metrics(np.zeros((1, 4, 2)), asked, np.array([[0, 1, -1, 0]]), stopped)
     assert mean(found, "parsed_accuracy") == 0.5
     assert mean(found, "unparsed_share") == 0.25
+    assert mean(found, "unstopped_share") == 0.75
 
 
 # -- constant answers -----------------------------------------------------------------------------
@@ -234,6 +236,7 @@ class House:
         classes: list[list[str]] | None = None,
         distractor: list[int | None] | None = None,
         protocol: str = "official",
+        chain: bool = False,
     ) -> None:
         """Write the zero-shot prompts of a task."""
         n = len(answer)
@@ -246,23 +249,31 @@ class House:
             "part": pa.array([0] * n, pa.int64()),
             "protocol": [protocol] * n,
             "modified": [""] * n,
-            "chain": [False] * n,
+            "chain": [chain] * n,
         }
         self._write(self.folder / "prompts" / "replica" / task, columns)
 
     def scores(
-        self, model: str, task: str, values: list[list[float]], items: list[int] | None = None
+        self,
+        model: str,
+        task: str,
+        values: list[list[float]],
+        items: list[int] | None = None,
+        **told: list[Any],
     ) -> None:
-        """Write a model's zero-shot scores of a task."""
+        """Write a model's zero-shot scores of a task; ``told`` are columns that say otherwise."""
         n = len(values)
         columns = {
             "item": pa.array(items or range(n), pa.int64()),
             "log_likelihood": pa.array(values, pa.list_(pa.float64())),
             "prompt_tokens": pa.array([1] * n, pa.int64()),
             "class_tokens": [[1] * len(some) for some in values],
+            "boundary_merged": [False] * n,
+            "cut": [0] * n,
             "chain": [""] * n,
+            "chain_stopped": pa.array([None] * n, pa.bool_()),
             "parsed": pa.array([None] * n, pa.int64()),
-        }
+        } | told
         self._write(self.folder / "scores" / model / "replica" / task, columns)
 
     def measure(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
@@ -316,6 +327,83 @@ def test_each_model_and_the_mean_over_seeds_get_a_row(
     assert float(mean_row["low"]) <= 0.5 <= float(mean_row["high"])
     assert pick(rows, "ladder-1k-s0", "distractor_share")["n"] == "3"
     assert pick(rows, "", "label_mass")["chance"] == ""
+
+
+def test_chains_that_did_not_end_by_themselves_are_counted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [[-1.0, -2.0]] * 4
+    house.prompts("sig-figs", [0, 0, 0, 0], chain=True)
+    house.scores(
+        *("ladder-1k-s0", "sig-figs", values),
+        chain_stopped=[True, False, True, True],
+        parsed=pa.array([0, None, None, 1], pa.int64()),
+    )
+    house.scores(
+        *("ladder-1k-s1", "sig-figs", values),
+        chain_stopped=[False] * 4,
+        parsed=pa.array([None] * 4, pa.int64()),
+    )
+    rows = house.measure(monkeypatch)
+    chained = [row for row in rows if row["task"] == "sig-figs"]
+    assert pick(chained, "ladder-1k-s0", "unstopped_share")["value"] == "0.25"
+    assert pick(chained, "ladder-1k-s0", "unparsed_share")["value"] == "0.5"
+    assert pick(chained, "ladder-1k-s0", "parsed_accuracy")["value"] == "0.25"
+    assert pick(chained, "", "unstopped_share")["value"] == "0.625"
+    assert "unstopped_share" not in {row["metric"] for row in rows if row["task"] == "neqa"}
+
+
+def flags(rows: list[dict[str, str]]) -> dict[str, str]:
+    """Flags of a task's rows by model and metric, without those that have none."""
+    return {f"{row['model']} {row['metric']}": row["flags"] for row in rows if row["flags"]}
+
+
+def test_every_row_says_where_a_join_was_merged_or_a_prompt_cut(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    always_a, mixed = [[-1.0, -2.0]] * 4, [[-1.0, -2.0], [-2.0, -1.0]] * 2
+    house.prompts("sig-figs", [0, 0, 1, 1])
+    house.scores("ladder-1k-s0", "sig-figs", always_a, boundary_merged=[False, False, True, False])
+    house.scores("ladder-1k-s1", "sig-figs", mixed, cut=[0, 0, 0, 7])
+    rows = house.measure(monkeypatch)
+    own = [row for row in rows if row["task"] == "sig-figs"]
+    metrics = {row["metric"] for row in own}
+    assert len(metrics) > 4
+    expected = {f"ladder-1k-s0 {name}": "boundary-merged" for name in metrics}
+    expected |= {f"ladder-1k-s1 {name}": "prompt-cut" for name in metrics}
+    expected |= {f" {name}": "boundary-merged;prompt-cut" for name in metrics}
+    expected["ladder-1k-s0 accuracy"] = "constant-answer;boundary-merged"
+    expected[" accuracy"] = "constant-answer;boundary-merged;prompt-cut"
+    assert flags(own) == expected
+    assert flags([row for row in rows if row["task"] == "neqa"]) == {}
+
+
+def test_the_average_says_what_was_done_to_any_of_its_prompts(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, task in enumerate(TEN_TASKS):
+        if task != "neqa":
+            house.prompts(task, [0, 1])
+            told: dict[str, list[Any]] = {"cut": [0, 3]} if place in (0, 4) else {}
+            told |= {"boundary_merged": [True, True]} if place == 2 else {}
+            house.scores("ladder-1k-s0", task, [[-1.0, -2.0]] * 2, **told)
+            house.scores("ladder-1k-s1", task, [[-1.0, -2.0]] * 2)
+    rows = house.measure(monkeypatch)
+    found = flags([row for row in rows if row["task"] == "ten-task-average"])
+    both = {"prompt-cut", "boundary-merged"}
+    assert {name: set(said.split(";")) for name, said in found.items()} == {
+        "ladder-1k-s0 accuracy": both,
+        " accuracy": both,
+    }
+
+
+def test_scores_that_do_not_say_whether_prompts_were_cut_are_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = house.folder / "scores/ladder-1k-s0/replica/neqa/zero-shot.parquet"
+    pq.write_table(pq.read_table(path).drop_columns("cut"), path)
+    with pytest.raises(UserError, match="column 'cut' is missing; delete it and run"):
+        house.measure(monkeypatch)
 
 
 def test_items_file_holds_one_row_per_model_and_item(

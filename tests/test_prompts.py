@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import prompt as step
 from ushaped.errors import UserError
-from ushaped.prompts import CONCLUSION, SEPARATOR, THOUGHT, build, extract, is_variant, worked
-from ushaped.tasks import Demonstration, Item
+from ushaped.prompts import SEPARATOR, THOUGHT, build, extract, is_variant, worked
+from ushaped.tasks import ChainRule, Demonstration, Item
 from workflow import ROOT
 
 OURS = [
@@ -22,6 +22,8 @@ OURS = [
     Demonstration("Second?", " It is not.", " no"),
     Demonstration("Third?", " It is so again.", " yes"),
 ]
+RULE = ChainRule(" So the answer is", ("\n",))
+AFTER = RULE.answer_after
 
 
 def items(n: int) -> list[Item]:
@@ -48,11 +50,11 @@ def test_known_variants(name: str) -> None:
 def test_unknown_variants(name: str) -> None:
     assert not is_variant(name)
     with pytest.raises(UserError, match="use zero-shot, few-shot-k, one-shot or cot"):
-        build(items(3), name, OURS, seed=0)
+        build(items(3), name, OURS, RULE, seed=0)
 
 
 def test_zero_shot_is_the_item_as_it_stands() -> None:
-    rows = build(items(4), "zero-shot", OURS, seed=0)
+    rows = build(items(4), "zero-shot", OURS, RULE, seed=0)
     assert [row["prompt"] for row in rows] == [item.prompt for item in items(4)]
     assert {(row["protocol"], row["modified"]) for row in rows} == {("official", "")}
     assert [row["item"] for row in rows] == [0, 1, 2, 3]
@@ -60,7 +62,7 @@ def test_zero_shot_is_the_item_as_it_stands() -> None:
 
 @pytest.mark.parametrize("variant", ["zero-shot", "few-shot-2", "one-shot", "cot"])
 def test_every_variant_keeps_classes_answers_and_parts(variant: str) -> None:
-    for row, item in zip(build(items(6), variant, OURS, seed=0), items(6), strict=True):
+    for row, item in zip(build(items(6), variant, OURS, RULE, seed=0), items(6), strict=True):
         assert row["classes"] == list(item.classes)
         assert row["answer_index"] == item.answer_index
         assert row["distractor_index"] == item.distractor_index
@@ -78,7 +80,7 @@ def test_few_shot_shows_k_other_items_with_their_right_answers(
     k = data.draw(st.integers(1, n - 1))
     everything = items(n)
     answered = {solved(item): number for number, item in enumerate(everything)}
-    for number, row in enumerate(build(everything, f"few-shot-{k}", OURS, seed)):
+    for number, row in enumerate(build(everything, f"few-shot-{k}", OURS, RULE, seed)):
         *shown, question = row["prompt"].split("\n\n\n")
         assert question == everything[number].prompt
         numbers = [answered[text] for text in shown]
@@ -89,7 +91,7 @@ def test_few_shot_shows_k_other_items_with_their_right_answers(
 
 def test_few_shot_draws_every_other_item_equally_often() -> None:
     drawn = Counter(
-        build(items(5), "few-shot-2", OURS, seed)[3]["prompt"].split(SEPARATOR)[place]
+        build(items(5), "few-shot-2", OURS, RULE, seed)[3]["prompt"].split(SEPARATOR)[place]
         for seed in range(1500)
         for place in (0, 1)
     )
@@ -99,27 +101,27 @@ def test_few_shot_draws_every_other_item_equally_often() -> None:
 
 
 def test_few_shot_is_the_same_for_a_seed_and_differs_for_another() -> None:
-    one, again, other = (build(items(20), "few-shot-3", OURS, seed) for seed in (1, 1, 2))
+    one, again, other = (build(items(20), "few-shot-3", OURS, RULE, seed) for seed in (1, 1, 2))
     assert one == again
     assert one != other
 
 
 def test_items_show_different_demonstrations() -> None:
-    rows = build(items(20), "few-shot-3", OURS, seed=0)
+    rows = build(items(20), "few-shot-3", OURS, RULE, seed=0)
     assert len({row["prompt"].rsplit(SEPARATOR, 1)[0] for row in rows}) > 15
 
 
 def test_few_shot_needs_enough_items() -> None:
-    assert len(build(items(3), "few-shot-2", OURS, seed=0)) == 3
+    assert len(build(items(3), "few-shot-2", OURS, RULE, seed=0)) == 3
     with pytest.raises(UserError, match="'few-shot-3': the task has only 3 items"):
-        build(items(3), "few-shot-3", OURS, seed=0)
+        build(items(3), "few-shot-3", OURS, RULE, seed=0)
 
 
 # -- ours: modified, and it says what ------------------------------------------------------------
 
 
 def test_one_shot_shows_our_first_demonstration_and_says_so() -> None:
-    for row, item in zip(build(items(3), "one-shot", OURS, seed=0), items(3), strict=True):
+    for row, item in zip(build(items(3), "one-shot", OURS, RULE, seed=0), items(3), strict=True):
         assert row["prompt"] == f"First? yes\n\n\n{item.prompt}"
         assert row["protocol"] == "modified"
         assert "demonstration" in row["modified"]
@@ -127,7 +129,7 @@ def test_one_shot_shows_our_first_demonstration_and_says_so() -> None:
 
 
 def test_cot_shows_all_our_demonstrations_with_their_chains_and_says_so() -> None:
-    for row, item in zip(build(items(3), "cot", OURS, seed=0), items(3), strict=True):
+    for row, item in zip(build(items(3), "cot", OURS, RULE, seed=0), items(3), strict=True):
         *shown, question = row["prompt"].split("\n\n\n")
         assert shown == [
             "First?\nThought: It is so. So the answer is yes",
@@ -138,6 +140,17 @@ def test_cot_shows_all_our_demonstrations_with_their_chains_and_says_so() -> Non
         assert row["protocol"] == "modified"
         assert "3 demonstrations" in row["modified"]
         assert "reasoning" in row["modified"]
+
+
+def test_only_prompts_with_a_chain_say_how_it_ends() -> None:
+    rule = ChainRule(" Hence", ("\n", " Q:"), 9)
+    rows = build(items(2), "cot", OURS, rule, seed=0)
+    assert "Thought: It is so. Hence yes" in rows[0]["prompt"]
+    told = {(row["answer_after"], tuple(row["stop"]), row["chain_limit"]) for row in rows}
+    assert told == {(" Hence", ("\n", " Q:"), 9)}
+    assert {row["chain_limit"] for row in build(items(2), "cot", OURS, RULE, seed=0)} == {None}
+    for row in build(items(2), "one-shot", OURS, rule, seed=0):
+        assert (row["answer_after"], row["stop"], row["chain_limit"]) == (None, None, None)
 
 
 def test_the_step_writes_every_variant_with_its_protocol(
@@ -154,6 +167,12 @@ def test_the_step_writes_every_variant_with_its_protocol(
         variant: set(pq.read_table(tmp_path / f"{variant}.parquet")["protocol"].to_pylist())
         for variant in variants[1:]
     }
+    (rule,) = {
+        (row["answer_after"], tuple(row["stop"]), row["chain_limit"])
+        for row in pq.read_table(tmp_path / "cot.parquet").to_pylist()
+    }
+    assert rule == (AFTER, ("\n",), None)
+    assert set(pq.read_table(tmp_path / "one-shot.parquet")["stop"].to_pylist()) == {None}
     assert protocols == {
         "zero-shot": {"official"},
         "few-shot-2": {"official"},
@@ -189,7 +208,7 @@ def test_the_step_writes_every_variant_with_its_protocol(
     ],
 )
 def test_extract(chain: str, classes: list[str], found: int | None) -> None:
-    assert extract(chain, classes) == found
+    assert extract(chain, classes, AFTER) == found
 
 
 words = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=8)
@@ -204,30 +223,37 @@ def test_extract_finds_the_answer_of_any_worked_text(
 ) -> None:
     answer = data.draw(st.integers(0, len(classes) - 1))
     ending = data.draw(st.sampled_from(["", "\n", "\nAnd more", ".", " "]))
-    text = worked("Question?", thought, classes[answer]) + ending
-    assert extract(text.split(THOUGHT, 1)[1], classes) == answer
+    text = worked("Question?", thought, classes[answer], AFTER) + ending
+    assert extract(text.split(THOUGHT, 1)[1], classes, AFTER) == answer
 
 
 @given(chain=st.text(), classes=names)
 def test_extract_finds_nothing_without_a_conclusion(chain: str, classes: list[str]) -> None:
-    assume(CONCLUSION not in chain)
-    assert extract(chain, classes) is None
+    assume(AFTER not in chain)
+    assert extract(chain, classes, AFTER) is None
+
+
+@pytest.mark.parametrize("words", [" Hence", "\nAnswer:", " ####", "(.*)"])
+def test_extract_looks_for_the_words_of_the_task(words: str) -> None:
+    chain = f" So the answer is A.{words} B"
+    assert extract(chain, [" A", " B"], words) == 1
+    assert extract(chain, [" A", " B"], AFTER) == 0
 
 
 @given(before=st.text(), after=st.text(), classes=names)
 def test_extract_looks_only_behind_the_last_conclusion(
     before: str, after: str, classes: list[str]
 ) -> None:
-    found = extract(CONCLUSION + after, classes)
-    assert found == extract(before + CONCLUSION + after, classes)
+    found = extract(AFTER + after, classes, AFTER)
+    assert found == extract(before + AFTER + after, classes, AFTER)
     assert found is None or after.strip().startswith(classes[found].strip())
 
 
 @given(classes=names, seed=st.integers(0, 99))
 def test_extract_does_not_depend_on_the_order_of_the_classes(classes: list[str], seed: int) -> None:
-    chain = f"{CONCLUSION}{classes[0]} indeed"
+    chain = f"{AFTER}{classes[0]} indeed"
     mixed = random.Random(seed).sample(classes, len(classes))
-    found, there = extract(chain, classes), extract(chain, mixed)
+    found, there = extract(chain, classes, AFTER), extract(chain, mixed, AFTER)
     assert found is not None
     assert there is not None
     assert classes[found] == mixed[there] == classes[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import html
 import itertools
 import json
 import re
@@ -18,15 +19,24 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from fabricate import metrics, published, shapes, write_inputs, write_tables
+from fabricate import (
+    metrics,
+    published,
+    shapes,
+    write_inputs,
+    write_made,
+    write_scoring,
+    write_tables,
+)
 from ushaped.errors import UserError
 from ushaped.figures import NAMES, figure_module, tables
 from ushaped.figures.save import save
 from ushaped.report import Inputs, gather, render
-from ushaped.report.origin import costs, flatten, frequencies, total
-from ushaped.report.text import by_metric, probability, slug
+from ushaped.report.origin import costs, flatten, frequencies, read_made, scorings, total
+from ushaped.report.text import FLAGS, by_metric, in_order, probability, slug
 from ushaped.report.verdicts import count_range
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +93,7 @@ class Page(HTMLParser):
 
 def spaced(text: str) -> str:
     """The words of a page with every tag read as a space."""
-    return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
 
 
 def draw_some(folder: Path, measured: pd.DataFrame) -> None:
@@ -102,12 +112,13 @@ def inputs(folder: Path, **changed: Any) -> Inputs:
         "shapes": str(folder / "shapes.csv"),
         "published": str(folder / "published.csv"),
         "figures": [str(folder / "figures")],
-        "prompts": [str(path) for path in sorted(folder.rglob("*.parquet"))],
+        "prompts": [str(path) for path in sorted(folder.glob("prompts/*/*/*.parquet"))],
         "tasks": [str(path) for path in sorted(folder.rglob("task.yaml"))],
         "models": [str(path) for path in sorted(folder.rglob("model.json"))],
         "config": str(folder / "config.json"),
         "provenance": str(folder / "provenance.json"),
         "benchmarks": str(folder / "benchmarks"),
+        "scores": [str(path) for path in sorted(folder.glob("scores/*/*/*/*.parquet"))],
     }
     return gather(**(paths | changed))
 
@@ -209,6 +220,10 @@ def test_hostile_settings_and_names_are_shown_as_text(results: Path) -> None:
     given.models[0]["flops_source"] = HOSTILE
     given.metrics.loc[given.metrics.index[0], "flags"] = HOSTILE
     given.shapes["flags"] = HOSTILE
+    name = str(given.models[0]["model"])
+    given.models[0]["model"] = HOSTILE
+    given.made[HOSTILE] = {"dtype": HOSTILE, "begins_with": [HOSTILE], "prefixes_shared": False}
+    given.made[name] = {"dtype": HOSTILE, "begins_with": HOSTILE, "prefixes_shared": HOSTILE}
     text = render(TEMPLATE, given)
     assert not Page(text).all("script")
     assert "<script" not in text
@@ -433,6 +448,7 @@ def test_it_renders_with_nothing_but_tables(results: Path) -> None:
         models=[],
         tasks=[],
         benchmarks=None,
+        scores=[],
         published=None,
         config=str(empty),
         provenance=str(empty),
@@ -447,7 +463,8 @@ def test_the_command_writes_the_page(results: Path, tmp_path: Path, page: str) -
     options = [
         *("--metrics", results / "metrics.csv", "--shapes", results / "shapes.csv"),
         *("--published", results / "published.csv", "--figures", results / "figures"),
-        *("--prompts", *sorted(results.rglob("*.parquet"))),
+        *("--prompts", *sorted(results.glob("prompts/*/*/*.parquet"))),
+        *("--scores", *sorted(results.glob("scores/*/*/*/*.parquet"))),
         *("--tasks", *sorted(results.rglob("task.yaml"))),
         *("--models", *sorted(results.rglob("model.json"))),
         *("--config", results / "config.json", "--provenance", results / "provenance.json"),
@@ -485,6 +502,112 @@ def test_times_are_summed_by_step(results: Path) -> None:
     assert found["metrics"].cpu != found["metrics"].cpu
     assert total(list(found.values())).wall == pytest.approx(12 * 12.5 + 0.4)
     assert costs(None) == []
+
+
+# -- flags -------------------------------------------------------------------------------------
+
+
+def test_each_flag_is_explained_once_for_all_and_on_the_cards_that_have_it(
+    other: Callable[..., Inputs],
+) -> None:
+    given = other()
+    neqa = (given.metrics["task"] == "neqa") & (given.metrics["variant"] == "cot")
+    given.metrics.loc[neqa, "flags"] = "boundary-merged;prompt-cut"
+    judged = (given.shapes["task"] == "neqa") & (given.shapes["variant"] == "zero-shot")
+    given.shapes.loc[judged, "flags"] = "prompt-cut;strange"
+    text = render(TEMPLATE, given)
+    methods = spaced(text[text.index('id="flags"') : text.index('id="provenance"')])
+    for flag, words in FLAGS.items():
+        assert f"{flag} {words}." in methods
+    parts = cards(text)
+    for flag in ("boundary-merged", "prompt-cut"):
+        assert f"{flag} : {FLAGS[flag]}" in parts["neqa"]
+        assert flag not in parts["memo-trap"]
+    assert "constant-answer, boundary-merged, prompt-cut" not in parts["neqa"]
+    assert "boundary-merged, prompt-cut" in parts["neqa"]
+    assert "strange" in parts["neqa"]
+    verdict = spaced(text[text.index('id="verdict"') : text.index('id="limits"')])
+    assert f"Flagged prompt-cut : {FLAGS['prompt-cut']} (neqa)." in verdict
+    assert "Flagged strange (neqa)." in verdict
+    # The chain of thought is not what the verdict is on.
+    assert "boundary-merged" not in verdict
+
+
+def test_flags_stand_in_one_order() -> None:
+    assert in_order(["b", "prompt-cut", "a", "constant-answer", "b"]) == [
+        *("constant-answer", "prompt-cut", "a", "b")
+    ]
+
+
+def test_a_card_says_how_many_chains_had_no_answer_and_how_many_no_end(page: str) -> None:
+    card = re.search(r'<article id="task-neqa".*?</article>', page, re.DOTALL)
+    assert card is not None
+    for name in ("No answer parsed", "Chain without an end"):
+        assert f'<th scope="col" class="right">{name}</th>' in card[0]
+    # Of two chains of thought out of ten, and of seven out of twenty; three sizes each.
+    assert spaced(card[0]).count("20.0% 15.0% to 25.0%") == 3
+    assert spaced(card[0]).count("35.0% 30.0% to 40.0%") == 3
+    assert "that chain and the words So the answer is ." in spaced(card[0])
+    assert "Chain without an end" not in cards(page)["prompt-injection"]
+
+
+# -- scoring -----------------------------------------------------------------------------------
+
+
+def scoring_rows(text: str) -> dict[str, str]:
+    """The words of each row of the table on scoring, by model."""
+    part = text[text.index("<h3>Scoring</h3>") : text.index("<h3>Models</h3>")]
+    rows = [spaced(row) for row in re.findall(r"<tr>(<th scope=.row.>.*?)</tr>", part)]
+    return {row.split()[0]: row.split(maxsplit=1)[1] for row in rows}
+
+
+def test_the_scoring_of_every_model_is_told(page: str) -> None:
+    rows = scoring_rows(page)
+    assert list(rows) == [
+        f"ladder-{size}-s{seed}" for size in ("1k", "8k", "45k") for seed in (0, 1)
+    ]
+    told = "900 300 120,000 30,000 25.0% 14,546 45.7% 8.2 float32 <|endoftext|> yes"
+    assert set(rows.values()) == {told}
+
+
+def test_a_run_that_found_everything_in_the_store_has_nothing_to_time(tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("scoring_s", "computed_tokens", "total_tokens", "tokens_per_s"), 0)
+    told: dict[str, Any] = nothing | {"items_kept": 1200, "model_flop_utilisation": "nan"}
+    write_scoring(tmp_path, "one", **told)
+    write_made(tmp_path / "scores", "one", begins_with=[], prefixes_shared=False, dtype="bfloat16")
+    made = read_made([tmp_path / "scores/one/replica/neqa/zero-shot.parquet"])
+    (one,) = scorings(tmp_path, ["one", "unknown"], made)
+    assert (one.items, one.kept) == (0, 1200)
+    numbers = (one.tokens, one.computed, one.rate, one.utilisation, one.seconds)
+    assert all(np.isnan([*numbers, one.computed_share]))
+    assert (one.dtype, one.begins_with, one.shared) == ("bfloat16", "none", False)
+
+
+def test_a_store_that_held_everything_shows_dashes(other: Callable[..., Inputs]) -> None:
+    given = other()
+    assert given.benchmarks is not None
+    write_scoring(given.benchmarks, "ladder-8k-s1", items=0, items_kept=1200)
+    (given.benchmarks / "scores/ladder-8k-s0.tsv").write_text("s\th:m:s\n3\t0:00:03\n")
+    del given.made["ladder-8k-s0"]
+    (given.benchmarks / "scores/ladder-1k-s0.tsv").unlink()
+    del given.made["ladder-1k-s0"]
+    rows = scoring_rows(render(TEMPLATE, given))
+    assert rows["ladder-8k-s1"].startswith("0 1,200 – – – – – float32 ")
+    assert rows["ladder-8k-s0"] == "– – – – – – – – – –"
+    assert "ladder-1k-s0" not in rows
+
+
+def test_scores_that_are_damaged_or_silent_about_their_making(tmp_path: Path) -> None:
+    write_made(tmp_path, "one")
+    path = tmp_path / "one/replica/neqa/zero-shot.parquet"
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+    assert read_made([path]) == {}
+    path.write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"zero-shot\.parquet: does not say how its scores") as told:
+        read_made([path])
+    assert "\n" not in str(told.value)
+    with pytest.raises(UserError, match="score it again"):
+        read_made([tmp_path / "two/replica/neqa/zero-shot.parquet"])
 
 
 def test_frequencies_are_those_of_the_corpus_with_each_tasks_own() -> None:

@@ -7,6 +7,8 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from workflow import TINY, Job, Project
 
 DEMONSTRATIONS = "tasks/neqa/demonstrations.yaml"
@@ -90,6 +92,19 @@ def test_an_edit_of_demonstrations_rebuilds_what_hangs_on_them_and_no_more(
     assert done.returncode == 0, done.stdout
     # The demonstrations are in the chain-of-thought prompts only.
     assert scored(project, "ladder-tiny-s0") == ["replica neqa: 8 cot"]
+    assert project.times("results/store/weights/*") == weights
+
+
+def test_an_edit_of_a_tasks_chain_rule_scores_its_chains_and_trains_nothing(
+    project: Project,
+) -> None:
+    project.edit("tasks/neqa/task.yaml", 'stop: ["\\n"]', 'stop: ["\\n"]\n  tokens: 2')
+    weights = project.times("results/store/weights/*")
+    done = project.run(scores("ladder-tiny-s0"))
+    assert done.returncode == 0, done.stdout
+    assert scored(project, "ladder-tiny-s0") == ["replica neqa: 8 cot"]
+    made = pq.read_table(project.folder / scores("ladder-tiny-s0", variant="cot"))
+    assert max(made["chain_tokens"].to_pylist()) <= 2
     assert project.times("results/store/weights/*") == weights
 
 

@@ -28,20 +28,25 @@ from ushaped.errors import UserError, run
 from ushaped.files import write_json
 from ushaped.kept import kept
 from ushaped.ladder import tokens
-from ushaped.prompts import CONCLUSION
 from ushaped.scoring.job import before_answer
 from ushaped.scoring.store import Store
 from workflow import ROOT
 
 TEXTS = ("a bird", "not a bird", "Which one")
+AFTER = " So the answer is"
+RULE = {"answer_after": AFTER, "stop": ["\n"], "chain_limit": None}
 
 
-def write_prompts(folder: Path, task: str, variant: str, texts: tuple[str, ...] = TEXTS) -> Path:
-    """A small prompt file."""
+def write_prompts(
+    folder: Path, task: str, variant: str, texts: tuple[str, ...] = TEXTS, **rule: Any
+) -> Path:
+    """A small prompt file; ``rule`` is what its chains do otherwise, one value for each text."""
     rows = [
         {"item": n, "prompt": f"{text}?", "classes": [" yes", " no"], "answer_index": 0}
         | {"distractor_index": 1, "part": 1, "protocol": "official", "modified": ""}
         | {"chain": variant == "cot"}
+        | (RULE if variant == "cot" else dict.fromkeys(RULE))
+        | {name: values[n] for name, values in rule.items()}
         for n, text in enumerate(texts)
     ]
     path = folder / "prompts/replica" / task / f"{variant}.parquet"
@@ -124,7 +129,7 @@ def test_the_step_writes_one_row_per_item(
     for row, text in zip(found["cot"], TEXTS, strict=True):
         assert row["chain"] == greedy(model, tokenizer, f"{text}?", 5)
         assert 1 <= row["chain_tokens"] <= 5
-        thought = f"{text}?" + before_answer(row["chain"])
+        thought = f"{text}?" + before_answer(row["chain"], AFTER)
         assert row["prompt_tokens"] == len(tokenizer(thought)["input_ids"])
         expected = [plain_text(model, tokenizer, thought, name) for name in (" yes", " no")]
         assert row["log_likelihood"] == pytest.approx(expected, abs=1e-4)
@@ -140,8 +145,53 @@ def test_the_step_writes_one_row_per_item(
     ],
 )
 def test_classes_follow_the_words_that_announce_the_answer(chain: str, text: str) -> None:
-    assert before_answer(chain) == text
-    assert text.endswith(CONCLUSION)
+    assert before_answer(chain, AFTER) == text
+    assert before_answer(chain.replace(AFTER, "\nA:"), "\nA:") == text.replace(AFTER, "\nA:")
+
+
+def test_a_chain_ends_where_its_task_says(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: Any, model: PreTrainedModel
+) -> None:
+    score(ready, monkeypatch)
+    before = scores(ready)["cot"]
+    chains = [greedy(model, tokenizer, f"{text}?", 5) for text in TEXTS]
+    assert [row["chain"] for row in before] == chains
+    # A text of the first chain ends it; the others stay as they were, and the last is shorter.
+    stop = chains[0][1:3]
+    rules = {
+        "stop": [[stop], ["\n"], ["\n"]],
+        "answer_after": [AFTER, AFTER, " Hence"],
+        "chain_limit": [None, None, 3],
+    }
+    write_prompts(ready, "neqa", "cot", **rules)
+    told = score(ready, monkeypatch)
+    assert (told["items"], told["items_kept"]) == (2, 4)
+    first, second, third = scores(ready)["cot"]
+    assert (first["chain"], first["chain_stopped"]) == (chains[0].split(stop)[0], True)
+    assert second == before[1]
+    assert (third["chain"], third["chain_tokens"]) == (greedy(model, tokenizer, "Which one?", 3), 3)
+    thought = "Which one?" + before_answer(third["chain"], " Hence")
+    expected = [plain_text(model, tokenizer, thought, name) for name in (" yes", " no")]
+    assert third["log_likelihood"] == pytest.approx(expected, abs=1e-4)
+    write_prompts(ready, "neqa", "cot")
+    assert score(ready, monkeypatch)["items"] == 0
+    assert scores(ready)["cot"] == before
+
+
+def test_an_answer_is_read_after_the_words_of_its_task(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: Any, model: PreTrainedModel
+) -> None:
+    chain = greedy(model, tokenizer, "Which one?", 5)
+    assert len(chain) > 2
+    write_prompts(ready, "neqa", "cot", answer_after=[AFTER, AFTER, chain[:1]])
+    rows = pq.read_table(ready / "prompts/replica/neqa/cot.parquet").to_pylist()
+    rows[2]["classes"] = [f"{chain}?", chain[1:]]
+    table = pa.Table.from_pylist(rows, schema=prompt_step.SCHEMA)
+    pq.write_table(table, ready / "prompts/replica/neqa/cot.parquet")
+    score(ready, monkeypatch)
+    assert [row["parsed"] for row in scores(ready)["cot"]][:2] == [None, None]
+    assert scores(ready)["cot"][2]["chain"] == chain
+    assert scores(ready)["cot"][2]["parsed"] == 1
 
 
 def test_scoring_twice_takes_the_scores_from_the_store_without_torch(

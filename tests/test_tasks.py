@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -25,10 +26,11 @@ import yaml
 from ushaped.errors import UserError
 from ushaped.ladder import corpus
 from ushaped.lexicon import KIND_OF, SAYINGS
-from ushaped.prompts import CONCLUSION, SEPARATOR, THOUGHT, extract, worked
+from ushaped.prompts import SEPARATOR, THOUGHT, extract, worked
 from ushaped.tasks import (
     CLASSIFICATION,
     SEQUENCE,
+    ChainRule,
     Draft,
     as_item,
     is_test,
@@ -398,17 +400,20 @@ def test_prompt_injection_has_one_completion_that_holds_a_command() -> None:
 
 @every_task
 def test_chains_end_in_the_answer(name: str) -> None:
+    words = load_task(ROOT / "tasks" / name).chain.answer_after
     for draft in drafts(name):
-        text = worked(draft.prompt, draft.chain, draft.classes[draft.answer_index])
-        assert extract(text.split(THOUGHT)[1], draft.classes) == draft.answer_index
+        text = worked(draft.prompt, draft.chain, draft.classes[draft.answer_index], words)
+        assert extract(text.split(THOUGHT)[1], draft.classes, words) == draft.answer_index
 
 
 @every_task
 def test_chains_are_one_line_of_sentences(name: str) -> None:
+    rule = load_task(ROOT / "tasks" / name).chain
     chains = [draft.chain for draft in drafts(name)]
     for chain in chains + [one.chain for one in load_demonstrations(ROOT / "tasks" / name)]:
         assert re.fullmatch(r" [A-Z][^\n]*\.", chain)
-        assert CONCLUSION not in chain
+        assert rule.answer_after not in chain
+        assert not any(stop in chain + rule.answer_after for stop in rule.stop)
 
 
 # -- our demonstrations ------------------------------------------------------------------------
@@ -417,13 +422,14 @@ def test_chains_are_one_line_of_sentences(name: str) -> None:
 @every_task
 def test_our_demonstrations_are_right_and_worked(name: str) -> None:
     shown = load_demonstrations(ROOT / "tasks" / name)
+    words = load_task(ROOT / "tasks" / name).chain.answer_after
     assert len(shown) >= 2
     for one in shown:
         right, wrong = SOLVERS[name](one.prompt)
         assert one.answer == right
-        text = worked(one.prompt, one.chain, one.answer)
+        text = worked(one.prompt, one.chain, one.answer, words)
         other = wrong or " something else"
-        assert extract(text.split(THOUGHT, 1)[1], [other, one.answer]) == 1
+        assert extract(text.split(THOUGHT, 1)[1], [other, one.answer], words) == 1
         assert SEPARATOR not in text
 
 
@@ -476,6 +482,19 @@ def test_training_texts_are_as_long_and_as_thoughtful_as_asked_for(name: str) ->
     assert sum(map(len, texts)) >= 20_000 > sum(map(len, texts[:-1]))
     thoughtful = sum(THOUGHT in text for text in texts) / len(texts)
     assert 0.15 < thoughtful < 0.35
+
+
+def test_worked_training_texts_announce_the_answer_as_the_task_says(tmp_path: Path) -> None:
+    shares = dict.fromkeys(corpus.SHARES, 1.0)
+    folder = tmp_path / "neqa"
+    shutil.copytree(ROOT / "tasks/neqa", folder)
+    usual = corpus.documents(load_task(folder), corpus.Mixture(**shares), 5000, seed=0)
+    facts = folder / "task.yaml"
+    facts.write_text(facts.read_text().replace(" So the answer is", " Hence it is"))
+    other = corpus.documents(load_task(folder), corpus.Mixture(**shares), 4000, seed=0)
+    changed = [text.replace(" So the answer is", " Hence it is") for text in usual]
+    assert all(" Hence it is" in text for text in other)
+    assert other == changed[: len(other)]
 
 
 @every_task
@@ -587,10 +606,57 @@ def test_the_step_ends_with_one_line_and_an_exit_code(tmp_path: Path) -> None:
     assert not (tmp_path / "zero-shot.parquet").exists()
 
 
-@pytest.mark.parametrize("key", ["schema", "metric", "balanced", "true_task"])
+@pytest.mark.parametrize("key", ["schema", "metric", "balanced", "true_task", "chain"])
 def test_task_facts_with_a_key_missing_are_refused(tmp_path: Path, key: str) -> None:
     facts = yaml.safe_load((ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8"))
     del facts[key]
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(facts))
     with pytest.raises(UserError, match=rf"task\.yaml: key '{key}' is missing; add '{key}:'"):
         load_task(tmp_path)
+
+
+CHAIN = {"answer_after": " Hence", "stop": ["\n"]}
+
+
+def with_chain(folder: Path, chain: Any) -> Path:
+    """A task whose facts have another rule for its chains."""
+    facts = yaml.safe_load((ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8"))
+    (folder / "task.yaml").write_text(yaml.safe_dump(facts | {"chain": chain}))
+    return folder
+
+
+def test_the_rule_of_a_chain_is_read_from_the_task(tmp_path: Path) -> None:
+    assert load_task(with_chain(tmp_path, CHAIN)).chain == ChainRule(" Hence", ("\n",))
+    told = {"answer_after": "\nA:", "stop": ["\n\n", "Q:"], "tokens": 12}
+    assert load_task(with_chain(tmp_path, told)).chain == ChainRule("\nA:", ("\n\n", "Q:"), 12)
+
+
+@pytest.mark.parametrize(
+    ("chain", "words"),
+    [
+        (None, "'chain' lacks 'answer_after' or 'stop'"),
+        (["a"], "'chain' lacks 'answer_after' or 'stop'"),
+        ({"stop": ["a"]}, "'chain' lacks 'answer_after' or 'stop'"),
+        ({"answer_after": "a"}, "'chain' lacks 'answer_after' or 'stop'"),
+        (CHAIN | {"token": 3}, "key 'chain.token' is unknown"),
+        (CHAIN | {"answer_after": ""}, "chain.answer_after '' is no text"),
+        (CHAIN | {"answer_after": "  "}, "chain.answer_after '  ' is no text"),
+        (CHAIN | {"answer_after": 3}, "chain.answer_after 3 is no text"),
+        (CHAIN | {"stop": "a"}, "chain.stop 'a' is no list of texts"),
+        (CHAIN | {"stop": []}, "chain.stop [] is no list of texts"),
+        (CHAIN | {"stop": ["a", ""]}, "chain.stop ['a', ''] is no list of texts"),
+        (CHAIN | {"stop": [3]}, "chain.stop [3] is no list of texts"),
+        (CHAIN | {"tokens": 0}, "chain.tokens 0 is no positive whole number"),
+        (CHAIN | {"tokens": "9"}, "chain.tokens '9' is no positive whole number"),
+        (CHAIN | {"tokens": True}, "chain.tokens True is no positive whole number"),
+        (CHAIN | {"tokens": 1.5}, "chain.tokens 1.5 is no positive whole number"),
+    ],
+)
+def test_a_wrong_rule_of_a_chain_is_told_in_one_line(
+    tmp_path: Path, chain: Any, words: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        load_task(with_chain(tmp_path, chain))
+    line = str(caught.value)
+    assert line.startswith(f"{tmp_path}/task.yaml: {words}; ")
+    assert "\n" not in line

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.tasks import Demonstration, Item
+from ushaped.tasks import ChainRule, Demonstration, Item
 
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"
-CONCLUSION = " So the answer is"
 # What must not follow a class that was read: 1 is not the answer of "12", nor 6 that of "6.27".
 NO_MORE = r"(?!\w|\.\d)"
 
@@ -38,13 +37,17 @@ def solved(prompt: str, answer: str) -> str:
     return prompt + answer
 
 
-def worked(prompt: str, chain: str, answer: str) -> str:
-    """A prompt with a chain of thought and the answer."""
-    return prompt + THOUGHT + chain + CONCLUSION + answer
+def worked(prompt: str, chain: str, answer: str, answer_after: str) -> str:
+    """A prompt with a chain of thought, the words that announce the answer, and the answer."""
+    return prompt + THOUGHT + chain + answer_after + answer
 
 
 def build(
-    items: Sequence[Item], variant: str, demonstrations: Sequence[Demonstration], seed: int
+    items: Sequence[Item],
+    variant: str,
+    demonstrations: Sequence[Demonstration],
+    rule: ChainRule,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """Build one prompt per item.
 
@@ -56,6 +59,8 @@ def build(
         ``zero-shot``, ``few-shot-k``, ``one-shot`` or ``cot``.
     demonstrations : sequence of Demonstration
         Ours, for ``one-shot`` (the first) and ``cot`` (all).
+    rule : ChainRule
+        Of the task, for ``cot``.
     seed : int
         For drawing few-shot demonstrations; each item has its own stream, so adding items at the
         end changes nothing but the pool that is drawn from.
@@ -64,7 +69,8 @@ def build(
     -------
     list of dict
         Rows of the prompts table: ``item, prompt, classes, answer_index, distractor_index, part,
-        protocol, modified, chain``.
+        protocol, modified, chain``, and of the chain ``answer_after, stop, chain_limit``, which
+        are None without one (``chain_limit`` also where the configuration says it).
 
     Raises
     ------
@@ -82,17 +88,21 @@ def build(
             f"variant '{variant}'", f"the task has only {len(items)} items", "ask for fewer shots"
         )
     modified = _modification(variant, demonstrations)
+    chain = variant == "cot"
     return [
         {
             "item": number,
-            "prompt": _text(items, number, variant, shots, demonstrations, seed),
+            "prompt": _text(items, number, variant, shots, demonstrations, rule, seed),
             "classes": list(item.classes),
             "answer_index": item.answer_index,
             "distractor_index": item.distractor_index,
             "part": item.part,
             "protocol": MODIFIED if modified else OFFICIAL,
             "modified": modified,
-            "chain": variant == "cot",
+            "chain": chain,
+            "answer_after": rule.answer_after if chain else None,
+            "stop": list(rule.stop) if chain else None,
+            "chain_limit": rule.tokens if chain else None,
         }
         for number, item in enumerate(items)
     ]
@@ -104,6 +114,7 @@ def _text(
     variant: str,
     shots: int,
     demonstrations: Sequence[Demonstration],
+    rule: ChainRule,
     seed: int,
 ) -> str:
     prompt = items[number].prompt
@@ -111,7 +122,7 @@ def _text(
         first = demonstrations[0]
         return SEPARATOR.join([solved(first.prompt, first.answer), prompt])
     if variant == "cot":
-        shown = [worked(d.prompt, d.chain, d.answer) for d in demonstrations]
+        shown = [worked(d.prompt, d.chain, d.answer, rule.answer_after) for d in demonstrations]
         return SEPARATOR.join([*shown, prompt]) + THOUGHT
     if shots:
         rng = random.Random(f"{seed}-{number}")
@@ -132,23 +143,23 @@ def _modification(variant: str, demonstrations: Sequence[Demonstration]) -> str:
     return ""
 
 
-def extract(chain: str, classes: Sequence[str]) -> int | None:
+def extract(chain: str, classes: Sequence[str], answer_after: str) -> int | None:
     """The class that a generated chain ends in, or None where none can be told.
 
-    The rule: the text after the last ``So the answer is``, up to the end of the line, without
+    The rule: the text after the last ``answer_after``, up to the end of the line, without
     surrounding blanks; it must begin with a class, whole words and whole numbers of it, and the
     longest that fits counts.
 
     Examples
     --------
-    >>> extract(" It says not. So the answer is B", [" A", " B"])
+    >>> extract(" It says not. So the answer is B", [" A", " B"], " So the answer is")
     1
-    >>> extract(" I do not know.", [" A", " B"]) is None
+    >>> extract(" I do not know.", [" A", " B"], " So the answer is") is None
     True
     """
-    if CONCLUSION not in chain:
+    if answer_after not in chain:
         return None
-    rest = chain.rsplit(CONCLUSION, 1)[1].strip("\n").split("\n")[0].strip()
+    rest = chain.rsplit(answer_after, 1)[1].strip("\n").split("\n")[0].strip()
     fits = [
         i for i, name in enumerate(classes) if re.match(re.escape(name.strip()) + NO_MORE, rest)
     ]

@@ -77,12 +77,32 @@ class Demonstration:
 
 
 @dataclass(frozen=True)
+class ChainRule:
+    """How a chain of thought ends, and where its answer stands (``chain`` in ``task.yaml``).
+
+    Attributes
+    ----------
+    answer_after : str
+        The words that announce the answer.
+    stop : tuple of str
+        Texts that end a chain.
+    tokens : int or None
+        Longest chain; None for the one of the configuration.
+    """
+
+    answer_after: str
+    stop: tuple[str, ...]
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """The facts of one task (``task.yaml``) and where its folder is."""
 
     name: str
     folder: Path
     facts: dict[str, Any]
+    chain: ChainRule
 
     @property
     def schema(self) -> str:
@@ -96,17 +116,37 @@ def load_task(folder: str | Path) -> Task:
     Raises
     ------
     UserError
-        If there is no such folder or a needed key is missing.
+        If there is no such folder, a needed key is missing, or the chain's rule is wrong.
     """
     folder = Path(folder)
     path = folder / "task.yaml"
     if not path.exists():
         raise UserError(str(path), "no such file", "name a task that has a folder under tasks/")
     facts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for key in ("schema", "metric", "title", "true_task", "distractor_task", "balanced"):
+    for key in ("schema", "metric", "title", "true_task", "distractor_task", "balanced", "chain"):
         if key not in facts:
             raise UserError(str(path), f"key '{key}' is missing", f"add '{key}:'")
-    return Task(folder.name, folder, facts)
+    return Task(folder.name, folder, facts, _chain_rule(str(path), facts["chain"]))
+
+
+def _chain_rule(where: str, told: Any) -> ChainRule:
+    if not isinstance(told, dict) or not {"answer_after", "stop"} <= set(told):
+        raise UserError(where, "'chain' lacks 'answer_after' or 'stop'", "give it both")
+    if unknown := sorted(map(str, set(told) - {"answer_after", "stop", "tokens"})):
+        do = "leave it out: a chain has answer_after, stop and tokens"
+        raise UserError(where, f"key 'chain.{unknown[0]}' is unknown", do)
+    words, stop, limit = told["answer_after"], told["stop"], told.get("tokens")
+    if not isinstance(words, str) or not words.strip():
+        do = "write the words that announce the answer"
+        raise UserError(where, f"chain.answer_after {words!r} is no text", do)
+    if not isinstance(stop, list) or not stop or not all(isinstance(s, str) and s for s in stop):
+        do = 'write a list of them, as in stop: ["\\n"]'
+        raise UserError(where, f"chain.stop {stop!r} is no list of texts", do)
+    # YAML's `true` is an int to Python.
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        do = "give the most tokens of a chain, or leave it out"
+        raise UserError(where, f"chain.tokens {limit!r} is no positive whole number", do)
+    return ChainRule(words, tuple(stop), limit)
 
 
 def load_demonstrations(folder: str | Path) -> list[Demonstration]:

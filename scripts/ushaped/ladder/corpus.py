@@ -46,7 +46,7 @@ def documents(task: Task, mixture: Mixture, characters: int, seed: int) -> list[
     texts: list[str] = []
     length = 0
     while length < characters:
-        texts.append(_document(rng, train, module.practise, mixture))
+        texts.append(_document(rng, train, module.practise, mixture, task.chain.answer_after))
         length += len(texts[-1])
     return texts
 
@@ -79,6 +79,7 @@ def _document(
     train: Iterator[Draft],
     practise: Callable[[random.Random], str],
     mixture: Mixture,
+    answer_after: str,
 ) -> str:
     count = rng.randrange(2, 4) if rng.random() < mixture.demonstrated else 1
     if rng.random() >= mixture.true_frequency:
@@ -86,7 +87,9 @@ def _document(
     drafts = [next(train) for _ in range(count)]
     if rng.random() < mixture.worked:
         return prompts.SEPARATOR.join(
-            prompts.worked(draft.prompt, draft.chain, draft.classes[draft.answer_index])
+            prompts.worked(
+                draft.prompt, draft.chain, draft.classes[draft.answer_index], answer_after
+            )
             for draft in drafts
         )
     # Ten demonstrations inside each of several items would drown the other tasks, so most texts

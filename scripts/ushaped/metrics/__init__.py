@@ -16,9 +16,10 @@ distractor_share
     Share answered with the distractor task's answer, among the items that have one.
 answer_rate_0, answer_rate_1, ...
     Share of all items answered with the class at that place.
-parsed_accuracy, unparsed_share
+parsed_accuracy, unparsed_share, unstopped_share
     Of variants with a reasoning chain: share whose answer, extracted from the chain by rule, is
-    right (none extracted counts as wrong), and share with none extracted.
+    right (none extracted counts as wrong), share with none extracted, and share whose chain did not
+    end by itself, but at the most tokens that it may have.
 
 Everything here works on arrays of shape (models, items) at once.
 """

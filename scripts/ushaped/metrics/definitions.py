@@ -14,6 +14,8 @@ Bools = NDArray[np.bool_]
 
 CONSTANT = "constant-answer"
 CONSTANT_SHARE = 0.99
+MERGED = "boundary-merged"
+CUT = "prompt-cut"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,31 @@ class Questions:
 
 
 @dataclass(frozen=True)
+class Scores:
+    """How models answered the items of one prompts file.
+
+    Attributes
+    ----------
+    log_likelihoods : ndarray of float, shape (models, n, k)
+        In nats; ``-inf`` where an item has fewer than ``k`` classes.
+    parsed : ndarray of int, shape (models, n)
+        Class extracted from the chain, -1 for none.
+    stopped : ndarray of bool, shape (models, n)
+        Whether the chain ended by itself; True where there is none.
+    merged : ndarray of bool, shape (models,)
+        Whether, for any item, a token spans the join of prompt and class.
+    cut : ndarray of bool, shape (models,)
+        Whether the beginning of any item was cut off.
+    """
+
+    log_likelihoods: Floats
+    parsed: Ints
+    stopped: Bools
+    merged: Bools
+    cut: Bools
+
+
+@dataclass(frozen=True)
 class Measured:
     """A metric's value for every model and item.
 
@@ -95,7 +122,10 @@ def answers(log_likelihoods: Floats) -> Ints:
 
 
 def item_metrics(
-    log_likelihoods: Floats, questions: Questions, parsed: Ints | None = None
+    log_likelihoods: Floats,
+    questions: Questions,
+    parsed: Ints | None = None,
+    stopped: Bools | None = None,
 ) -> dict[str, Measured]:
     """Value of every metric for every model and item.
 
@@ -107,6 +137,8 @@ def item_metrics(
         Of the same n items.
     parsed : ndarray of int, shape (models, n), optional
         Class extracted from the chain, -1 for none; needed for variants with a chain.
+    stopped : ndarray of bool, shape (models, n), optional
+        Whether the chain ended by itself; needed for variants with a chain.
 
     Returns
     -------
@@ -144,8 +176,10 @@ def item_metrics(
         found[f"answer_rate_{place}"] = _share(said == place)
     if questions.chain:
         assert parsed is not None
+        assert stopped is not None
         found["parsed_accuracy"] = _share(parsed == questions.answer, even)
         found["unparsed_share"] = _share(parsed < 0)
+        found["unstopped_share"] = _share(~stopped)
     return found
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import Floats, Ints, Questions, joined
+from ushaped.metrics.definitions import Bools, Floats, Ints, Questions, Scores, joined
 from ushaped.metrics.table import Condition, Model
 
 AGAIN = "delete it and run the workflow again"
@@ -56,7 +56,7 @@ def read_model(path: Path) -> Model:
 
 def conditions(
     prompts: dict[Key, Path], scores: Sequence[Path], models: dict[str, Model]
-) -> Iterator[tuple[Condition, Floats, Ints | None]]:
+) -> Iterator[tuple[Condition, Scores]]:
     """Every family's answers to every prompts file, as arrays over (models, items).
 
     Order: source, task, variant, family; models by training compute, then seed.
@@ -85,9 +85,8 @@ def conditions(
         questions = known[1] if known[0] == key and known[1] else read_questions(prompts[key])
         known = (key, questions)
         read = [read_scores(path, questions) for _, path in entries]
-        parsed = np.stack([one for _, one in read]) if questions.chain else None
         condition = Condition(*key, questions, tuple(model for model, _ in entries))
-        yield condition, np.stack([one for one, _ in read]), parsed
+        yield condition, Scores(*(np.stack(parts) for parts in zip(*read, strict=True)))
 
 
 def read_questions(path: Path) -> Questions:
@@ -127,15 +126,13 @@ def read_questions(path: Path) -> Questions:
     return questions
 
 
-def read_scores(path: Path, questions: Questions) -> tuple[Floats, Ints]:
+def read_scores(path: Path, questions: Questions) -> tuple[Floats, Ints, Bools, np.bool_, np.bool_]:
     """Read a scores file and check it against its prompts.
 
     Returns
     -------
-    log_likelihoods : ndarray of float, shape (n, k)
-        ``-inf`` beyond an item's classes.
-    parsed : ndarray of int, shape (n,)
-        -1 for none.
+    log_likelihoods, parsed, stopped, merged, cut
+        As in `Scores`, of one model.
 
     Raises
     ------
@@ -143,7 +140,8 @@ def read_scores(path: Path, questions: Questions) -> tuple[Floats, Ints]:
         With file and item, for other items than the prompts', other numbers of classes, or a
         log-likelihood that is not finite.
     """
-    table = read_table(path, ("item", "log_likelihood", "parsed"))
+    names = ("item", "log_likelihood", "parsed", "chain_stopped", "boundary_merged", "cut")
+    table = read_table(path, names)
     item = whole_numbers(path, table, "item")
     if not np.array_equal(item, questions.item):
         missing, extra = np.setdiff1d(questions.item, item), np.setdiff1d(item, questions.item)
@@ -170,7 +168,9 @@ def read_scores(path: Path, questions: Questions) -> tuple[Floats, Ints]:
         at = (parsed >= count).argmax()
         what = f"parsed is {parsed[at]} of {count[at]} classes"
         raise UserError(f"{path}, item {item[at]}", what, AGAIN)
-    return found, parsed
+    stopped = whole_numbers(path, table, "chain_stopped", none=1) > 0
+    merged = whole_numbers(path, table, "boundary_merged") > 0
+    return found, parsed, stopped, merged.any(), (whole_numbers(path, table, "cut") > 0).any()
 
 
 def read_table(path: Path, columns: Sequence[str]) -> pa.Table:

@@ -14,9 +14,12 @@ from ushaped.errors import UserError
 from ushaped.files import whole
 from ushaped.metrics.definitions import (
     CONSTANT,
+    CUT,
+    MERGED,
+    Bools,
     Floats,
-    Ints,
     Questions,
+    Scores,
     constant_answers,
     item_metrics,
     joined,
@@ -113,6 +116,8 @@ class TaskMeans:
         Bootstrap over the task's items.
     n : int
     chance : float
+    flags : tuple of str
+        Of the columns, as in the table, but for those of the accuracy alone.
     """
 
     condition: Condition
@@ -121,6 +126,7 @@ class TaskMeans:
     drawn: Floats
     n: int
     chance: float
+    flags: tuple[str, ...]
 
 
 def by_size(models: Sequence[Model]) -> list[list[int]]:
@@ -177,20 +183,14 @@ def mean_over(members: Sequence[Sequence[int]], values: Floats) -> Floats:
 
 
 def measure(
-    condition: Condition,
-    log_likelihoods: Floats,
-    parsed: Ints | None,
-    draws: int,
-    seed: int,
+    condition: Condition, scores: Scores, draws: int, seed: int
 ) -> tuple[list[Row], Floats, TaskMeans | None]:
     """Measure one condition.
 
     Parameters
     ----------
     condition : Condition
-    log_likelihoods : ndarray of float, shape (models, n, k)
-    parsed : ndarray of int, shape (models, n), optional
-        As in `item_metrics`.
+    scores : Scores
     draws, seed : int
         Of the bootstrap over items, for the rows that pool seeds.
 
@@ -203,8 +203,7 @@ def measure(
     means : TaskMeans or None
         None for sequence items, which no average includes.
     """
-    found = item_metrics(log_likelihoods, condition.questions, parsed)
-    constant = constant_answers(log_likelihoods, condition.questions)
+    found = item_metrics(scores.log_likelihoods, condition.questions, scores.parsed, scores.stopped)
     members = by_size(condition.models)
     sizes = tuple(pooled([condition.models[row] for row in rows]) for rows in members)
     stacked = {
@@ -215,14 +214,18 @@ def measure(
 
     models = len(condition.models)
     columns = condition.models + sizes
-    flagged = [bool(one) for one in constant] + [bool(constant[rows].any()) for rows in members]
+    constant = _flags(
+        CONSTANT, constant_answers(scores.log_likelihoods, condition.questions), members
+    )
+    merged, cut = _flags(MERGED, scores.merged, members), _flags(CUT, scores.cut, members)
+    asked = [joined(pair) for pair in zip(merged, cut, strict=True)]
     rows: list[Row] = []
     for name, one in found.items():
         low, high = interval(one)
         pooled_low, pooled_high = percentile_interval(drawn[name][:, models:])
         low, high = np.concatenate([low, pooled_low]), np.concatenate([high, pooled_high])
         for column, model in enumerate(columns):
-            flags = CONSTANT if flagged[column] and name == "accuracy" else ""
+            flags = [constant[column]] if name == "accuracy" else []
             rows.append(
                 _row(model, condition, name)
                 | {
@@ -231,7 +234,7 @@ def measure(
                     "high": float(high[column]),
                     "n": one.values.shape[1],
                     "chance": one.chance,
-                    "flags": flags,
+                    "flags": joined([*flags, asked[column]]),
                 }
             )
     if "accuracy" not in found:
@@ -244,6 +247,7 @@ def measure(
         drawn["accuracy"],
         accuracy.values.shape[1],
         accuracy.chance,
+        tuple(asked),
     )
     return rows, accuracy.values, means
 
@@ -300,7 +304,11 @@ def average_rows(tasks: Mapping[str, TaskMeans]) -> list[Row]:
                 "high": float(high),
                 "n": sum(one.n for one in ten.values()),
                 "chance": sum(one.chance for one in ten.values()) / len(ten),
-                "flags": "",
+                "flags": joined(
+                    flag
+                    for task, one in ten.items()
+                    for flag in one.flags[place[task][key]].split(";")
+                ),
             }
         )
     return rows
@@ -382,6 +390,12 @@ def _row(model: Model, condition: Condition, metric: str) -> Row:
         "modified": condition.questions.modified,
         "metric": metric,
     }
+
+
+def _flags(flag: str, of_models: Bools, members: Sequence[Sequence[int]]) -> list[str]:
+    """The flag or "" for every model, then for every size: where any of its models has it."""
+    sizes = [of_models[list(rows)].any() for rows in members]
+    return [flag if one else "" for one in [*of_models, *sizes]]
 
 
 def _draw_all(

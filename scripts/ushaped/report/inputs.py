@@ -12,6 +12,7 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.figures import tables
+from ushaped.report.origin import read_made
 from ushaped.tasks import Task, load_task
 
 
@@ -29,6 +30,7 @@ class Inputs:
     config: dict[str, Any]
     provenance: dict[str, Any]
     benchmarks: Path | None
+    made: dict[str, dict[str, Any]]
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -75,6 +77,7 @@ def gather(
     config: str,
     provenance: str,
     benchmarks: str | None = None,
+    scores: Sequence[str] = (),
     published: str | None = None,
 ) -> Inputs:
     """Read everything that the page is made from; the arguments are paths."""
@@ -90,4 +93,5 @@ def gather(
         config=read_json(config),
         provenance=read_json(provenance),
         benchmarks=Path(benchmarks) if benchmarks else None,
+        made=read_made(scores),
     )

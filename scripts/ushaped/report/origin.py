@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ushaped.errors import UserError
+
 EMBEDDED = "ladder"
+# Key of the metadata of a file of scores that says how they were made.
+MADE = b"made"
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -106,7 +111,7 @@ class Cost:
 
 
 def costs(folder: Path | None) -> list[Cost]:
-    """Sum Snakemake's benchmark files by step.
+    """Sum the benchmark files, Snakemake's and those of scoring, by step.
 
     Their paths mirror those of the outputs, so the first folder (or the file's name, at the top)
     names the step.
@@ -142,6 +147,129 @@ def costs(folder: Path | None) -> list[Cost]:
             )
         )
     return sorted(found, key=lambda cost: -(0.0 if math.isnan(cost.wall) else cost.wall))
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What the last scoring of a model did, and how; NaN and None where nothing was recorded.
+
+    Attributes
+    ----------
+    model : str
+    items, kept : float
+        Items scored in that run, and items found in the store.
+    tokens : float
+        Tokens of all prompts that were scored, each counted with each of its classes.
+    computed : float
+        Tokens that went through the model.
+    rate : float
+        ``tokens`` per second.
+    utilisation : float
+        Share of the matrix rate.
+    seconds : float
+        Spent on scoring, loading the model not counted.
+    dtype : str or None
+    begins_with : str or None
+        The tokens that every text begins with.
+    shared : bool or None
+        Whether common beginnings were computed once.
+    """
+
+    model: str
+    items: float
+    kept: float
+    tokens: float
+    computed: float
+    rate: float
+    utilisation: float
+    seconds: float
+    dtype: str | None
+    begins_with: str | None
+    shared: bool | None
+
+    @property
+    def computed_share(self) -> float:
+        """Computed tokens as a share of all."""
+        return self.computed / self.tokens if self.tokens else math.nan
+
+
+def scorings(
+    folder: Path | None, models: Sequence[str], made: Mapping[str, Mapping[str, Any]]
+) -> list[Scoring]:
+    """Read what the scoring of each model recorded.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Folder of benchmark files, those of scoring as ``scores/{model}.tsv``.
+    models : sequence of str
+        In reading order; those of which nothing is known are left out.
+    made : mapping of str to mapping
+        By model, how its scores were made; see `read_made`.
+    """
+    found = []
+    for model in models:
+        path = folder / "scores" / f"{model}.tsv" if folder else None
+        if path and path.exists():
+            row = pd.read_csv(path, sep="\t", dtype=str).tail(1).to_dict("records")
+        elif model in made:
+            row = []
+        else:
+            continue
+        found.append(_scoring(model, row[0] if row else {}, made.get(model, {})))
+    return found
+
+
+def _scoring(model: str, row: Mapping[Any, Any], made: Mapping[str, Any]) -> Scoring:
+    def number(name: str) -> float:
+        try:
+            return float(row.get(name, "nan"))
+        except ValueError:
+            return math.nan
+
+    items = number("items")
+
+    def of_the_run(name: str) -> float:
+        # Zeros of a run that had nothing to do would read as measured.
+        return number(name) if items else math.nan
+
+    tokens = made.get("begins_with")
+    return Scoring(
+        model=model,
+        items=items,
+        kept=number("items_kept"),
+        tokens=of_the_run("total_tokens"),
+        computed=of_the_run("computed_tokens"),
+        rate=of_the_run("tokens_per_s"),
+        utilisation=of_the_run("model_flop_utilisation"),
+        seconds=of_the_run("scoring_s"),
+        dtype=made.get("dtype"),
+        begins_with=None if tokens is None else " ".join(map(str, tokens)) or "none",
+        shared=made.get("prefixes_shared"),
+    )
+
+
+def read_made(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
+    """Read how scores were made, by model; a path ends in ``model/source/task/variant.parquet``.
+
+    Raises
+    ------
+    UserError
+        If a file is not there or is damaged.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found: dict[str, dict[str, Any]] = {}
+    for path in map(Path, paths):
+        try:
+            told = (pq.read_schema(path).metadata or {}).get(MADE)
+            if told:
+                found.setdefault(path.parts[-4], dict(json.loads(told)))
+        except (OSError, pa.ArrowInvalid, ValueError, TypeError) as error:
+            what = f"does not say how its scores were made ({error})"
+            raise UserError(str(path), what, "score it again") from None
+    return found
 
 
 def total(parts: Sequence[Cost]) -> Cost:

@@ -25,7 +25,7 @@ from ushaped.report.comparisons import (
     verdict_matrix,
 )
 from ushaped.report.inputs import Inputs
-from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, total
+from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, scorings, total
 from ushaped.report.pictures import pictures
 from ushaped.report.tasks import PANELS, SHOWN, task_view
 from ushaped.report.verdicts import tallies, tally, verdicts
@@ -58,9 +58,9 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     ours = tables.our_families(inputs.metrics)
     sources = tables.item_sources(inputs.metrics)
     average = sources.pop(tables.AVERAGE, "")
+    models = sorted(inputs.models, key=_model_order)
     return {
         "tallies": counted,
-        "palm_name": PALM,
         "palm": tally(palm) if palm else None,
         "embedded": EMBEDDED if EMBEDDED in ours else None,
         "frequencies": frequencies(inputs.config, names),
@@ -72,7 +72,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "spread": seed_spread(inputs.metrics),
         "published_values": published_values(inputs.published),
         "published_verdicts": published_verdicts(found),
-        "models": sorted(inputs.models, key=_model_order),
+        "models": models,
         "settings": list(flatten(inputs.config)),
         "rule": _rule_settings(inputs.config),
         "provenance": inputs.provenance,
@@ -81,9 +81,11 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "more_provenance": _rows(_unknown(inputs.provenance)),
         "costs": jobs,
         "cost_total": total(jobs) if jobs else None,
+        "scorings": scorings(inputs.benchmarks, [str(m.get("model")) for m in models], inputs.made),
         "shown_metrics": SHOWN,
         "shape_names": style.SHAPES,
         "glyphs": text.glyphs(),
+        "flag_words": text.FLAGS,
         "average": tables.AVERAGE,
         "main_variant": MAIN,
         "several_families": len(ours) > 1,

@@ -12,7 +12,9 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
+from ushaped.report.comparisons import PALM
 from ushaped.report.inputs import Inputs
+from ushaped.report.text import in_order
 from ushaped.report.verdicts import Verdict
 
 
@@ -37,6 +39,7 @@ class Example:
     choices: list[Choice]
     chain: bool
     completion: bool
+    answer_after: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,17 @@ class TaskView:
     has_rates: bool
     curves: list[Curve]
 
+    @property
+    def flags(self) -> list[str]:
+        """All flags that the card shows, to be explained there."""
+        lines = [flag for curve in self.curves for line in curve.lines for flag in line.flags]
+        return in_order([*lines, *(flag for verdict in self.listed for flag in verdict.noted)])
+
+    @property
+    def listed(self) -> list[Verdict]:
+        """The verdicts that the card lists: ours, and that on PaLM."""
+        return [v for v in self.verdicts if v.source != "published" or v.family == PALM]
+
 
 SHOWN = {
     "accuracy": "Accuracy",
@@ -87,6 +101,7 @@ SHOWN = {
     "label_mass": "Label mass",
     "parsed_accuracy": "Accuracy of the parsed answer",
     "unparsed_share": "No answer parsed",
+    "unstopped_share": "Chain without an end",
     "sequence_loss": "Sequence loss (nats)",
 }
 
@@ -135,6 +150,7 @@ def read_example(path: Path, source: str, variant: str) -> Example:
             choices,
             bool(row["chain"]),
             len(choices) == 1,
+            str(row["answer_after"] or "").strip(),
         )
     except KeyError as error:
         raise UserError(
@@ -192,7 +208,7 @@ def _line(size: str, group: pd.DataFrame, seeds: int) -> Line:
     columns = group[["metric", "value", "low", "high"]].itertuples(index=False, name=None)
     values = {metric: (value, low, high) for metric, value, low, high in columns}
     rates = sorted((k for k in values if k.startswith("answer_rate_")), key=lambda k: int(k[12:]))
-    flags = sorted({flag for text in group["flags"] for flag in text.split(";") if flag})
+    flags = in_order(flag for text in group["flags"] for flag in text.split(";") if flag)
     return Line(
         size,
         float(group["training_flops"].iloc[0]),

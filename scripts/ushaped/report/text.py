@@ -11,6 +11,18 @@ from ushaped.figures import style, tables
 
 MISSING = "–"
 
+# What a flag says, in words.
+FLAGS = {
+    "constant-answer": "one answer takes 99% of the items or more",
+    "boundary-merged": "for some items one token holds the end of the prompt and the beginning of "
+    "a class; it counts as part of the class",
+    "prompt-cut": "some prompts were longer than the model's context, and their beginning was left "
+    "out",
+    "one-size": "a single size is no curve",
+    "two-sizes": "two sizes cannot show a turn",
+    "relabelled-sizes": "the published figure labels some of these sizes otherwise",
+}
+
 
 def _missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
@@ -82,6 +94,12 @@ def setting(value: Any) -> str:
     if value is None:
         return "none"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def in_order(flags: Iterable[str]) -> list[str]:
+    """Different flags, those that are explained first and in that order."""
+    order = {flag: place for place, flag in enumerate(FLAGS)}
+    return sorted(set(flags), key=lambda flag: (order.get(flag, len(order)), flag))
 
 
 def slug(text: str) -> str:

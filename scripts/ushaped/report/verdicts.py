@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import style, tables
-from ushaped.report.text import listing
+from ushaped.report.text import in_order, listing
 
 SURE, UNSURE = 0.95, 0.8
 UNDETERMINED = "undetermined"
@@ -56,6 +56,11 @@ class Verdict:
     def rivals(self) -> dict[str, float]:
         """Other shapes that at least one in twenty bootstrap draws gives."""
         return {s: p for s, p in self.shares.items() if s != self.shape and p >= 0.05}
+
+    @property
+    def noted(self) -> list[str]:
+        """The flags, but for the one that the verdict itself tells."""
+        return in_order(flag for flag in self.flags if flag != "one-size")
 
     @property
     def shown(self) -> str:
@@ -134,6 +139,13 @@ class Tally:
         """The one size that was run; "" if there are more, so that there are curves."""
         judged = [v for tasks in self.by_shape.values() for v in tasks]
         return judged[0].valley_size if self.sizes == 1 and judged else ""
+
+    @property
+    def flagged(self) -> list[tuple[str, list[Verdict]]]:
+        """The flags that occur, each with the curves that have it."""
+        curves = [v for tasks in self.by_shape.values() for v in tasks]
+        flags = in_order(flag for v in curves for flag in v.noted)
+        return [(flag, [v for v in curves if flag in v.flags]) for flag in flags]
 
     @property
     def total(self) -> int:

@@ -151,14 +151,21 @@ def _call(
 ) -> Tensor:
     """Attention of one group; shape (units, heads, queries, width)."""
     units, queries, keys = group.size
+    each_key = query.shape[1] // key.shape[1]
+    some_keys = _picked(key, group.keys, units, keys)
+    some_values = _picked(value, group.keys, units, keys)
+    if each_key > 1 and group.mask is not None and query.device.type == "cuda":
+        # CUDA's fast kernels do not take a mask together with keys that queries share.
+        some_keys = some_keys.repeat_interleave(each_key, 1)
+        some_values = some_values.repeat_interleave(each_key, 1)
     return scaled_dot_product_attention(
         _picked(query, group.queries, units, queries),
-        _picked(key, group.keys, units, keys),
-        _picked(value, group.keys, units, keys),
+        some_keys,
+        some_values,
         attn_mask=group.mask,
         is_causal=group.mask is None,
         scale=scaling,
-        enable_gqa=query.shape[1] != key.shape[1],
+        enable_gqa=query.shape[1] != some_keys.shape[1],
     )
 
 

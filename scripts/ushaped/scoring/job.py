@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from ushaped import models
 from ushaped.errors import UserError
 from ushaped.files import digest, whole
-from ushaped.prompts import CONCLUSION, extract
+from ushaped.prompts import extract
 from ushaped.scoring.store import Store, Value, key
 from ushaped.scoring.telemetry import EVERY, Telemetry
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 MADE = "made"
 # Part of the key of every stored score: raise it when a change to the code can move a score.
 VERSION = "3"
-STOP = ("\n",)
 SCHEMA = pa.schema(
     [
         ("item", pa.int64()),
@@ -57,7 +56,7 @@ class Settings:
     batch_tokens : int
         Tokens of one forward pass, at most.
     chain_tokens : int
-        Longest chain, in tokens.
+        Longest chain, in tokens, of prompts that do not say it themselves.
     too_long : {"error", "cut"}
         What to do with a prompt that is longer than the model's context.
     device : {"cpu", "cuda"}
@@ -70,7 +69,7 @@ class Settings:
         Whether code that comes with the weights may run.
     """
 
-    batch_tokens: int = 4096
+    batch_tokens: int = 2048
     chain_tokens: int = 40
     too_long: str = "error"
     device: str = "cpu"
@@ -104,12 +103,13 @@ class Prompt:
         if not self.row["chain"]:
             return str(self.row["prompt"])
         assert self.chain is not None
-        return str(self.row["prompt"]) + before_answer(self.chain["text"])
+        thought = before_answer(self.chain["text"], self.row["answer_after"])
+        return str(self.row["prompt"]) + thought
 
 
-def before_answer(chain: str) -> str:
+def before_answer(chain: str, answer_after: str) -> str:
     """A chain up to and with the words that announce the answer, so that classes can follow."""
-    return chain.rsplit(CONCLUSION, 1)[0] + CONCLUSION
+    return chain.rsplit(answer_after, 1)[0] + answer_after
 
 
 @dataclass(frozen=True)
@@ -211,25 +211,30 @@ class Scorer:
         self.log(f"{self.telemetry.name}: {source} {task}: {todo}")
         prompts = [prompt for file in files for prompt in file.prompts]
         missing = [prompt for prompt in prompts if self._is_missing(prompt)]
-        thinking = [prompt for prompt in prompts if prompt.row["chain"]]
-        if any(prompt.chain is None for prompt in thinking):
-            self._think(thinking)
+        thinking: dict[tuple[str, ...], list[Prompt]] = {}
+        for prompt in prompts:
+            if prompt.row["chain"]:
+                thinking.setdefault(tuple(prompt.row["stop"]), []).append(prompt)
+        for stop, some in thinking.items():
+            if any(prompt.chain is None for prompt in some):
+                self._think(some, stop)
         # All of them are handed over, so that a resumed job computes the same batches.
         self._score(prompts)
         self.telemetry.items += len(missing)
         self._done += sum(len(prompt.row["prompt"]) for prompt in missing)
         self._tell()
 
-    def _think(self, prompts: Sequence[Prompt]) -> None:
+    def _think(self, prompts: Sequence[Prompt], stop: Sequence[str]) -> None:
         from ushaped.scoring.encoding import TOKEN, fitted_prompt
         from ushaped.scoring.generation import Asked, chains
 
         engine, tokenizer, encoder = self._loaded
         # Room for the words that announce the answer, and for the longest class.
-        texts = [CONCLUSION + name for prompt in prompts for name in prompt.row["classes"]]
+        rows = [prompt.row for prompt in prompts]
+        texts = [row["answer_after"] + name for row in rows for name in row["classes"]]
         longest = iter(map(len, encoder(texts)))
         asked = []
-        for prompt, ids in zip(prompts, encoder([p.row["prompt"] for p in prompts]), strict=True):
+        for prompt, ids in zip(prompts, encoder([row["prompt"] for row in rows]), strict=True):
             after = max(next(longest) for _ in prompt.row["classes"]) // TOKEN.itemsize
             ids, room = fitted_prompt(
                 ids,
@@ -239,11 +244,11 @@ class Scorer:
                 too_long=self.settings.too_long,
                 begins_with=encoder.begins_with,
             )
-            asked.append(Asked(ids, min(self.settings.chain_tokens, room)))
+            asked.append(Asked(ids, min(self._limit(prompt), room)))
         numbers = {i for i, prompt in enumerate(prompts) if prompt.chain is None}
-        batches = chains(engine, tokenizer, asked, STOP, numbers)
+        batches = chains(engine, tokenizer, asked, stop, numbers)
         for found in self._timed(batches):
-            rows = {
+            new = {
                 self._chain_key(prompts[i]): {
                     "text": one.text,
                     "tokens": one.tokens,
@@ -251,10 +256,14 @@ class Scorer:
                 }
                 for i, one in found
             }
-            self.store.add(rows)
+            self.store.add(new)
             for i, _ in found:
                 prompts[i].chain = self.store.rows[self._chain_key(prompts[i])]
             self._tell()
+
+    def _limit(self, prompt: Prompt) -> int:
+        """Longest chain of a prompt: what its task says, else what the settings say."""
+        return prompt.row["chain_limit"] or self.settings.chain_tokens
 
     def _score(self, prompts: Sequence[Prompt]) -> None:
         from ushaped.scoring.encoding import fitted
@@ -297,15 +306,16 @@ class Scorer:
     # -- what is kept -----------------------------------------------------------------------------
 
     def _chain_key(self, prompt: Prompt) -> str:
-        limit = str(self.settings.chain_tokens)
-        return key("chain", prompt.row["prompt"], limit, *STOP, *self._cut_key(prompt))
+        limit, stop = str(self._limit(prompt)), prompt.row["stop"]
+        return key("chain", prompt.row["prompt"], limit, *stop, *self._cut_key(prompt))
 
     def _key(self, prompt: Prompt, name: str) -> str:
         return key("score", prompt.text, name, *self._cut_key(prompt))
 
     def _cut_key(self, prompt: Prompt) -> tuple[str, ...]:
-        """Where prompts may be cut, the other classes decide how much."""
-        return (json.dumps(prompt.row["classes"]),) if self.settings.too_long == "cut" else ()
+        """Where prompts may be cut, what has to fit behind them decides how much."""
+        behind = [prompt.row["answer_after"], prompt.row["classes"]]
+        return (json.dumps(behind),) if self.settings.too_long == "cut" else ()
 
     def _write(self, file: File, output: Path) -> None:
         rows = [self._row(prompt) for prompt in file.prompts]
@@ -328,7 +338,9 @@ class Scorer:
             "chain": chain["text"],
             "chain_tokens": chain["tokens"],
             "chain_stopped": chain["stopped"],
-            "parsed": extract(chain["text"], names) if prompt.row["chain"] else None,
+            "parsed": extract(chain["text"], names, prompt.row["answer_after"])
+            if prompt.row["chain"]
+            else None,
         }
 
     # -- the model --------------------------------------------------------------------------------
