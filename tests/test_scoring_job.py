@@ -294,6 +294,17 @@ def test_a_damaged_part_is_scored_again(
     assert scores(ready) == before
 
 
+def test_the_row_that_says_how_scores_are_made_comes_back_when_its_part_was_damaged(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(ready, monkeypatch)
+    before = made(ready)
+    (part,) = (p for p in (ready / "store").glob("*/*.jsonl") if '["made"' in p.read_text())
+    part.write_text("")
+    assert score(ready, monkeypatch)["items"] == 0
+    assert made(ready) == before
+
+
 def test_weights_that_were_changed_are_refused(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ushaped.scoring.encoding import Encoded, Encoder
     from ushaped.scoring.engine import Engine
 
+# Of the time that a prompt with a chain takes, the part that goes into writing the chain; a guess,
+# for the time left alone.
+CHAIN_SHARE = 0.7
 # The row of a store that says how its scores were made.
 MADE = "made"
 # Part of the key of every stored score: raise it when a change to the code can move a score.
@@ -159,7 +162,8 @@ class Scorer:
         self.store = Store(store / digest(*depends)[:32], log)
         self.telemetry = Telemetry(about["model"], about["non_embedding_parameters"])
         self._told = time.monotonic()
-        self._letters = self._done = 0
+        # What the progress is measured by: letters of prompts, asked for and done.
+        self._letters, self._done = 0, 0.0
 
     # -- the job ----------------------------------------------------------------------------------
 
@@ -178,9 +182,12 @@ class Scorer:
         for _, some in groupby(files, key=lambda file: file.path.parent):
             together = list(some)
             self._complete(together)
+            if MADE not in self.store.rows:
+                self._load()
             for file in together:
                 self._write(file, output)
         if self.telemetry.items:
+            self._measure_rate()
             self.log(self.telemetry.line(1.0))
 
     def _waiting(self, file: File) -> int:
@@ -209,6 +216,8 @@ class Scorer:
         todo = ", ".join(f"{number} {name}" for name, number in counted.items() if number)
         source, task = files[0].path.parts[-3:-1]
         self.log(f"{self.telemetry.name}: {source} {task}: {todo}")
+        if not self.telemetry.matrix_rate:
+            self._measure_rate()
         prompts = [prompt for file in files for prompt in file.prompts]
         missing = [prompt for prompt in prompts if self._is_missing(prompt)]
         thinking: dict[tuple[str, ...], list[Prompt]] = {}
@@ -221,7 +230,6 @@ class Scorer:
         # All of them are handed over, so that a resumed job computes the same batches.
         self._score(prompts)
         self.telemetry.items += len(missing)
-        self._done += sum(len(prompt.row["prompt"]) for prompt in missing)
         self._tell()
 
     def _think(self, prompts: Sequence[Prompt], stop: Sequence[str]) -> None:
@@ -259,6 +267,7 @@ class Scorer:
             self.store.add(new)
             for i, _ in found:
                 prompts[i].chain = self.store.rows[self._chain_key(prompts[i])]
+                self._done += CHAIN_SHARE * len(prompts[i].row["prompt"])
             self._tell()
 
     def _limit(self, prompt: Prompt) -> int:
@@ -272,6 +281,7 @@ class Scorer:
         texts = [prompt.text for prompt in prompts]
         pairs = encoder.pairs(texts, [prompt.row["classes"] for prompt in prompts])
         wanted: dict[str, Encoded] = {}
+        letters: dict[str, float] = {}
         for prompt, names in zip(prompts, pairs, strict=True):
             names = fitted(
                 names,
@@ -280,12 +290,17 @@ class Scorer:
                 too_long=self.settings.too_long,
                 begins_with=encoder.begins_with,
             )
+            share = 1 - CHAIN_SHARE if prompt.row["chain"] else 1.0
             for name, one in zip(prompt.row["classes"], names, strict=True):
-                wanted.setdefault(self._key(prompt, name), one)
+                this = self._key(prompt, name)
+                wanted.setdefault(this, one)
+                more = share * len(prompt.row["prompt"]) / len(names)
+                letters[this] = letters.get(this, 0.0) + more
         keys, sequences = list(wanted), list(wanted.values())
         numbers = {i for i, name in enumerate(keys) if name not in self.store.rows}
         for found in self._timed(engine.score(sequences, numbers)):
             self.store.add({keys[i]: _value(sequences[i], value) for i, value in found})
+            self._done += sum(letters[keys[i]] for i, _ in found)
             self._tell()
 
     def _timed(self, batches: Iterator[Any]) -> Iterator[Any]:
@@ -301,7 +316,7 @@ class Scorer:
     def _tell(self) -> None:
         if time.monotonic() - self._told >= EVERY:
             self._told = time.monotonic()
-            self.log(self.telemetry.line(self._done / max(1, self._letters)))
+            self.log(self.telemetry.line(min(1.0, self._done / max(1, self._letters))))
 
     # -- what is kept -----------------------------------------------------------------------------
 
@@ -345,13 +360,16 @@ class Scorer:
 
     # -- the model --------------------------------------------------------------------------------
 
+    def _load(self) -> None:
+        """Load the model, which also writes down how scores are made."""
+        _ = self._loaded
+
     @cached_property
     def _loaded(self) -> tuple[Engine, PreTrainedTokenizerBase, Encoder]:
         import torch
 
         from ushaped.scoring.encoding import Encoder
         from ushaped.scoring.engine import Engine
-        from ushaped.scoring.telemetry import matrix_rate
 
         torch.set_num_threads(self.settings.threads)
         if models.fingerprint(self.about["folder"]) != self.about["fingerprint"]:
@@ -379,8 +397,15 @@ class Scorer:
             self.store.add({MADE: made})
         self.telemetry.width = model.get_input_embeddings().weight.numel()
         self.telemetry.counts = engine.counts
-        self.telemetry.matrix_rate = matrix_rate(engine.device, model.dtype)
         return engine, tokenizer, encoder
+
+    def _measure_rate(self) -> None:
+        """Measure what the device can do: at both ends of a job, since other jobs may slow it."""
+        from ushaped.scoring.telemetry import matrix_rate
+
+        model = self._loaded[0].model
+        now = matrix_rate(self._loaded[0].device, model.dtype)
+        self.telemetry.matrix_rate = max(self.telemetry.matrix_rate, now)
 
 
 def _value(one: Encoded, log_likelihood: float) -> Value:
