@@ -1,6 +1,6 @@
 """How fast scoring is, beside lm-evaluation-harness: same model, items, dtype and threads.
 
-    python benchmarks/scoring.py [--tasks NAME ...] [--items N] [--repeats N] [--threads N]
+    python benchmarks/scoring.py [--tasks NAME ...] [--variants NAME ...] [--items N] [--repeats N]
     python benchmarks/scoring.py --device cuda --model random-1b
 
 Two processes, each with the model loaded once, take turns on the same items: this project's engine
@@ -31,7 +31,15 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from ushaped.config import read_registry  # noqa: E402
-from ushaped.tasks import as_item, load_task, parse_classes, replicate  # noqa: E402
+from ushaped.files import write_text  # noqa: E402
+from ushaped.prompts import build  # noqa: E402
+from ushaped.tasks import (  # noqa: E402
+    as_item,
+    load_demonstrations,
+    load_task,
+    read_items,
+    replicate,
+)
 
 WORK = ROOT / "results" / "benchmarks"
 REPLICAS = tuple(sorted(path.parent.name for path in ROOT.glob("tasks/*/replica.py")))
@@ -59,7 +67,7 @@ def main() -> None:
     with Side("ours", folder, arguments) as ours, Side("peer", folder, arguments) as peer:
         print(f"matrix rate {ours.ask(what='rate') / 1e9:.0f} GFLOP/s\n", flush=True)
         print(
-            "| task | items | ours s | CPU s | HFLM s | CPU s | batch | ratio | difference |",
+            "| task | prompts | ours s | CPU s | HFLM s | CPU s | batch | ratio | difference |",
             end="",
         )
         print(" tokens | of matrix rate | MiB |\n|" + "---|" * 12, flush=True)
@@ -78,6 +86,13 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tasks", nargs="*", help="such as neqa, or official/neqa")
+    parser.add_argument(
+        "--variants",
+        nargs="+",
+        default=["zero-shot"],
+        choices=["zero-shot", "few-shot-2", "one-shot"],
+        help="scored together, as the workflow does",
+    )
     parser.add_argument("--items", type=int, default=48, help="of each replica")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -97,19 +112,21 @@ def official() -> list[str]:
     return [f"official/{name}" for name in OFFICIAL] if os.environ.get("USHAPED_MIRROR") else []
 
 
-def questions(name: str, items: int) -> list[Question]:
-    """Prompts of a task and their classes: zero-shot, as the items stand."""
+def questions(name: str, items: int, variants: list[str]) -> list[Question]:
+    """Prompts of a task and their classes, as the workflow builds them."""
     task = load_task(ROOT / "tasks" / name.removeprefix("official/"))
     if name.startswith("official/"):
         path = Path(os.environ["USHAPED_MIRROR"]) / task.facts["official"]["file"]
-        rows = [json.loads(text) for text in path.read_text(encoding="utf-8").splitlines()]
     else:
-        rows = [as_item(task, draft) for draft in replicate(task, items, seed=1)]
+        path = WORK / f"{name}.jsonl"
+        drawn = [as_item(task, draft) for draft in replicate(task, items, seed=1)]
+        write_text(path, "".join(json.dumps(item) + "\n" for item in drawn))
+    found, _ = read_items(path, task.schema)
+    demonstrations = load_demonstrations(task.folder)
     return [
-        (row["prompt"], list(parse_classes(name, row["classes"])))
-        if "classes" in row
-        else (row["prompt"], [row["completion"]])
-        for row in rows
+        (row["prompt"], list(row["classes"]))
+        for variant in variants
+        for row in build(found, variant, demonstrations, task.chain, seed=0)
     ]
 
 
@@ -185,7 +202,7 @@ class Side:
 
 def compared(name: str, arguments: argparse.Namespace, ours: Side, peer: Side) -> dict[str, Any]:
     """Both sides in turn on one task."""
-    asked = questions(name, arguments.items)
+    asked = questions(name, arguments.items, arguments.variants)
     trials = {
         size: peer.ask(what="score", questions=asked[:TRIAL], size=size)["wall"]
         for size in BATCH_SIZES
