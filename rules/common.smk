@@ -112,6 +112,11 @@ def figure_folder(wildcards, input):
     return str(Path(input.figures[0]).parent)
 
 
+def benchmark_folder(wildcards, input):
+    """The folder of all benchmark files, from those of scoring inside it."""
+    return str(Path(input.benchmarks[0]).parents[1])
+
+
 def weights(wildcards):
     """The weights that were trained here; their size also lets the longest jobs begin first."""
     if wildcards.model in FETCHED:

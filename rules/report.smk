@@ -69,7 +69,7 @@ rule report:
         runtime=10,
     params:
         figures=figure_folder,
-        benchmarks=BENCHMARKS,
+        benchmarks=benchmark_folder,
     shell:
         "python {input.code[0]} --metrics {input.metrics} --shapes {input.shapes}"
         " --published {input.published} --figures {params.figures} {params.figures}/tasks"

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 NAME = "ushaped_tree"
+# On a processor, attention over at most this many keys is computed in float64. Matrix products do
+# not depend on what else is in a batch, attention kernels do; rounded from float64, their results
+# are the same bits whatever the batch. Over more keys that would take too much time.
+DOUBLE_UP_TO = 384
 # What a model may ask of attention beyond the usual, and what is not done here.
 UNSUPPORTED = ("softcap", "s_aux", "position_bias")
 
@@ -95,6 +99,8 @@ class _Placed:
     def __init__(self, group: Group, like: Tensor) -> None:
         device = like.device
         self.size = group.size
+        short = device.type == "cpu" and group.size[2] <= DOUBLE_UP_TO
+        self.dtype = torch.float64 if short and like.dtype == torch.float32 else like.dtype
         self.queries = torch.from_numpy(group.queries).to(device)
         self.keys = torch.from_numpy(group.keys).to(device)
         real = torch.from_numpy(group.real).to(device)
@@ -103,7 +109,7 @@ class _Placed:
         self.mask = None
         if group.hidden is not None:
             hidden = torch.from_numpy(group.hidden).to(device)[:, None]
-            zeros = torch.zeros(hidden.shape, dtype=like.dtype, device=device)
+            zeros = torch.zeros(hidden.shape, dtype=self.dtype, device=device)
             self.mask = zeros.masked_fill_(hidden, float("-inf"))
 
 
@@ -152,14 +158,14 @@ def _call(
     """Attention of one group; shape (units, heads, queries, width)."""
     units, queries, keys = group.size
     each_key = query.shape[1] // key.shape[1]
-    some_keys = _picked(key, group.keys, units, keys)
-    some_values = _picked(value, group.keys, units, keys)
+    some_keys = _picked(key, group.keys, units, keys).to(group.dtype)
+    some_values = _picked(value, group.keys, units, keys).to(group.dtype)
     if each_key > 1 and group.mask is not None and query.device.type == "cuda":
         # CUDA's fast kernels do not take a mask together with keys that queries share.
         some_keys = some_keys.repeat_interleave(each_key, 1)
         some_values = some_values.repeat_interleave(each_key, 1)
-    return scaled_dot_product_attention(
-        _picked(query, group.queries, units, queries),
+    found = scaled_dot_product_attention(
+        _picked(query, group.queries, units, queries).to(group.dtype),
         some_keys,
         some_values,
         attn_mask=group.mask,
@@ -167,6 +173,7 @@ def _call(
         scale=scaling,
         enable_gqa=query.shape[1] != some_keys.shape[1],
     )
+    return found.to(query.dtype)
 
 
 def _picked(states: Tensor, places: Tensor, units: int, each: int) -> Tensor:
