@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ushaped import models
 from ushaped.errors import run
-from ushaped.scoring.devices import chosen, reuse_memory
+from ushaped.scoring.devices import reuse_memory
 from ushaped.scoring.job import Scorer, Settings
 
 
@@ -21,6 +21,7 @@ def main() -> None:
         chain_tokens=arguments.chain_tokens,
         too_long=arguments.too_long,
         device=arguments.device,
+        gpus=arguments.gpus,
         dtype=arguments.dtype,
         threads=arguments.threads,
         bos=arguments.bos,
@@ -28,8 +29,7 @@ def main() -> None:
     )
     reuse_memory()
     scorer = Scorer(about, settings, arguments.store, log)
-    with chosen(arguments.device, arguments.gpus):
-        scorer.run(arguments.prompts, arguments.output)
+    scorer.run(arguments.prompts, arguments.output)
     if arguments.benchmark:
         scorer.telemetry.write(arguments.benchmark)
 
@@ -46,7 +46,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", choices=["cpu", "cuda"], default=usual.device)
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default=usual.dtype)
     parser.add_argument("--threads", type=int, default=usual.threads)
-    parser.add_argument("--gpus", type=int, default=1)
+    parser.add_argument("--gpus", type=int, default=usual.gpus)
     parser.add_argument("--bos", choices=["default", "always", "never"], default=usual.bos)
     parser.add_argument("--trust-remote-code", action="store_true")
     parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")

@@ -48,11 +48,6 @@ class Encoded:
     boundary_merged: bool = False
     cut: int = 0
 
-    @property
-    def tokens(self) -> NDArray[np.uint32]:
-        """All tokens, shape (n,)."""
-        return tokens(self.data)
-
     def __len__(self) -> int:
         """Number of tokens."""
         return len(self.data) // TOKEN.itemsize

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -18,6 +19,7 @@ from ushaped import models
 from ushaped.errors import UserError
 from ushaped.files import digest, whole
 from ushaped.prompts import extract
+from ushaped.scoring.devices import chosen
 from ushaped.scoring.store import Store, Value, key
 from ushaped.scoring.telemetry import EVERY, Telemetry
 
@@ -63,6 +65,8 @@ class Settings:
     too_long : {"error", "cut"}
         What to do with a prompt that is longer than the model's context.
     device : {"cpu", "cuda"}
+    gpus : int
+        GPUs that the model is spread over, with ``cuda``.
     dtype : {"float32", "bfloat16", "float16"}
     threads : int
         Of the processor.
@@ -76,6 +80,7 @@ class Settings:
     chain_tokens: int = 40
     too_long: str = "error"
     device: str = "cpu"
+    gpus: int = 1
     dtype: str = "float32"
     threads: int = 1
     bos: str = "default"
@@ -161,6 +166,7 @@ class Scorer:
         depends = (about["fingerprint"], settings.dtype, VERSION, settings.bos)
         self.store = Store(store / digest(*depends)[:32], log)
         self.telemetry = Telemetry(about["model"], about["non_embedding_parameters"])
+        self._devices = ExitStack()
         self._told = time.monotonic()
         # What the progress is measured by: letters of prompts, asked for and done.
         self._letters, self._done = 0, 0.0
@@ -371,6 +377,8 @@ class Scorer:
         from ushaped.scoring.encoding import Encoder
         from ushaped.scoring.engine import Engine
 
+        # Held until the process ends: only a job that has something to score takes a device.
+        self._devices.enter_context(chosen(self.settings.device, self.settings.gpus))
         torch.set_num_threads(self.settings.threads)
         if models.fingerprint(self.about["folder"]) != self.about["fingerprint"]:
             raise UserError(

@@ -49,8 +49,7 @@ def predictions(
     lengths = [len(tokens(row)) for row in rows]
     order = sorted(range(len(rows)), key=lambda i: lengths[i], reverse=True)
     while order:
-        longest = lengths[order[0]]
-        first = min(starts[i] for i in order[:1])
+        longest, first = lengths[order[0]], starts[order[0]]
         chosen = order[:1]
         for i in order[1:]:
             first_then = min(first, starts[i])
