@@ -1,0 +1,109 @@
+"""The statistical verdict on a curve: what its tests allow to be said.
+
+A turn, or a direction, is concluded if the test of its absence rejects at 5 % and the curve fitted
+under that shape has it by the published-equivalent rule as well: what is significant but
+practically nothing is not called a shape. Where nothing can be rejected the curve is called flat
+only if it is shown to stay within the region of practical equivalence, else undetermined.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ushaped.shapes.fits import Fit
+from ushaped.shapes.rules import (
+    FLAT,
+    INVERSE,
+    INVERTED_U,
+    POSITIVE,
+    U_SHAPED,
+    Rule,
+    verdict,
+)
+from ushaped.shapes.sample import Sample, half_counts
+from ushaped.shapes.significance import PValues, null_errors
+
+IRREGULAR, UNDETERMINED = "irregular", "undetermined"
+STATISTICAL = (POSITIVE, INVERSE, U_SHAPED, INVERTED_U, FLAT, IRREGULAR, UNDETERMINED)
+
+LEVEL = 0.05
+
+# Flags of a curve.
+TINY, SMALL_TURN = "tiny-but-significant", "small-turn"
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """A statistical verdict, why, and what should be known besides."""
+
+    shape: str
+    because: str
+    notes: tuple[str, ...] = ()
+
+
+def conclude(
+    p: PValues, found: dict[str, Fit], sample: Sample, rule: Rule, span: float
+) -> Conclusion:
+    """Conclude the shape of a curve from its tests.
+
+    Parameters
+    ----------
+    p : PValues
+    found : dict of str to Fit
+        Its fits.
+    sample : Sample
+    rule : Rule
+        The published-equivalent one.
+    span : float
+        Upper 95 % limit of the difference between its highest and lowest value; see `widest`.
+    """
+    if span <= rule.equivalence:
+        notes = (TINY,) if p.change <= LEVEL else ()
+        return Conclusion(FLAT, "with 95 % confidence it stays within practical equivalence", notes)
+    significant = [
+        shape for shape, value in ((U_SHAPED, p.u), (INVERTED_U, p.inverted_u)) if value <= LEVEL
+    ]
+    turns = [s for s in significant if verdict(found[s].heights[0], rule) == s]
+    if len(turns) == 2:
+        return Conclusion(IRREGULAR, "it turns significantly both ways")
+    if turns == [U_SHAPED]:
+        return Conclusion(U_SHAPED, "both its fall and its rise after it are significant")
+    if turns == [INVERTED_U]:
+        return Conclusion(INVERTED_U, "both its rise and its fall after it are significant")
+    notes = (SMALL_TURN,) if significant else ()
+    return _direction(p, found, rule, notes)
+
+
+def _direction(p: PValues, found: dict[str, Fit], rule: Rule, notes: tuple[str, ...]) -> Conclusion:
+    """Conclude on a curve without a turn that counts."""
+    rises, falls = p.rise <= LEVEL, p.fall <= LEVEL
+    if rises and falls:
+        turn = min((U_SHAPED, INVERTED_U), key=lambda shape: found[shape].loss[0])
+        shape = verdict(found[turn].heights[0], rule)
+        if shape in (POSITIVE, INVERSE):
+            return Conclusion(shape, "its turn is too small to count beside its main change", notes)
+        reason = "it rises and falls significantly, but in which order is not told"
+        return Conclusion(UNDETERMINED, reason, notes)
+    if not rises and not falls:
+        reason = "neither a rise nor a fall is significant, nor is it shown to be flat"
+        return Conclusion(UNDETERMINED, reason, notes)
+    shape, word = (POSITIVE, "rise") if rises else (INVERSE, "fall")
+    if verdict(found[shape].heights[0], rule) == FLAT:
+        return Conclusion(
+            FLAT, f"its {word} is significant but practically nothing", (*notes, TINY)
+        )
+    other = "fall" if rises else "rise"
+    return Conclusion(shape, f"its {word} is significant, and no {other} is", notes)
+
+
+def widest(sample: Sample, draws: int, rng: np.random.Generator) -> float:
+    """Upper 95 % limit of the difference between a curve's highest and its lowest value.
+
+    The highest of several noisy values is too high on average, which makes the limit a cautious
+    one.
+    """
+    heights, errors = half_counts(sample)
+    noise = null_errors(sample, draws, rng) * np.sqrt(sample.weights) * errors
+    return float(np.quantile(np.ptp(heights + noise, axis=1), 0.95))
