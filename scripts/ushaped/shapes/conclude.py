@@ -43,9 +43,7 @@ class Conclusion:
     notes: tuple[str, ...] = ()
 
 
-def conclude(
-    p: PValues, found: dict[str, Fit], sample: Sample, rule: Rule, span: float
-) -> Conclusion:
+def conclude(p: PValues, found: dict[str, Fit], rule: Rule, span: float) -> Conclusion:
     """Conclude the shape of a curve from its tests.
 
     Parameters
@@ -53,7 +51,6 @@ def conclude(
     p : PValues
     found : dict of str to Fit
         Its fits.
-    sample : Sample
     rule : Rule
         The published-equivalent one.
     span : float
@@ -104,6 +101,6 @@ def widest(sample: Sample, draws: int, rng: np.random.Generator) -> float:
     The highest of several noisy values is too high on average, which makes the limit a cautious
     one.
     """
-    heights, errors = half_counts(sample)
+    heights, errors = half_counts(sample, sample.heights)
     noise = null_errors(sample, draws, rng) * np.sqrt(sample.weights) * errors
     return float(np.quantile(np.ptp(heights + noise, axis=1), 0.95))

@@ -50,18 +50,24 @@ class Sample:
         return self.trials if self.trials is not None else self.errors**-2
 
 
-def half_counts(sample: Sample) -> tuple[Floats, Floats]:
-    """Heights and errors of shares with half a right and half a wrong answer added.
+def half_counts(sample: Sample, heights: Floats) -> tuple[Floats, Floats]:
+    """Shares with half a right and half a wrong answer added, and their errors.
 
     Near 0 and 1 the errors of plain shares vanish. Other means are returned as they are.
 
+    Parameters
+    ----------
+    sample : Sample
+    heights : ndarray of float, shape (..., S)
+        Of curves with the errors of this sample.
+
     Returns
     -------
-    heights, errors : ndarray of float, shape (S,)
+    heights, errors : ndarray of float, shape (..., S)
     """
     if sample.trials is None:
-        return sample.heights, sample.errors
-    heights = (sample.heights * sample.trials + 0.5) / (sample.trials + 1)
+        return heights, np.broadcast_to(sample.errors, heights.shape)
+    heights = (heights * sample.trials + 0.5) / (sample.trials + 1)
     return heights, np.sqrt(heights * (1 - heights) / sample.trials)
 
 

@@ -20,11 +20,11 @@ reject too often where shares are near 0 or 1. `benchmarks/calibration` measures
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ushaped.shapes.fits import Loss, fits, loss_of, normal_loss
+from ushaped.shapes.fits import Fit, Loss, fits, loss_of, normal_loss
 from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats
 from ushaped.shapes.sample import Sample, half_counts
 
@@ -48,39 +48,89 @@ class PValues:
     inverted_u: float
 
 
-def p_values(sample: Sample, draws: int, rng: np.random.Generator) -> PValues:
-    """Test the shape of one curve.
+class Nulls:
+    """Null distributions of the likelihood ratios of one sample.
+
+    They depend on which sizes are equally high under the null hypothesis, not on how high, so that
+    curves with the same errors share them.
 
     Parameters
     ----------
     sample : Sample
     draws : int
-        From the null distributions; no p-value is below 1 / (draws + 1).
+        No p-value is below 1 / (draws + 1).
     rng : numpy.random.Generator
     """
-    sample = replace(sample, heights=half_counts(sample)[0])
-    loss = loss_of(sample)
-    found = fits(sample.heights, sample.weights, loss)
-    errors = null_errors(sample, draws, rng)
-    ratios = _ratios({shape: fit.loss for shape, fit in found.items()})
-    by_null = {}
-    for null, direction in ((FLAT, 0.0), (POSITIVE, 1.0), (INVERSE, -1.0)):
-        blocks = significant_blocks(sample, found[null].heights[0], loss)
-        noise = errors + direction * _APART * sample.weights.max() ** -0.5 * blocks
-        theirs = fits(noise, sample.weights, normal_loss(sample.weights))
-        drawn = _ratios({shape: fit.loss for shape, fit in theirs.items()})
-        by_null[null] = {
-            name: _share_beyond(drawn[name], float(ratios[name][0])) for name in NEEDED[null]
-        }
-    rising, falling = by_null[POSITIVE], by_null[INVERSE]
-    return PValues(
-        change=by_null[FLAT]["turn over flat"],
-        rise=falling["turn over inverse"],
-        fall=rising["turn over positive"],
-        u=max(rising["u over positive"], falling["u over inverse"]),
-        inverted_u=max(rising["inverted over positive"], falling["inverted over inverse"]),
-    )
 
+    def __init__(self, sample: Sample, draws: int, rng: np.random.Generator) -> None:
+        self._weights = sample.weights
+        self._errors = null_errors(sample, draws, rng)
+        self._known: dict[tuple[str, bytes], dict[str, Floats]] = {}
+
+    def ratios(self, null: str, blocks: Floats) -> dict[str, Floats]:
+        """Drawn likelihood ratios, each of shape (draws,).
+
+        Parameters
+        ----------
+        null : str
+            Flat, positive or inverse.
+        blocks : ndarray of float, shape (S,)
+            By `significant_blocks`.
+        """
+        key = null, blocks.tobytes()
+        if key not in self._known:
+            step = _DIRECTION[null] * _APART * self._weights.max() ** -0.5
+            found = fits(self._errors + step * blocks, self._weights, normal_loss(self._weights))
+            drawn = _ratios(found)
+            self._known[key] = {name: drawn[name] for name in NEEDED[null]}
+        return self._known[key]
+
+
+def p_values(sample: Sample, nulls: Nulls) -> PValues:
+    """Test the shape of one curve.
+
+    Parameters
+    ----------
+    sample : Sample
+    nulls : Nulls
+        Of this sample.
+    """
+    return p_values_of(sample, sample.heights[None], nulls)[0]
+
+
+def p_values_of(sample: Sample, rows: Floats, nulls: Nulls) -> list[PValues]:
+    """Test the shapes of several curves whose errors are those of one sample.
+
+    Parameters
+    ----------
+    sample : Sample
+    rows : ndarray of float, shape (curves, S)
+    nulls : Nulls
+    """
+    rows = half_counts(sample, rows)[0]
+    loss = loss_of(sample)
+    found = fits(rows, sample.weights, loss)
+    ratios = _ratios(found)
+    made = []
+    for place, row in enumerate(rows):
+        p: dict[str, float] = {}
+        for null, names in NEEDED.items():
+            blocks = significant_blocks(sample, row, found[null].heights[place], loss)
+            drawn = nulls.ratios(null, blocks)
+            p |= {name: _share_beyond(drawn[name], float(ratios[name][place])) for name in names}
+        made.append(
+            PValues(
+                change=p["turn over flat"],
+                rise=p["turn over inverse"],
+                fall=p["turn over positive"],
+                u=max(p["u over positive"], p["u over inverse"]),
+                inverted_u=max(p["inverted over positive"], p["inverted over inverse"]),
+            )
+        )
+    return made
+
+
+_DIRECTION = {FLAT: 0.0, POSITIVE: 1.0, INVERSE: -1.0}
 
 # The likelihood ratios that are compared with the distribution under each null hypothesis.
 NEEDED = {
@@ -90,8 +140,9 @@ NEEDED = {
 }
 
 
-def _ratios(losses: dict[str, Floats]) -> dict[str, Floats]:
+def _ratios(found: dict[str, Fit]) -> dict[str, Floats]:
     """Twice the log-likelihood ratios that the tests need."""
+    losses = {shape: fit.loss for shape, fit in found.items()}
     u, inverted = losses[U_SHAPED], losses[INVERTED_U]
     turn = np.minimum(u, inverted)
     return {
@@ -125,7 +176,7 @@ def null_errors(sample: Sample, draws: int, rng: np.random.Generator) -> Floats:
     return errors
 
 
-def significant_blocks(sample: Sample, fitted: Floats, loss: Loss) -> Floats:
+def significant_blocks(sample: Sample, heights: Floats, fitted: Floats, loss: Loss) -> Floats:
     """Number the runs of sizes between which a monotone fit steps significantly.
 
     The smallest step is taken away until twice the log-likelihood that each one is worth exceeds
@@ -134,7 +185,7 @@ def significant_blocks(sample: Sample, fitted: Floats, loss: Loss) -> Floats:
     Parameters
     ----------
     sample : Sample
-    fitted : ndarray of float, shape (S,)
+    heights, fitted : ndarray of float, shape (S,)
     loss : callable
 
     Returns
@@ -147,9 +198,9 @@ def significant_blocks(sample: Sample, fitted: Floats, loss: Loss) -> Floats:
     while len(starts) > 1:
         edges = [*starts, len(fitted)]
         worth = [
-            _merged_loss(sample, loss, edges[i - 1], edges[i + 1])
-            - _merged_loss(sample, loss, edges[i - 1], edges[i])
-            - _merged_loss(sample, loss, edges[i], edges[i + 1])
+            _merged_loss(sample, heights, loss, edges[i - 1], edges[i + 1])
+            - _merged_loss(sample, heights, loss, edges[i - 1], edges[i])
+            - _merged_loss(sample, heights, loss, edges[i], edges[i + 1])
             for i in range(1, len(starts))
         ]
         smallest = int(np.argmin(worth))
@@ -161,10 +212,8 @@ def significant_blocks(sample: Sample, fitted: Floats, loss: Loss) -> Floats:
     return np.cumsum(blocks)
 
 
-def _merged_loss(sample: Sample, loss: Loss, start: int, end: int) -> float:
+def _merged_loss(sample: Sample, heights: Floats, loss: Loss, start: int, end: int) -> float:
     """Minus the log-likelihood of some neighbouring sizes that are equally high."""
     own = slice(start, end)
-    level = np.full(
-        len(sample.heights), np.average(sample.heights[own], weights=sample.weights[own])
-    )
-    return float(loss(level, sample.heights)[own].sum())
+    level = np.full(len(heights), np.average(heights[own], weights=sample.weights[own]))
+    return float(loss(level, heights)[own].sum())

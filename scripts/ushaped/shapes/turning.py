@@ -95,7 +95,7 @@ def possible_lowest(sample: Sample, draws: int, rng: np.random.Generator) -> tup
     A size is left out if it is significantly higher than some other one, by Dunnett's one-sided
     critical value (Hsu 1984); at least 95 % of such sets hold the truly lowest size.
     """
-    heights, errors = half_counts(sample)
+    heights, errors = half_counts(sample, sample.heights)
     covariance = sample.correlation * np.outer(errors, errors)
     variances = np.diag(covariance)
     spread = variances[:, None] + variances[None] - 2 * covariance
