@@ -1,9 +1,10 @@
 """The statistical verdict on a curve: what its tests allow to be said.
 
-A turn, or a direction, is concluded if the test of its absence rejects at 5 % and the curve fitted
-under that shape has it by the published-equivalent rule as well: what is significant but
-practically nothing is not called a shape. Where nothing can be rejected the curve is called flat
-only if it is shown to stay within the region of practical equivalence, else undetermined.
+A turn, or a direction, is concluded if the test of its absence rejects at 5 % and its fall and rise
+are of practical size in the curve fitted under that shape. A turn whose smaller side is
+significantly less than the least ratio of the published-equivalent rule (a third) of the larger one
+does not make the shape. Where nothing can be rejected the curve is called flat only if it is shown
+to stay within the region of practical equivalence, else undetermined.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from ushaped.shapes.rules import (
     INVERTED_U,
     POSITIVE,
     U_SHAPED,
+    Floats,
     Rule,
+    valley,
     verdict,
 )
 from ushaped.shapes.sample import Sample, half_counts
@@ -29,6 +32,9 @@ IRREGULAR, UNDETERMINED = "irregular", "undetermined"
 STATISTICAL = (POSITIVE, INVERSE, U_SHAPED, INVERTED_U, FLAT, IRREGULAR, UNDETERMINED)
 
 LEVEL = 0.05
+
+# Quantile of the normal distribution for a one-sided test at `LEVEL`.
+_ONE_SIDED = 1.6448536269514722
 
 # Flags of a curve.
 TINY, SMALL_TURN = "tiny-but-significant", "small-turn"
@@ -43,7 +49,9 @@ class Conclusion:
     notes: tuple[str, ...] = ()
 
 
-def conclude(p: PValues, found: dict[str, Fit], rule: Rule, span: float) -> Conclusion:
+def conclude(
+    p: PValues, found: dict[str, Fit], sample: Sample, rule: Rule, span: float
+) -> Conclusion:
     """Conclude the shape of a curve from its tests.
 
     Parameters
@@ -51,6 +59,7 @@ def conclude(p: PValues, found: dict[str, Fit], rule: Rule, span: float) -> Conc
     p : PValues
     found : dict of str to Fit
         Its fits.
+    sample : Sample
     rule : Rule
         The published-equivalent one.
     span : float
@@ -60,17 +69,48 @@ def conclude(p: PValues, found: dict[str, Fit], rule: Rule, span: float) -> Conc
         notes = (TINY,) if p.change <= LEVEL else ()
         return Conclusion(FLAT, "with 95 % confidence it stays within practical equivalence", notes)
     significant = [
-        shape for shape, value in ((U_SHAPED, p.u), (INVERTED_U, p.inverted_u)) if value <= LEVEL
+        s for s, value in ((U_SHAPED, p.u), (INVERTED_U, p.inverted_u)) if value <= LEVEL
     ]
-    turns = [s for s in significant if verdict(found[s].heights[0], rule) == s]
+    turns = [s for s in significant if counts(s, found[s].heights[0], sample, rule)]
     if len(turns) == 2:
-        return Conclusion(IRREGULAR, "it turns significantly both ways")
+        # Of two turns the one that matters by the rule, if it is one.
+        turns = [s for s in turns if verdict(found[s].heights[0], rule) == s]
+        if len(turns) != 1:
+            return Conclusion(IRREGULAR, "it turns significantly both ways")
     if turns == [U_SHAPED]:
         return Conclusion(U_SHAPED, "both its fall and its rise after it are significant")
     if turns == [INVERTED_U]:
         return Conclusion(INVERTED_U, "both its rise and its fall after it are significant")
-    notes = (SMALL_TURN,) if significant else ()
-    return _direction(p, found, rule, notes)
+    return _direction(p, found, rule, (SMALL_TURN,) if significant else ())
+
+
+def counts(shape: str, fitted: Floats, sample: Sample, rule: Rule) -> bool:
+    """Whether the turn of a fitted curve is of practical size.
+
+    Parameters
+    ----------
+    shape : str
+        U-shaped or inverted-U.
+    fitted : ndarray of float, shape (S,)
+    sample : Sample
+    rule : Rule
+    """
+    heights = fitted if shape == U_SHAPED else -fitted
+    found = valley(heights)
+    fall, rise = float(found.drop[0]), float(found.rise[0])
+    if min(fall, rise) <= rule.equivalence:
+        return False
+    place, last = int(found.place[0]), len(heights) - 1
+    peak = int(np.argmax(heights[: place + 1]))
+    sides = np.zeros((2, len(heights)))
+    sides[0, [peak, place]] = 1, -1
+    sides[1, [last, place]] = 1, -1
+    larger, smaller = sides if fall >= rise else sides[::-1]
+    contrast = smaller - rule.recovery * larger
+    _, errors = half_counts(sample, sample.heights)
+    deviation = errors * contrast
+    error = np.sqrt(deviation @ sample.correlation @ deviation)
+    return bool(contrast @ heights >= -_ONE_SIDED * error)
 
 
 def _direction(p: PValues, found: dict[str, Fit], rule: Rule, notes: tuple[str, ...]) -> Conclusion:

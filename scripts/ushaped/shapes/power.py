@@ -76,7 +76,7 @@ def shares_of_verdicts(
         own = from_counts((rows[place] * n).round().astype(np.int64), n)
         one = slice(place, place + 1)
         fitted = {shape: Fit(fit.heights[one], fit.loss[one]) for shape, fit in found.items()}
-        shape = conclude(p, fitted, rule, widest(own, 200, rng)).shape
+        shape = conclude(p, fitted, own, rule, widest(own, 200, rng)).shape
         counts[shape] = counts.get(shape, 0) + 1
     return {shape: count / curves for shape, count in counts.items()}
 

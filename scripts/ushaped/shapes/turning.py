@@ -38,7 +38,7 @@ class Turning:
     recovery: Estimate
 
 
-def turning(sample: Sample, drawn: Floats, rng: np.random.Generator, draws: int) -> Turning | None:
+def turning(sample: Sample, drawn: Floats, draws: int, rng: np.random.Generator) -> Turning | None:
     """Describe the valley of a curve; None where it never falls.
 
     Parameters
@@ -46,9 +46,9 @@ def turning(sample: Sample, drawn: Floats, rng: np.random.Generator, draws: int)
     sample : Sample
     drawn : ndarray of float, shape (draws, S)
         The heights drawn again.
-    rng : numpy.random.Generator
     draws : int
         For `possible_lowest`.
+    rng : numpy.random.Generator
     """
     heights = sample.heights
     found = valley(heights)

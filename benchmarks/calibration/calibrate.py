@@ -1,0 +1,209 @@
+"""How often the verdict errs: simulated curves whose shape is known.
+
+    python benchmarks/calibration/calibrate.py [--curves 1000]
+
+Prints Markdown tables: how often curves of a known shape get each verdict, with independent items,
+with items that hang together, and with training seeds that differ; PaLM's effect sizes; how often
+the intervals of the valley hold the truth.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from scipy.special import expit, logit
+
+from ushaped.metrics.intervals import generator
+from ushaped.shapes.bootstrap import binomial_draws
+from ushaped.shapes.conclude import STATISTICAL, conclude, widest
+from ushaped.shapes.fits import fits, loss_of
+from ushaped.shapes.power import shares_of_verdicts
+from ushaped.shapes.read import read_published
+from ushaped.shapes.rules import U_SHAPED, Floats, Ints, Rule, valley
+from ushaped.shapes.sample import from_counts, from_items
+from ushaped.shapes.significance import Nulls, p_values
+from ushaped.shapes.turning import turning
+
+PUBLISHED = Path(__file__).resolve().parents[2] / "tasks" / "published" / "series.csv"
+RULE = Rule.published_equivalent()
+ITEMS = 300
+NULL_DRAWS = 1000
+
+# Truths that are no U: at every size, the probability of a right answer.
+NO_U = {
+    "flat 0.5": lambda sizes: np.full(sizes, 0.5),
+    "flat 0.25": lambda sizes: np.full(sizes, 0.25),
+    "flat 0.02": lambda sizes: np.full(sizes, 0.02),
+    "inverse, even": lambda sizes: np.linspace(0.7, 0.4, sizes),
+    "inverse, slight": lambda sizes: np.linspace(0.52, 0.48, sizes),
+    "inverse, falls at once": lambda sizes: np.array([0.6, *[0.3] * (sizes - 1)]),
+    "inverse, falls half-way": lambda sizes: np.where(np.arange(sizes) < sizes / 2, 0.6, 0.3),
+    "inverse, falls at last": lambda sizes: np.array([*[0.6] * (sizes - 1), 0.3]),
+    "inverse, to nothing": lambda sizes: np.array([0.3, *[0.01] * (sizes - 1)]),
+    "positive, even": lambda sizes: np.linspace(0.3, 0.8, sizes),
+    "positive, rises at last": lambda sizes: np.array([*[0.4] * (sizes - 1), 0.9]),
+    "positive, rises at once": lambda sizes: np.array([0.3, *[0.6] * (sizes - 1)]),
+}
+
+# Curves with a valley at a place of its own, and two whose valley is shared by several sizes.
+VALLEYS = {
+    "4 sizes, deep": [0.467, 0.2, 0.448, 0.883],
+    "4 sizes, shallow": [0.437, 0.463, 0.29, 0.4],
+    "4 sizes, small recovery": [0.546, 0.335, 0.31, 0.402],
+    "8 sizes": [0.6, 0.55, 0.5, 0.3, 0.22, 0.2, 0.3, 0.4],
+    "8 sizes, early valley": [0.5, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7],
+    "8 sizes, two equally high before": [0.5, 0.5, 0.45, 0.3, 0.2, 0.25, 0.4, 0.6],
+    "8 sizes, four equally low": [0.5, 0.5, 0.2, 0.2, 0.2, 0.2, 0.4, 0.6],
+}
+
+
+def main() -> None:
+    """Simulate and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--curves", type=int, default=1000, help="for each row (default 1000)")
+    curves = parser.parse_args().curves
+    with ProcessPoolExecutor() as pool:
+        print(f"{curves} curves for each row.\n\n### No U, {ITEMS} independent items\n")
+        jobs = [(name, sizes, curves) for sizes in (4, 8) for name in NO_U]
+        verdict_table("truth, sizes", pool.map(no_u, jobs))
+        print("\n### No U, items and training seeds that hang together\n")
+        jobs = [(name, kind, curves) for kind in DEPENDENT for name in DEPENDENT_TRUTHS]
+        verdict_table("truth, sampling", pool.map(dependent, jobs))
+        print("\n### PaLM's shares as truths\n")
+        verdict_table("task, items", pool.map(palm, palm_jobs(curves)))
+        print("\n### 95 % intervals of the valley that hold the truth\n")
+        print("| curve, items | depth | rise | recovery | set holds the valley | sizes in it |")
+        print("|---|---|---|---|---|---|")
+        jobs = [(name, n, curves) for name in VALLEYS for n in (300, 2000)]
+        for row in pool.map(coverage, jobs):
+            print(row, flush=True)
+
+
+def verdict_table(first: str, rows: Iterable[tuple[str, dict[str, float]]]) -> None:
+    """Print the share of each verdict, U-shaped first."""
+    names = [U_SHAPED, *[name for name in STATISTICAL if name != U_SHAPED]]
+    print(f"| {first} | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}")
+    for what, shares in rows:
+        cells = [f"{100 * shares.get(name, 0.0):.1f} %" for name in names]
+        print(f"| {what} | {' | '.join([f'**{cells[0]}**', *cells[1:]])} |", flush=True)
+
+
+def no_u(job: tuple[str, int, int]) -> tuple[str, dict[str, float]]:
+    """Verdicts on one of `NO_U`."""
+    name, sizes, curves = job
+    return f"{name}, {sizes}", judged(NO_U[name](sizes), ITEMS, curves, name)
+
+
+def palm_jobs(curves: int) -> list[tuple[str, Floats, int, int]]:
+    """PaLM's tasks with the number of items they have, and with `ITEMS`."""
+    tasks = [c for c in read_published(PUBLISHED) if c.family == "PaLM" and c.right is not None]
+    both = [(c.task, c.values, int(c.n or 0), curves) for c in tasks]
+    return both + [(task, values, ITEMS, curves) for task, values, n, _ in both if n != ITEMS]
+
+
+def palm(job: tuple[str, Floats, int, int]) -> tuple[str, dict[str, float]]:
+    """Verdicts on curves drawn from PaLM's shares."""
+    task, values, n, curves = job
+    return f"{task}, {n:,}", judged(values, n, curves, task)
+
+
+def judged(truth: Floats, n: int, curves: int, name: str) -> dict[str, float]:
+    """Shares of the verdicts on curves of independent items."""
+    sizes = len(truth)
+    sample = from_counts(np.full(sizes, n // 2), np.full(sizes, n))
+    rng = generator(0, "calibration", name, str(sizes), str(n))
+    return shares_of_verdicts(truth, sample, Nulls(sample, NULL_DRAWS, rng), RULE, curves, rng)
+
+
+# -- items and seeds that hang together -----------------------------------------------------------
+
+# Items, seeds per size, spread of the seeds (logits), clusters and their spread.
+DEPENDENT = {
+    "128 items of unequal difficulty": (128, 1, 0.0, 0, 0.0),
+    "2 seeds that agree": (128, 2, 0.0, 0, 0.0),
+    "2 seeds that differ": (128, 2, 0.3, 0, 0.0),
+    "2 seeds that differ much": (128, 2, 1.0, 0, 0.0),
+    "3 seeds that differ": (128, 3, 0.3, 0, 0.0),
+    "20 templates of 15 items": (300, 1, 0.0, 20, 1.0),
+}
+DEPENDENT_TRUTHS = {
+    "flat": np.full(8, 0.5),
+    "inverse, even": np.linspace(0.7, 0.3, 8),
+    "inverse, falls at once": np.array([0.6, *[0.3] * 7]),
+}
+
+
+def dependent(job: tuple[str, str, int]) -> tuple[str, dict[str, float]]:
+    """Verdicts on curves of items that are of unequal difficulty for all sizes."""
+    name, kind, curves = job
+    rng = generator(0, "calibration", name, kind)
+    n, seeds, spread, templates, apart = DEPENDENT[kind]
+    clusters = np.arange(n) % templates if templates else None
+    counts: dict[str, int] = {}
+    for _ in range(curves):
+        values = answers(DEPENDENT_TRUTHS[name], n, seeds, spread, clusters, apart, rng)
+        shape = verdict_on_items(values, seeds, clusters, rng)
+        counts[shape] = counts.get(shape, 0) + 1
+    return f"{name}, {kind}", {shape: count / curves for shape, count in counts.items()}
+
+
+def answers(
+    truth: Floats,
+    n: int,
+    seeds: int,
+    spread: float,
+    clusters: Ints | None,
+    apart: float,
+    rng: np.random.Generator,
+) -> Floats:
+    """Answers of shape (sizes x seeds, n), those of one size side by side."""
+    difficulty = rng.normal(size=n)
+    if clusters is not None:
+        difficulty += apart * rng.normal(size=clusters.max() + 1)[clusters]
+    level = np.repeat(logit(truth), seeds) + spread * rng.normal(size=len(truth) * seeds)
+    return (rng.random((len(level), n)) < expit(level[:, None] + difficulty)).astype(np.float64)
+
+
+def verdict_on_items(
+    values: Floats, seeds: int, clusters: Ints | None, rng: np.random.Generator
+) -> str:
+    """The statistical verdict on one simulated curve."""
+    members = np.arange(len(values)).reshape(-1, seeds).tolist()
+    sample = from_items(values, members, clusters, shares=True)
+    assert sample is not None
+    p = p_values(sample, Nulls(sample, NULL_DRAWS // 2, rng))
+    found = fits(sample.heights, sample.weights, loss_of(sample))
+    return conclude(p, found, sample, RULE, widest(sample, 200, rng)).shape
+
+
+# -- intervals ------------------------------------------------------------------------------------
+
+
+def coverage(job: tuple[str, int, int]) -> str:
+    """How often the intervals of one of `VALLEYS` hold the truth."""
+    name, n, curves = job
+    truth = np.array(VALLEYS[name])
+    rng = generator(0, "calibration", name, str(n))
+    true = valley(truth)
+    lowest = set(np.flatnonzero(truth == truth.min()).tolist())
+    held, inside, sizes = np.zeros(3), 0, 0
+    for _ in range(curves):
+        right = rng.binomial(n, truth)
+        sample = from_counts(right, np.full(len(truth), n))
+        drawn = binomial_draws(right, np.full(len(truth), n), 1000, rng)
+        found = turning(sample, drawn, 500, rng)
+        assert found is not None
+        pairs = [(true.drop, found.depth), (true.rise, found.rise), (true.recovery, found.recovery)]
+        held += [low <= value[0] <= high for value, (_, low, high) in pairs]
+        inside += bool(lowest & set(found.places))
+        sizes += len(found.places)
+    shares = " | ".join(f"{100 * share / curves:.1f} %" for share in [*held, inside])
+    return f"| {name}, {n:,} | {shares} | {sizes / curves:.1f} of {len(truth)} |"
+
+
+if __name__ == "__main__":
+    main()
