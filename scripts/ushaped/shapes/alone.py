@@ -24,6 +24,7 @@ from ushaped.metrics.definitions import SIGNS
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Counts, Data, Items, Means
 from ushaped.shapes.read import BY_PARAMETERS, number
+from ushaped.shapes.rules import Floats, Ints
 
 Row = dict[str, str]
 
@@ -44,6 +45,8 @@ OPTIONAL = {
     ITEMS: (*NAMES, "seed", "part"),
 }
 """Columns that a file may have besides."""
+
+_FORM_OF: dict[type, str] = {Counts: COUNTS, Means: MEANS, Items: ITEMS}
 
 # Larger files are seldom what was meant, and their rows would fill the memory.
 LARGEST = 64 * 2**20
@@ -140,7 +143,7 @@ def read_curves(
             protocol=_one(where, group, "protocol"),
             metric=metric,
             by_parameters=by_parameters,
-            chance=_chance(where, group, chance),
+            chance=_chance(where, group, metric, chance),
         )
         curves.append(_READERS[form](about, group))
     if not curves:
@@ -199,7 +202,7 @@ def curve_of(
     about: About,
     sizes: Sequence[str],
     scales: Sequence[float],
-    values: Sequence[float],
+    values: Sequence[float] | Floats,
     n: int | None,
     notes: Iterable[str] = (),
     **more: Any,
@@ -309,8 +312,6 @@ def _written(curve: Curve, data: Data) -> Iterable[dict[str, object]]:
                     yield row | answer | {"part": part}
 
 
-_FORM_OF: dict[type, str] = {Counts: COUNTS, Means: MEANS, Items: ITEMS}
-
 # -- the four forms -------------------------------------------------------------------------------
 
 
@@ -336,11 +337,11 @@ def counted(
     about: About,
     sizes: Sequence[str],
     scales: Sequence[float],
-    right: Any,
-    items: Any,
+    right: Ints,
+    items: Ints,
     notes: Sequence[str] = (),
 ) -> tuple[Curve, Counts]:
-    """A curve of counts; ``right`` and ``items`` are integer arrays of shape (sizes,)."""
+    """A curve of right answers and items, both of shape (sizes,)."""
     same = len(set(items.tolist())) == 1
     if not same:
         notes = (*notes, "the sizes have different numbers of items")
@@ -465,7 +466,7 @@ def _shared(where: str, models: Sequence[Answered]) -> tuple[list[str], tuple[st
     return shared, (note,)
 
 
-def _check_values(about: About, values: Any) -> None:
+def _check_values(about: About, values: Floats) -> None:
     """Accuracies are shares of 1."""
     if about.metric != "accuracy":
         return
@@ -479,9 +480,12 @@ def _check_values(about: About, values: Any) -> None:
         raise UserError(about.where, what, do)
 
 
-def _chance(where: str, rows: Sequence[Row], given: float) -> float:
+def _chance(where: str, rows: Sequence[Row], metric: str, given: float) -> float:
     cell = _one(where, rows, "chance")
-    return _number(rows[0], "chance") if cell else given
+    chance = _number(rows[0], "chance") if cell else given
+    if metric == "accuracy" and not (math.isnan(chance) or 0 <= chance < 1):
+        raise UserError(where, f"chance is {chance:g}", "give a share of 1, such as 0.5")
+    return chance
 
 
 def _one(where: str, rows: Iterable[Row], column: str) -> str:
@@ -514,8 +518,9 @@ def read_table(path: Path) -> list[Row]:
         raise UserError(str(path), f"cannot be read ({error.strerror})", "give its path") from None
     except UnicodeDecodeError:
         raise UserError(str(path), "is no text in UTF-8", COMMAS) from None
-    lines = text.splitlines()
-    rows = list(_json_rows(path, lines) if text.startswith("{") else _csv_rows(path, lines))
+    lines = text.split("\n")
+    read = _json_rows if text.lstrip().startswith("{") else _csv_rows
+    rows = list(read(path, lines))
     if not rows:
         raise UserError(str(path), "has no rows", COMMAS)
     return rows
@@ -606,7 +611,8 @@ def check_columns(
         if column not in known:
             close = difflib.get_close_matches(column, known, 1)
             do = f"did you mean '{close[0]}'?" if close else f"remove it; known: {', '.join(known)}"
-            raise UserError(str(path), f"column '{column}' is not known beside {required}", do)
+            what = f"column '{column}' is not known beside {', '.join(required)}"
+            raise UserError(str(path), what, do)
 
 
 def _own_columns(row: Row) -> list[str]:
