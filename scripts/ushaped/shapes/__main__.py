@@ -32,22 +32,16 @@ WIDTH = 80
 INDENT = 13
 DASH = "–"
 SAMPLING = {
-    "items": "items drawn again",
-    "counts": "counts, each size on its own",
-    "errors": "standard errors, each size on its own",
-    "none": "none: neither items nor counts are known",
+    "items": "intervals from items drawn again",
+    "counts": "intervals from counts, each size on its own",
+    "errors": "intervals from standard errors, each size on its own",
+    "none": "no intervals, since neither items nor counts are known",
 }
 TESTS = {
     "mcnemar": "McNemar's exact test",
     "paired-means": "paired tests of means",
     "two-proportions": "tests of two proportions",
     "means": "tests of means",
-}
-METHODS = {
-    "mechanism": "mechanism",
-    "broken": "broken law",
-    "last value": "last value",
-    "linear": "straight line",
 }
 
 
@@ -76,14 +70,14 @@ def judge(
     settings = Settings(
         arguments.equivalence, arguments.recovery, arguments.draws, arguments.random_seed
     )
-    found = [examine(curve, data, settings) for curve, data in curves]
+    found = [without_nan(examine(curve, data, settings)) for curve, data in curves]
     for evidence in found:
         print(f"{told(evidence)}\n")
     for evidence, path in zip(found, pictures(arguments, curves), strict=True):
         write_text(path, draw(evidence, standalone=True))
         print(f"picture: {path}")
     if arguments.json:
-        write_json(arguments.json, {"version": VERSION, "curves": without_nan(found)})
+        write_json(arguments.json, {"version": VERSION, "curves": found})
         print(f"evidence: {arguments.json}")
 
 
@@ -243,15 +237,23 @@ def _points(evidence: Evidence) -> Iterator[str]:
     """The table of the points."""
     scale = "parameters" if evidence["scale"] == "parameters" else "FLOPs"
     share = evidence["unit"] == "share"
-    yield f"  {'size':<12}{scale:>12}{evidence['about']['metric']:>16}   95 % interval"
     lowest = (evidence["valley"] or {}).get("at")
-    for size, at, value, low, high in zip(
-        *(evidence[name] for name in ("sizes", "at", "values", "low", "high")), strict=True
-    ):
+    wide = max(10, *(len(size) for size in evidence["sizes"]))
+    yield f"  {'size':<{wide}}{scale:>14}{evidence['about']['metric']:>16}   95 % interval"
+    unknown = [None] * len(evidence["sizes"])
+    points = zip(
+        evidence["sizes"],
+        evidence["at"],
+        evidence["values"],
+        evidence["low"] or unknown,
+        evidence["high"] or unknown,
+        strict=True,
+    )
+    for size, at, value, low, high in points:
         interval = "" if low is None else f"{_value(low, share)} to {_value(high, share)}"
-        mark = "   lowest" if size == lowest else ""
-        line = f"  {size:<12}{scientific(at):>12}{_value(value, share):>16}   {interval:<18}{mark}"
-        yield line.rstrip()
+        mark = "lowest" if size == lowest else ""
+        point = f"{size:<{wide}}{scientific(at):>14}{_value(value, share):>16}"
+        yield f"  {point}   {interval:<18} {mark}".rstrip()
 
 
 def _evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -259,11 +261,10 @@ def _evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
     verdict, metric = evidence["verdict"] or {}, evidence["about"]["metric"]
     yield "data", _data(evidence)
     if verdict.get("literal"):
-        text = f"{verdict['literal']} literally, {verdict['equivalent']} as published verdicts are"
-        yield "by rule", text
+        yield "rules", f"literal {verdict['literal']}, published-equivalent {verdict['equivalent']}"
     likely = _ranked(verdict.get("probabilities"))
     if likely:
-        yield "draws", f"{likely} by the rule for published verdicts"
+        yield "draws", f"{likely} of draws, by the published-equivalent rule"
     tests = (
         ("a U", "p_u", "q_u"),
         ("an inverted U", "p_inverted_u", None),
@@ -276,7 +277,7 @@ def _evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
     ]
     if known:
         yield "tests", ", ".join(known)
-    weights = _ranked({fit["shape"]: fit["weight"] for fit in evidence["shapes"]})
+    weights = _ranked({fit["shape"]: fit["weight"] for fit in evidence["shapes"] or ()})
     if weights:
         yield "fits", f"weights of the fitted shapes: {weights}"
     yield from _classical(evidence, metric)
@@ -297,30 +298,29 @@ def _data(evidence: Evidence) -> str:
         texts.append(f"{evidence['clusters']} clusters of items")
     if evidence["chance"] is not None:
         texts.append(f"chance {_value(evidence['chance'], evidence['unit'] == 'share')}")
-    texts.append(f"intervals from {SAMPLING[evidence['sampling']]}")
+    texts.append(SAMPLING[evidence["sampling"]])
     return ", ".join(texts)
 
 
 def _classical(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
     """Tests between neighbours, of two lines, and of the slopes at both ends."""
-    steps = evidence["neighbours"]
+    steps = evidence["neighbours"] or ()
     for step in steps:
-        text = (
-            f"{signed(step['difference'], metric)} "
-            f"({signed(step['low'], metric)} to {signed(step['high'], metric)}), "
-            f"{_p(step['p_holm'])}"
+        change = _interval(
+            [step["difference"], step["low"], step["high"]], lambda value: signed(value, metric)
         )
-        yield f"{step['from']}>{step['to']}", text
+        text = f"{step['from']} to {step['to']}: {change}, {_p(step['p_holm'])}"
+        yield "" if step is not steps[0] else "steps", text
     if steps:
         names = dict.fromkeys(TESTS[step["test"]] for step in steps)
-        yield "", f"{listing(names)}, p after Holm"
+        yield "", f"by {listing(names)}, p after Holm"
     both = []
     if evidence["two_lines"]:
         both.append(f"two lines {_p(evidence['two_lines']['p_u'])}")
     if evidence["lind_mehlum"]:
         both.append(f"Lind and Mehlum {_p(evidence['lind_mehlum']['p_u'])}")
     if both:
-        yield "U by slopes", ", ".join(both)
+        yield "slopes", f"for a U: {', '.join(both)}"
 
 
 def _valley(valley: Mapping[str, Any], metric: str) -> str:
@@ -341,13 +341,12 @@ def _models(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
         yield "mechanism", f"not identifiable: {mechanism['reason']}"
     share = evidence["unit"] == "share"
     for one in evidence["prediction"] or ():
-        method = METHODS.get(one["method"], one["method"])
-        text = f"{_value(one['predicted'], share)}, {signed(one['error'], metric)} off ({method})"
-        yield f"{evidence['sizes'][-1]} foretold", text
+        missed = f"{_value(one['predicted'], share)}, {signed(one['error'], metric)} off"
+        yield "foretold", f"{evidence['sizes'][-1]} without it: {missed} ({one['method']})"
 
 
 def _notes(evidence: Evidence) -> Iterator[str]:
-    notes = list((evidence["verdict"] or {}).get("notes", ()))
+    notes = list((evidence["verdict"] or {}).get("notes") or ())
     few = {1: "one-size", 2: "two-sizes"}.get(len(evidence["sizes"]))
     if few and few not in notes:
         notes.append(few)
@@ -396,12 +395,8 @@ def _ranked(shares: Mapping[str, float | None] | None) -> str:
 
 def _wrapped(title: str, text: str, indent: int = INDENT) -> list[str]:
     """Text beside its title, in lines that a terminal shows whole."""
-    first = f"  {title}".ljust(indent)
-    if len(first) > indent:
-        first = f"{first}  "
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first if indent else "", subsequent_indent=" " * indent
-    )
+    first = f"  {title}".ljust(indent) if indent else ""
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * indent)
 
 
 if __name__ == "__main__":

@@ -533,9 +533,11 @@ def _csv_rows(path: Path, lines: Sequence[str]) -> Iterable[Row]:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
             where = f"{path}, line {reader.line_num}"
+            if not any(cells):
+                continue
             if not columns:
                 columns = _header(where, cells)
-            elif any(cells):
+            else:
                 if len(cells) != len(columns):
                     what = f"has {len(cells)} cells, but there are {len(columns)} columns"
                     raise UserError(where, what, "write a comma between any two cells")
