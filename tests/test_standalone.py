@@ -801,13 +801,14 @@ def test_the_program_converts_and_ends_bad_input_with_one_line(
     table, tmp_path: Path, models: Path
 ) -> None:
     write_run(tmp_path / "out", "org/tiny-1b", {"neqa": SMALL})
-    write_run(tmp_path / "out", "org/tiny-8b", {"neqa": LARGE})
+    write_run(tmp_path / "out", "org/tiny-8b", {"neqa": LARGE[:6]})
     kept = tmp_path / "kept.csv"
     start = [sys.executable, "-m", "ushaped.shapes"]
     given = ["--harness", tmp_path / "out", "--models", models, "--convert", kept]
     done = subprocess.run([*start, *given], capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, f"written: {kept}\n")
-    assert len(kept.read_text().splitlines()) == 1 + 2 * 8
+    note = "note: tiny/neqa: 2 of 8 items left out: not every model has them"
+    assert (done.returncode, done.stdout) == (0, f"written: {kept}\n{note}\n")
+    assert len(kept.read_text().splitlines()) == 1 + 2 * 6
     done = subprocess.run(
         [*start, table("scale,k,n\n1,5,4\n2,1,4\n")], capture_output=True, text=True
     )

@@ -52,6 +52,9 @@ def main() -> None:
     if arguments.convert:
         for path in write_curves(arguments.convert, curves):
             print(f"written: {path}")
+        for curve, _ in curves:
+            for flag in curve.flags:
+                print(f"note: {curve.family}/{curve.task}: {FLAGS.get(flag, flag)}")
         return
     # Not before the input is known to be good: statistics take seconds to load.
     from ushaped.figures.evidence import evidence_svg  # type: ignore[import-untyped]
@@ -67,9 +70,7 @@ def judge(
     draw: Draw,
 ) -> None:
     """Examine curves, print what was found, and write pictures and JSON."""
-    settings = Settings(
-        arguments.equivalence, arguments.recovery, arguments.draws, arguments.random_seed
-    )
+    settings = Settings(arguments.equivalence, arguments.recovery, arguments.draws, arguments.seed)
     found = [without_nan(examine(curve, data, settings)) for curve, data in curves]
     for evidence in found:
         print(f"{told(evidence)}\n")
@@ -141,15 +142,22 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--parameters", action="store_true", help="the scale is parameters, not training FLOPs"
     )
-    parser.add_argument("--output", type=Path, metavar="SVG", help="picture (default: beside you)")
+    parser.add_argument(
+        "--output", type=Path, metavar="SVG", help="picture (default: the input's name)"
+    )
     parser.add_argument("--json", type=Path, help="all evidence, as JSON")
     parser.add_argument(
         "--convert", type=Path, metavar="CSV", help="only write the curves as such a table"
     )
-    parser.add_argument("--equivalence", type=float, default=Settings.equivalence)
-    parser.add_argument("--recovery", type=float, default=Settings.recovery)
-    parser.add_argument("--draws", type=int, default=Settings.draws)
-    parser.add_argument("--seed", dest="random_seed", type=int, default=Settings.seed)
+    numbers = (
+        ("equivalence", "no practical difference", Settings.equivalence),
+        ("recovery", "least ratio of fall and rise", Settings.recovery),
+        ("draws", "bootstrap draws", Settings.draws),
+        ("seed", "of the bootstrap", Settings.seed),
+    )
+    for name, text, default in numbers:
+        words = f"{text} (default {default:.4g})"
+        parser.add_argument(f"--{name}", type=type(default), default=default, help=words)
     arguments = parser.parse_args()
     _check(arguments)
     return arguments
@@ -174,8 +182,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError("--equivalence", f"is {arguments.equivalence}", "give 0 or more")
     if arguments.draws < 1:
         raise UserError("--draws", f"is {arguments.draws}", "give 1 or more")
-    if arguments.random_seed < 0:
-        raise UserError("--seed", f"is {arguments.random_seed}", "give 0 or more")
+    if arguments.seed < 0:
+        raise UserError("--seed", f"is {arguments.seed}", "give 0 or more")
 
 
 def pictures(arguments: argparse.Namespace, curves: Sequence[tuple[Curve, Data]]) -> list[Path]:
@@ -304,7 +312,7 @@ def _data(evidence: Evidence) -> str:
 
 def _classical(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
     """Tests between neighbours, of two lines, and of the slopes at both ends."""
-    steps = evidence["neighbours"] or ()
+    steps = evidence["neighbours"] or []
     for step in steps:
         change = _interval(
             [step["difference"], step["low"], step["high"]], lambda value: signed(value, metric)

@@ -259,8 +259,9 @@ def label(scale: float, by_parameters: bool) -> str:
 def write_curves(path: Path, curves: Sequence[tuple[Curve, Data]]) -> list[Path]:
     """Write curves such that `read_curves` reads them again.
 
-    Items are numbered anew. A file holds one of `FORMS`; where the curves are of several, each has
-    a file of its own, named after it.
+    Items and seeds are numbered anew; metric, unit of the scale and flags are not kept. A file
+    holds one of `FORMS`; where the curves are of several, each has a file of its own, named after
+    it.
 
     Returns
     -------
