@@ -115,7 +115,10 @@ def neighbour_tests(
         test = "means" if independent else "paired-means"
         tested = paired_means(heights, errors, correlation, degrees)
     columns = np.stack([*tested, holm(tested[3])], axis=1).tolist()
-    return [Step(place, place + 1, *column, test) for place, column in enumerate(columns)]
+    return [
+        Step(place, place + 1, difference, low, high, p, p_holm, test)
+        for place, (difference, low, high, p, p_holm) in enumerate(columns)
+    ]
 
 
 def mcnemar(correct: Floats) -> Tested:
@@ -175,14 +178,16 @@ def two_proportions(k: Ints, n: Ints) -> Tested:
     Raises
     ------
     UserError
-        If there are more right answers than items.
+        If there are more right answers than items, or no items.
     """
-    k, n = np.asarray(k, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    if ((k < 0) | (k > n) | (n < 1)).any():
-        raise UserError("counts", "more items are right than there are", "mend k or n")
-    difference = np.diff(k / n)
-    p = 2 * ndtr(-np.abs(_score(k, n, np.zeros_like(difference))))
-    low, high = _ends(k, n)
+    right, items = np.asarray(k, dtype=np.float64), np.asarray(n, dtype=np.float64)
+    if ((right < 0) | (right > items) | (items < 1)).any():
+        raise UserError(
+            "counts", "more items are right than there are, or there are none", "mend k or n"
+        )
+    difference = np.diff(right / items)
+    p = 2 * ndtr(-np.abs(_score(right, items, np.zeros_like(difference))))
+    low, high = _ends(right, items)
     return difference, low, high, p
 
 
@@ -209,7 +214,7 @@ def paired_means(heights: Floats, errors: Floats, correlation: Floats, degrees: 
     known = variance > 1e-12 * (errors[:-1] ** 2 + errors[1:] ** 2)
     error = np.sqrt(np.where(known, variance, np.nan))
     half = stdtrit(degrees, 0.975) * error if np.isfinite(degrees) else NORMAL_QUANTILE * error
-    p = 2 * stdtr(degrees, -np.abs(difference) / error)
+    p: Floats = 2 * stdtr(degrees, -np.abs(difference) / error)
     return difference, difference - half, difference + half, p
 
 
