@@ -214,7 +214,7 @@ def paired_means(heights: Floats, errors: Floats, correlation: Floats, degrees: 
     known = variance > 1e-12 * (errors[:-1] ** 2 + errors[1:] ** 2)
     error = np.sqrt(np.where(known, variance, np.nan))
     half = stdtrit(degrees, 0.975) * error if np.isfinite(degrees) else NORMAL_QUANTILE * error
-    p: Floats = 2 * stdtr(degrees, -np.abs(difference) / error)
+    p = 2 * np.asarray(stdtr(degrees, -np.abs(difference) / error), dtype=np.float64)
     return difference, difference - half, difference + half, p
 
 
@@ -266,7 +266,8 @@ def _constrained(k: Floats, n: Floats, supposed: Floats) -> Floats:
     square = (second_n + 2 * first_n) * supposed - total - right
     centre = square / (3 * total)
     q = centre**3 - linear * square / (6 * total**2) + constant / (2 * total)
-    radius = np.sqrt(np.maximum(centre**2 - linear / (3 * total), 1e-300))
+    # Of three equal roots the radius is 0 and the angle does not matter.
+    radius = np.sqrt(np.maximum(centre**2 - linear / (3 * total), 1e-60))
     radius = np.where(q < 0, -radius, radius)
     angle = (np.pi + np.arccos((q / radius**3).clip(-1, 1))) / 3
     return (2 * radius * np.cos(angle) - centre).clip(
