@@ -65,13 +65,23 @@ def test_corrections_by_hand() -> None:
     assert benjamini_hochberg(p).tolist() == pytest.approx([0.16 / 3, 0.04, 0.16 / 3, 0.9])
 
 
-@settings(max_examples=50)
+def test_corrections_are_those_of_statsmodels() -> None:
+    for seed, tests in enumerate((1, 3, 11)):
+        p = np.random.default_rng(seed).random(tests) ** 3
+        np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
+        np.testing.assert_allclose(benjamini_hochberg(p), multipletests(p, method="fdr_bh")[1])
+
+
 @given(st.lists(st.integers(0, 1000).map(lambda p: p / 1000), min_size=1, max_size=12))
-def test_corrections_are_those_of_statsmodels(p: list[float]) -> None:
-    np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1], atol=1e-12)
-    np.testing.assert_allclose(
-        benjamini_hochberg(p), multipletests(p, method="fdr_bh")[1], atol=1e-12
-    )
+def test_corrections_keep_the_order_and_are_never_kinder_than_no_correction(
+    p: list[float],
+) -> None:
+    order = np.argsort(p)
+    q, corrected = benjamini_hochberg(p), holm(p)
+    assert (np.diff(q[order]) >= 0).all()
+    assert (np.diff(corrected[order]) >= 0).all()
+    assert (np.array(p) <= q + 1e-12).all()
+    assert (q <= corrected + 1e-12).all()
 
 
 @pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
@@ -245,6 +255,13 @@ def test_steps_are_corrected_over_the_pairs_of_the_curve() -> None:
     steps = neighbour_tests(np.zeros(4), np.ones(4), np.eye(4), np.inf, counts=counts)
     assert [(step.first, step.second) for step in steps] == [(0, 1), (1, 2), (2, 3)]
     assert [step.p_holm for step in steps] == holm([step.p for step in steps]).tolist()
+
+
+def test_without_errors_a_step_has_its_difference_alone() -> None:
+    unknown = np.full(2, np.nan)
+    (step,) = neighbour_tests(np.array([0.5, 0.75]), unknown, np.eye(2), 3)
+    assert step.difference == 0.25
+    assert np.isnan([step.low, step.high, step.p, step.p_holm]).all()
 
 
 def test_one_size_has_no_neighbour() -> None:

@@ -8,8 +8,8 @@ mcnemar
     exact, conditional test of McNemar (1947), which takes the items as independent of each other.
 two-proportions
     Counts alone. The score test of two independent shares (Miettinen and Nurminen 1985): Pearson's
-    chi-squared without its factor N / (N - 1). It does not know that the items are the same, which
-    makes it cautious where the sizes tend to have the same items right.
+    chi-squared times (N - 1) / N, of N items in all. It does not know that the items are the same,
+    which makes it cautious where the sizes tend to have the same items right.
 paired-means, means
     Standard errors of the heights, with or without their correlation: Student's t.
 
@@ -127,7 +127,8 @@ def mcnemar(correct: Floats) -> Tested:
     The p-value is the two-sided binomial one: twice the smaller tail, at most 1. The interval is
     the wider, at each end, of two. One is the exact interval of the discordant items' share
     (Clopper and Pearson 1934) times how many they are, which agrees with the test but takes their
-    number as given; the other is that of Bonett and Price (2012, equation 3), which does not.
+    number as given. The other is that of Bonett and Price (2012), which allows for it, and leaves
+    out zero wherever the exact test rejects.
 
     Parameters
     ----------
@@ -163,8 +164,7 @@ def mcnemar(correct: Floats) -> Tested:
 def two_proportions(k: Ints, n: Ints) -> Tested:
     """Score test of each size's share against the next, as of independent items.
 
-    The interval holds the differences that the test does not reject (Miettinen and Nurminen 1985,
-    section 3).
+    The interval holds the differences that the test does not reject (Miettinen and Nurminen 1985).
 
     Parameters
     ----------
@@ -255,9 +255,10 @@ def _score(k: Floats, n: Floats, supposed: Floats) -> Floats:
 
 
 def _constrained(k: Floats, n: Floats, supposed: Floats) -> Floats:
-    """Most likely first share where the second is ``supposed`` higher (M. and N. 1985, appendix).
+    """Most likely first share where the second is ``supposed`` higher (their appendix).
 
-    It is a root of a cubic with three real ones, found by the trigonometric formula.
+    Miettinen and Nurminen (1985): a root of a cubic with three real ones, by the trigonometric
+    formula.
     """
     first_n, second_n, first_k = n[:-1], n[1:], k[:-1]
     right, total = k[:-1] + k[1:], n[:-1] + n[1:]
