@@ -507,6 +507,12 @@ def test_all_right_and_all_wrong_give_finite_slopes(values: list[float], turns: 
     assert (parabola.p_u < 0.05) == turns
 
 
+def test_a_fall_from_all_right_to_all_wrong_is_half_an_answer_short_of_infinite() -> None:
+    found = two_lines(FOUR, **shares([1.0, 0.0, 0.577, 0.76]))
+    assert found is not None
+    assert found.slope_left == pytest.approx(-2 * np.log(300.5 / 0.5) / (FOUR[1] - FOUR[0]))
+
+
 def test_what_cannot_be_tested_has_no_result() -> None:
     for test in (two_lines, lind_mehlum):
         assert (
