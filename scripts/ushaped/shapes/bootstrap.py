@@ -171,7 +171,10 @@ def over_seeds(
 
 
 def _of_training(own: Floats, means: Floats, rng: np.random.Generator) -> Floats:
-    """Deviation of drawn seeds' mean from that of all seeds, shape (draws,), without item noise."""
+    """Deviation of the drawn seeds' mean from that of all seeds, shape (draws,).
+
+    Its variance is the seeds' own less the items' part of it, or 0 where that part is larger.
+    """
     count = len(means)
     spread = means.var(ddof=1)
     if not spread:

@@ -63,6 +63,8 @@ class Curve:
         For each size, the models that are pooled; none for a published point among measured ones.
     right, items : ndarray of int, shape (sizes,), or None
         Counts of a published curve.
+    constant : tuple of str
+        Sizes at which a model gives one answer to nearly all items.
     """
 
     family: str
@@ -80,6 +82,7 @@ class Curve:
     models: tuple[tuple[str, ...], ...] = ()
     right: Ints | None = None
     items: Ints | None = None
+    constant: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import SIGNS
+from ushaped.metrics.definitions import CONSTANT, SIGNS
 from ushaped.shapes.curves import PUBLISHED_POINTS, Answers, Curve, Key
 from ushaped.shapes.rules import Floats, Ints
 
@@ -48,7 +48,7 @@ def read_metrics(path: Path) -> list[Curve]:
         scale = _scale(rows)
         rows = _in_order(path, "/".join(key), rows, scale)
         sizes = tuple(row["size"] for row in rows)
-        flags = [NAMES.get(flag, flag) for row in rows for flag in row["flags"].split(";")]
+        flags = [(row["size"], flag) for row in rows for flag in row["flags"].split(";")]
         curves.append(
             Curve(
                 *key,
@@ -59,8 +59,12 @@ def read_metrics(path: Path) -> list[Curve]:
                 flops=_numbers(path, rows, "training_flops", unknown=scale != FLOPS),
                 values=_numbers(path, rows, "value"),
                 n=int(_one(path, key, rows, "n")),
-                flags=(*flags, *([BY_PARAMETERS] if scale != FLOPS else [])),
+                flags=(
+                    *(NAMES.get(flag, flag) for _, flag in flags if flag != CONSTANT),
+                    *([BY_PARAMETERS] if scale != FLOPS else []),
+                ),
                 models=tuple(tuple(models.get((key, size), ())) for size in sizes),
+                constant=tuple(size for size, flag in flags if flag == CONSTANT),
             )
         )
     return curves
