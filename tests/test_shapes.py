@@ -232,7 +232,7 @@ def test_drawn_clusters_weigh_as_many_items_as_they_have() -> None:
     right = np.repeat(np.arange(40) % 2, sizes).astype(float)
     drawn = drawn_means(right, np.repeat(np.arange(40), sizes))
     assert drawn.mean() == pytest.approx(right.mean(), abs=0.01)
-    # Linearised variance of a ratio of two means (Cochran 1977, equation 6.12).
+    # Linearised variance of a ratio of two means (Cochran 1977, chapter 6).
     about = (sizes * (np.arange(40) % 2) - right.mean() * sizes) / sizes.mean()
     assert drawn.std() == pytest.approx(about.std(ddof=1) / 40**0.5, rel=0.1)
 

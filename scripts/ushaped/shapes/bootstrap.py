@@ -7,7 +7,7 @@ with one seed nothing is known of other training runs.
 The bootstrap's variance of a mean over K draws of K values is too small by (K - 1) / K (Efron and
 Tibshirani 1993, section 5.3), with two seeds by half. Where K is small, for seeds, clusters and the
 items of a part, one fewer than there are is drawn, which makes the variance unbiased: the rescaling
-of Rao and Wu (1988, section 2) has the factor 1 then.
+of Rao and Wu (1988, doi:10.1080/01621459.1988.10478591) has the factor 1 then.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def over_seeds(
 
     How far the seeds' means lie apart has two causes: training, and that each model answers the
     items with its own luck. The second is in the drawn items already (crossed random factors;
-    Owen 2007, doi:10.1214/07-AOAS122, section 3, on counting it twice), so the deviations of the
+    Owen 2007, doi:10.1214/07-AOAS122, on what counting it twice does), so the deviations of the
     drawn seeds are made smaller by its estimated part.
 
     Parameters
