@@ -37,6 +37,7 @@ SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
 RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
 PUBLISHED = str(ROOT / "tasks/published/series.csv")
+PUBLISHED_LABELS = str(ROOT / "tasks/published/labels.csv")
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 
 FACTS = {task: load_task(ROOT / "tasks" / task) for task in TASKS}

@@ -26,6 +26,7 @@ rule published_shapes:
     input:
         code=code("judge"),
         published=PUBLISHED,
+        labels=PUBLISHED_LABELS,
     output:
         report(
             f"{LITERATURE}/shapes.csv",
@@ -48,9 +49,9 @@ rule published_shapes:
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
     shell:
-        "python {input.code[0]} --published {input.published} --recovery {params.recovery}"
-        " --equivalence {params.equivalence} --draws {params.draws} --seed {params.seed}"
-        " --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]} --published {input.published} --labels {input.labels}"
+        " --recovery {params.recovery} --equivalence {params.equivalence}"
+        " --draws {params.draws} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
 
 
 rule published_tables:

@@ -8,6 +8,7 @@ rule shapes:
         metrics=rules.metrics.output.table,
         details=rules.metrics.output.details,
         published=PUBLISHED,
+        labels=PUBLISHED_LABELS,
     output:
         report(
             f"{OUT}/shapes.csv",
@@ -31,6 +32,6 @@ rule shapes:
         seed=config["shapes"]["seed"],
     shell:
         "python {input.code[0]} --metrics {input.metrics} --items {input.details}"
-        " --published {input.published} --recovery {params.recovery}"
-        " --equivalence {params.equivalence} --draws {params.draws} --seed {params.seed}"
-        " --output {output} 2>&1 | tee {log} >&2"
+        " --published {input.published} --labels {input.labels}"
+        " --recovery {params.recovery} --equivalence {params.equivalence}"
+        " --draws {params.draws} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"

@@ -3,7 +3,8 @@
 One row per family, source, task and variant with the columns `ushaped.shapes.curves.COLUMNS`; the
 rules stand in `ushaped.shapes.rules`. ``p_*`` are shares of the bootstrap draws, over items and
 training seeds, whose verdict, by the published-equivalent rule, is that one; they stay empty where
-a published mean comes without counts. Without ``--metrics`` the published curves are judged alone.
+a published mean comes without counts. ``flags`` also name the traps of `ushaped.shapes.traps`.
+Without ``--metrics`` the published curves are judged alone.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ushaped.shapes.curves import (
 )
 from ushaped.shapes.read import read_items, read_metrics, read_published
 from ushaped.shapes.rules import Rule
+from ushaped.shapes.traps import labels_of, read_labels, with_traps
 
 
 def main() -> None:
@@ -34,10 +36,15 @@ def main() -> None:
         measured = read_metrics(arguments.metrics)
         items = read_items(arguments.items)
         drawn = draw_measured(measured, items, arguments.draws, arguments.seed)
-        rows = [judge(curve, drawn.get(curve.key), literal, equivalent) for curve in measured]
+        for curve in measured:
+            labels = labels_of(items[curve.key]) if curve.key in items else None
+            some = drawn.get(curve.key)
+            rows.append(judge(with_traps(curve, labels), some, literal, equivalent))
+    released = read_labels(arguments.labels) if arguments.labels else {}
     for curve in read_published(arguments.published) if arguments.published else ():
         some = draw_published(curve, arguments.draws, arguments.seed)
-        rows.append(judge(curve, some, literal, equivalent))
+        named = with_traps(curve, released.get(curve.task))
+        rows.append(judge(named, some, literal, equivalent))
     write_table(arguments.output, COLUMNS, rows, exact=("valley_flops",))
 
 
@@ -48,6 +55,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--items", type=Path, metavar="PARQUET")
     parser.add_argument(
         "--published", type=Path, metavar="CSV", help="series.csv of the literature"
+    )
+    parser.add_argument(
+        "--labels", type=Path, metavar="CSV", help="right answers of the released files"
     )
     parser.add_argument(
         "--recovery", type=float, default=1 / 3, help="least ratio of fall and rise"

@@ -17,10 +17,12 @@ Three products:
     no count is known, and in the average.
 ``--items`` (Parquet)
     One row per family, model, source, task, variant and item: ``family, model, source, task,
-    variant`` (dictionary-encoded text), ``item`` (int64) and ``correct`` (float64: 1 or 0; without
+    variant`` (dictionary-encoded text), ``item`` (int64), ``correct`` (float64: 1 or 0; without
     accuracy what judges the task, with the sign that makes higher better: minus the sequence loss,
-    the log odds, or minus their absolute value, in nats). Rows stand model by model within a
-    condition, items increasing.
+    the log odds, or minus their absolute value, in nats), ``cluster`` (int64: the template of the
+    item where its task names templates, else its part) and ``answer`` (int64: a number for the text
+    of its right answer, equal within a condition where the texts are equal). Rows stand model by
+    model within a condition, items increasing.
 ``--parts`` (CSV)
     One row per family, size, source, task, variant and part of the task, for tasks of several
     parts; the columns are `ushaped.metrics.parts.COLUMNS`, intervals are bootstrapped over items.
@@ -128,6 +130,8 @@ def item_table(condition: Condition, correct: Floats) -> pa.Table:
             "variant": text([condition.variant], models * n),
             "item": np.tile(condition.questions.item, models),
             "correct": correct.ravel(),
+            "cluster": np.tile(condition.questions.cluster, models),
+            "answer": np.tile(condition.questions.right_text, models),
         }
     )
 

@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
         ("answer_index", pa.int64()),
         ("distractor_index", pa.int64()),
         ("part", pa.int64()),
+        ("cluster", pa.int64()),
         ("protocol", pa.string()),
         ("modified", pa.string()),
         ("chain", pa.bool_()),

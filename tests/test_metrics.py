@@ -55,6 +55,7 @@ def ask(
         chain=chain,
         metric=metric,
         part=np.zeros(len(classes), dtype=int),
+        cluster=np.zeros(len(classes), dtype=int),
     )
 
 
@@ -277,6 +278,7 @@ class House:
         chain: bool = False,
         metric: str = "accuracy",
         part: list[int] | None = None,
+        cluster: list[int] | None = None,
     ) -> None:
         """Write the zero-shot prompts of a task."""
         n = len(answer)
@@ -287,6 +289,7 @@ class House:
             "answer_index": pa.array(answer, pa.int64()),
             "distractor_index": pa.array(distractor or [None] * n, pa.int64()),
             "part": pa.array(part or [0] * n, pa.int64()),
+            "cluster": pa.array(cluster or part or [0] * n, pa.int64()),
             "protocol": [protocol] * n,
             "modified": [""] * n,
             "chain": [chain] * n,
@@ -500,6 +503,20 @@ def test_items_file_holds_one_row_per_model_and_item(
     assert items["item"] == [0, 1, 2, 3] * 2
     assert items["correct"] == [1, 1, 1, 0, 0, 0, 1, 0]
     assert items["model"] == ["ladder-1k-s0"] * 4 + ["ladder-1k-s1"] * 4
+
+
+def test_items_file_tells_the_template_of_an_item_and_the_text_of_its_right_answer(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes = [[" yes", " no"], [" no", " yes"], [" yes", " no"]]
+    house.prompts("redefine", [0, 1, 1], classes, part=[1, 1, 2], cluster=[7, 8, 8])
+    house.scores("ladder-1k-s0", "redefine", [[-1.0, -2.0]] * 3)
+    house.measure(monkeypatch)
+    items = pq.read_table(house.folder / "items.parquet").to_pylist()
+    rows = [row for row in items if row["task"] == "redefine"]
+    assert [row["cluster"] for row in rows] == [7, 8, 8]
+    yes, also_yes, no = (row["answer"] for row in rows)
+    assert yes == also_yes != no
 
 
 def test_measuring_twice_gives_the_same_bytes(

@@ -159,7 +159,7 @@ def test_every_variant_keeps_classes_answers_and_parts(variant: str) -> None:
         assert row["classes"] == list(item.classes)
         assert row["answer_index"] == item.answer_index
         assert row["distractor_index"] == item.distractor_index
-        assert row["part"] == item.part
+        assert row["part"] == row["cluster"] == item.part
         assert row["chain"] == (variant == "cot")
 
 

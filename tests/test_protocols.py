@@ -57,6 +57,8 @@ def compared(*pairs: tuple[Curve, np.ndarray], items: dict[str, np.ndarray] | No
             (items or {}).get(one.variant, ITEMS),
             {names[0]: i for i, names in enumerate(one.models)},
             correct,
+            np.zeros_like(ITEMS),
+            np.zeros_like(ITEMS),
         )
         for one, correct in pairs
     }
@@ -236,6 +238,7 @@ def test_the_step_writes_one_row_per_way_of_asking(
             items += [
                 {"family": "f", "model": f"m{place}", "source": "replica", "task": "neqa"}
                 | {"variant": variant, "item": int(item), "correct": float(correct)}
+                | {"cluster": 0, "answer": 0}
                 for item, correct in zip(ITEMS, answered([value])[0], strict=True)
             ]
     pd.DataFrame(rows).to_csv(tmp_path / "metrics.csv", index=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ from ushaped.errors import UserError
 from ushaped.metrics.table import COLUMNS, TEN_TASKS
 from ushaped.shapes.bootstrap import (
     binomial_draws,
+    clustered_means,
+    clusters_drawn,
+    over_seeds,
     paired_draws,
     recovery_interval,
     summary,
@@ -152,7 +156,8 @@ def test_a_clear_u_is_sure_and_a_near_tie_is_not() -> None:
 def test_items_are_paired_across_the_models_of_a_curve() -> None:
     # Two sizes answer alike on every item: no draw may see a difference between them.
     right = np.random.default_rng(0).integers(0, 2, (100, 1)).astype(float)
-    (drawn,) = paired_draws([(np.arange(100), np.hstack([right, right]))], 200, 0, "replica", "x")
+    both = (np.arange(100), np.zeros(100, dtype=int), np.hstack([right, right]))
+    (drawn,) = paired_draws([both], 200, 0, "replica", "x")
     assert np.array_equal(drawn[:, 0], drawn[:, 1])
     assert len(set(drawn[:, 0])) > 1
 
@@ -167,7 +172,13 @@ def seeded(values: dict[str, list[float]], task: str = "neqa") -> tuple[Curve, A
     heights = np.array([np.mean(some) for some in values.values()])
     flops = np.arange(1.0, len(values) + 1)
     curve = Curve(*about, tuple(values), flops, heights, 100, (), names)
-    return curve, Answers(items, {name: i for i, name in enumerate(models)}, correct)
+    return curve, of_one_cluster(items, {name: i for i, name in enumerate(models)}, correct)
+
+
+def of_one_cluster(items: np.ndarray, models: dict[str, int], correct: np.ndarray) -> Answers:
+    """Answers to items that have nothing in common."""
+    nothing = np.zeros(len(items), dtype=int)
+    return Answers(items, models, correct, nothing, np.arange(len(items)) % 2)
 
 
 def test_seeds_are_drawn_where_there_are_several() -> None:
@@ -175,10 +186,10 @@ def test_seeds_are_drawn_where_there_are_several() -> None:
     curve, answers = seeded({"a": [1.0], "b": [0.0, 1.0]})
     (drawn,) = draw_measured([curve], {curve.key: answers}, 4000, 0).values()
     assert set(drawn[:, 0]) == {1.0}
-    assert {round(float(value), 6) for value in drawn[:, 1]} == {0.0, 0.5, 1.0}
+    assert {round(float(value), 6) for value in drawn[:, 1]} == {0.0, 1.0}
     assert drawn[:, 1].mean() == pytest.approx(0.5, abs=0.02)
-    # Two seeds, both drawn with replacement: variance 1/4 of one draw, halved by the mean.
-    assert drawn[:, 1].var() == pytest.approx(0.125, abs=0.01)
+    # The variance of a mean of two: that of one (1/2, estimated without bias), halved.
+    assert drawn[:, 1].var() == pytest.approx(0.25, abs=0.01)
 
 
 def test_the_same_seeds_are_drawn_for_all_tasks() -> None:
@@ -195,11 +206,111 @@ def test_draws_of_a_curve_do_not_depend_on_its_company() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.random((50, 3)), rng.random((50, 4))
     items, fewer = np.arange(50), np.arange(1, 51)
-    (alone,) = paired_draws([(items, one)], 100, 0, "replica", "neqa")
-    together = paired_draws(
-        [(fewer, other), (items, one), (items, other)], 100, 0, "replica", "neqa"
-    )
+    part = np.repeat([1, 2], 25)
+    (alone,) = paired_draws([(items, part, one)], 100, 0, "replica", "neqa")
+    company = [(fewer, part, other), (items, part, one), (items, part, other)]
+    together = paired_draws(company, 100, 0, "replica", "neqa")
     assert np.allclose(alone, together[1])
+
+
+def drawn_means(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Many means over drawn items, shape (draws,)."""
+    rng = np.random.default_rng(0)
+    return clustered_means(values[:, None], clusters, 8000, rng)[:, 0]
+
+
+def test_clusters_whose_items_stand_or_fall_together_count_as_single_items() -> None:
+    # Twenty templates of six items each: the spread is that of twenty numbers, not of 120.
+    right = np.repeat(np.arange(20) % 2, 6).astype(float)
+    drawn = drawn_means(right, np.repeat(np.arange(20), 6))
+    assert drawn.mean() == pytest.approx(0.5, abs=0.005)
+    assert drawn.std() == pytest.approx(right[::6].std(ddof=1) / 20**0.5, rel=0.03)
+
+
+def test_drawn_clusters_weigh_as_many_items_as_they_have() -> None:
+    sizes = np.arange(1, 41)
+    right = np.repeat(np.arange(40) % 2, sizes).astype(float)
+    drawn = drawn_means(right, np.repeat(np.arange(40), sizes))
+    assert drawn.mean() == pytest.approx(right.mean(), abs=0.01)
+    # Linearised variance of a ratio of two means (Cochran 1977, chapter 6).
+    about = (sizes * (np.arange(40) % 2) - right.mean() * sizes) / sizes.mean()
+    assert drawn.std() == pytest.approx(about.std(ddof=1) / 40**0.5, rel=0.1)
+
+
+def test_the_parts_of_a_task_keep_their_sizes() -> None:
+    # All that varies is between the two parts, and those are there by design.
+    right = np.repeat([0.0, 1.0], [30, 90])
+    assert set(drawn_means(right, np.repeat([1, 2], [30, 90]))) == {0.75}
+    one = drawn_means(right, np.ones(120, dtype=int))
+    assert one.std() == pytest.approx((0.75 * 0.25 / 120) ** 0.5, rel=0.03)
+
+
+def test_the_items_of_few_parts_vary_within_each_part_without_bias() -> None:
+    right = np.array([1.0, 0.0, 1.0, 0.0, 0.0])
+    drawn = drawn_means(right, np.array([1, 1, 2, 2, 2]))
+    within = (2 / 5) ** 2 * np.var([1, 0], ddof=1) / 2 + (3 / 5) ** 2 * np.var(
+        [1, 0, 0], ddof=1
+    ) / 3
+    assert drawn.var() == pytest.approx(within, rel=0.04)
+
+
+def test_a_part_of_one_item_is_drawn_with_the_others() -> None:
+    right = np.array([1.0, 0.0, 1.0, 0.0])
+    parts, alone = np.array([1, 2, 2, 2]), np.ones(4, dtype=int)
+    assert np.array_equal(drawn_means(right, parts), drawn_means(right, alone))
+
+
+def test_ten_clusters_are_drawn_and_nine_are_not() -> None:
+    assert clusters_drawn(np.repeat(np.arange(10), 3)) == 10
+    assert clusters_drawn(np.repeat(np.arange(9), 3)) == 0
+    right = np.repeat(np.arange(10) % 2, 3).astype(float)
+    assert drawn_means(right, np.repeat(np.arange(10), 3)).std() > 0
+    assert drawn_means(right[:27], np.repeat(np.arange(9), 3)).std() < 1e-12
+
+
+def test_clusters_reach_the_draws_of_a_curve() -> None:
+    curve, answers = seeded({"a": [0.5], "b": [0.5]})
+    # 'seeded' answers the first half of the items right: here ten templates, right or wrong.
+    whole = replace(answers, clusters=np.repeat(np.arange(10), 10))
+    one = draw_measured([curve], {curve.key: answers}, 2000, 0)[curve.key]
+    ten = draw_measured([curve], {curve.key: whole}, 2000, 0)[curve.key]
+    assert ten.std() > 2.5 * one.std()
+    assert np.array_equal(ten[:, 0], ten[:, 1])
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_the_variance_over_training_seeds_is_unbiased(count: int) -> None:
+    means = np.random.default_rng(0).normal(size=count)
+    drawn = np.repeat(means[None], 20_000, axis=0)
+    (column,) = over_seeds(drawn, means, [range(count)], [np.random.default_rng(1)], False).T
+    assert column.mean() == pytest.approx(means.mean(), abs=0.02)
+    assert column.var() == pytest.approx(means.var(ddof=1) / count, rel=0.04)
+
+
+@pytest.mark.parametrize("between", [0.0, 0.3])
+def test_draws_over_items_and_seeds_count_the_luck_of_the_items_once(between: float) -> None:
+    # Two models of one size on 60 items, many times over: what varies is whether an item is right.
+    rng, found, truth = np.random.default_rng(0), [], []
+    for _ in range(400):
+        chances = 0.5 + between * rng.choice([-1, 1], size=2)
+        right = (rng.random((60, 2)) < chances).astype(float)
+        drawn = clustered_means(right, np.zeros(60, dtype=int), 200, rng)
+        column = over_seeds(drawn, right.mean(axis=0), [range(2)], [rng], share=True)
+        found.append(column.var())
+        truth.append(right.mean())
+    excess = np.mean(found) / np.var(truth)
+    # Negative estimates of the training's part count as none; where it is none that makes the
+    # variance larger by E[max(0, X - 1)] = 0.48, X being chi-squared with one degree of freedom.
+    assert 0.9 < excess < (1.65 if between == 0 else 1.1)
+
+
+def test_drawn_shares_stay_shares() -> None:
+    rng = np.random.default_rng(0)
+    right = np.array([[1.0, 0.2]]) > rng.random((50, 2))
+    drawn = clustered_means(right.astype(float), np.zeros(50, dtype=int), 500, rng)
+    column = over_seeds(drawn, right.mean(axis=0), [range(2)], [rng], share=True)
+    assert column.min() >= 0
+    assert column.max() <= 1
 
 
 def test_recovery_has_no_interval_where_draws_do_not_fall() -> None:
@@ -263,6 +374,8 @@ class Tables:
                     "variant": "zero-shot",
                     "item": item,
                     "correct": float(item < round(share * n)),
+                    "cluster": 0,
+                    "answer": item % 2,
                 }
                 for item in range(n)
             ]
@@ -378,7 +491,7 @@ def test_a_published_point_ends_the_curve_of_measured_sizes(
 
 
 def test_a_published_point_is_drawn_from_its_counts_and_leaves_the_other_draws_alone() -> None:
-    answers = Answers(
+    answers = of_one_cluster(
         np.arange(100),
         {"small": 0, "large": 1},
         np.array([np.arange(100) < 90, np.arange(100) < 20], dtype=float),

@@ -558,6 +558,8 @@ def complaint(folder: Path, row: Any, schema: str = CLASSIFICATION) -> str:
         (GOOD | {"classes": "[' A']"}, "two or more different"),
         (GOOD | {"prompt": 3}, "prompt 3 is no text"),
         (GOOD | {"prompt": ""}, "prompt '' is no text"),
+        (GOOD | {"template": "3"}, "template '3' is no whole number"),
+        (GOOD | {"template": True}, "template True is no whole number"),
         ("{", "is not JSON"),
         ("3", "is not a JSON object"),
     ],
@@ -595,6 +597,24 @@ def test_a_log_odds_item_has_two_prompts(tmp_path: Path) -> None:
     path.write_text(json.dumps(PAIRED) + "\n")
     ((item,), _) = read_items(path, LOG_ODDS)
     assert (item.prompt, item.other_prompt, item.answer_index) == ("Q:", "P:", 1)
+
+
+@pytest.mark.parametrize("schema", list(GOOD_ROWS))
+def test_items_belong_together_by_template_or_else_by_part(tmp_path: Path, schema: str) -> None:
+    path = tmp_path / "task.jsonl"
+    path.write_text(json.dumps(GOOD_ROWS[schema] | {"part": 2, "template": 7}) + "\n")
+    ((named,), _) = read_items(path, schema)
+    path.write_text(json.dumps(GOOD_ROWS[schema] | {"part": 2}) + "\n")
+    ((unnamed,), _) = read_items(path, schema)
+    assert (named.part, named.template, named.cluster) == (2, 7, 7)
+    assert (unnamed.part, unnamed.template, unnamed.cluster) == (2, None, 2)
+
+
+def test_templates_of_some_items_only_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "task.jsonl"
+    path.write_text(f"{json.dumps(GOOD | {'template': 1})}\n{json.dumps(GOOD)}\n")
+    with pytest.raises(UserError, match="row 2: has no template, others have"):
+        read_items(path, CLASSIFICATION)
 
 
 def test_an_empty_task_file_is_refused(tmp_path: Path) -> None:

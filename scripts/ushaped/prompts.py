@@ -112,9 +112,9 @@ def build(
     -------
     list of dict
         Rows of the prompts table: ``item, prompt, other_prompt, classes, answer_index,
-        distractor_index, part, protocol, modified, chain``, and of the chain ``answer_after, stop,
-        chain_limit``, which are None without one (``chain_limit`` also where the configuration
-        says it). ``other_prompt`` is None but for log-odds tasks.
+        distractor_index, part, cluster, protocol, modified, chain``, and of the chain
+        ``answer_after, stop, chain_limit``, which are None without one (``chain_limit`` also where
+        the configuration says it). ``other_prompt`` is None but for log-odds tasks.
 
     Raises
     ------
@@ -150,6 +150,7 @@ def build(
             "answer_index": item.answer_index,
             "distractor_index": item.distractor_index,
             "part": item.part,
+            "cluster": item.cluster,
             "protocol": MODIFIED if modified else OFFICIAL,
             "modified": modified,
             "chain": chain,

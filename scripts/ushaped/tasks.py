@@ -4,7 +4,8 @@ An item follows the schema of the Inverse Scaling Prize's released files (McKenz
 arXiv:2306.09479): classification tasks have ``prompt, classes, answer_index, round, part``, where
 ``classes`` is the *text* of a Python list; sequence-probability tasks have ``prompt, completion,
 round, part``; log-odds tasks have the columns of classification and ``other_prompt``, a second
-prompt that the first is compared with. A replica adds ``distractor_index``.
+prompt that the first is compared with. A replica adds ``distractor_index``. A task of a user's own
+may add ``template``, a whole number: items of one template stand or fall together.
 """
 
 from __future__ import annotations
@@ -350,6 +351,9 @@ class Item:
     ----------
     other_prompt : str or None
         Of log-odds tasks, the prompt that the first is compared with.
+    template : int or None
+        What the item was made from, one number per template of the whole task; None where the task
+        names none.
     """
 
     prompt: str
@@ -358,6 +362,12 @@ class Item:
     distractor_index: int | None
     part: int
     other_prompt: str | None = None
+    template: int | None = None
+
+    @property
+    def cluster(self) -> int:
+        """What the item has in common with others: its template, or else its part."""
+        return self.part if self.template is None else self.template
 
 
 def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
@@ -387,6 +397,10 @@ def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
                 for name in item.classes
                 if not name.startswith(" ")
             ]
+    named = [item.template is not None for item in items]
+    if any(named) and not all(named):
+        where = f"{path}, row {named.index(False) + 1}"
+        raise UserError(where, "has no template, others have", "give it one, or none to any")
     if not items:
         raise UserError(str(path), "has no rows", "give a file with one JSON item per line")
     return items, warnings
@@ -404,8 +418,12 @@ def _checked(where: str, line: str, schema: str) -> Item:
             raise UserError(where, f"column '{column}' is missing", f"add it, {schema} needs it")
         if column in TEXTS and not (isinstance(row[column], str) and row[column].strip()):
             raise UserError(where, f"{column} {row[column]!r} is no text", "give it its text")
+    part, template = int(row.get("part", 0)), row.get("template")
+    # JSON's `true` is an int to Python.
+    if template is not None and (not isinstance(template, int) or isinstance(template, bool)):
+        raise UserError(where, f"template {template!r} is no whole number", "number the templates")
     if schema == SEQUENCE:
-        return Item(row["prompt"], (row["completion"],), 0, None, int(row.get("part", 0)))
+        return Item(row["prompt"], (row["completion"],), 0, None, part, template=template)
     classes = parse_classes(where, row["classes"])
     for column in ("answer_index", "distractor_index"):
         index = row.get(column)
@@ -425,8 +443,9 @@ def _checked(where: str, line: str, schema: str) -> Item:
         classes,
         row["answer_index"],
         row.get("distractor_index"),
-        int(row.get("part", 0)),
+        part,
         row["other_prompt"] if schema == LOG_ODDS else None,
+        template,
     )
 
 

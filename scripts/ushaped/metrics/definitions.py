@@ -48,6 +48,8 @@ class Questions:
         or ``absolute-log-odds``.
     part : ndarray of int, shape (n,)
         Which part of the task each item belongs to.
+    cluster : ndarray of int, shape (n,)
+        The template that each item was made from, or else its part.
     """
 
     where: str
@@ -61,6 +63,12 @@ class Questions:
     chain: bool
     metric: str
     part: Ints
+    cluster: Ints
+
+    @property
+    def right_text(self) -> Ints:
+        """Number of the right class's text of each item, shape (n,)."""
+        return self.text[np.arange(len(self.answer)), self.answer]
 
     @property
     def sequence(self) -> bool:
@@ -74,7 +82,7 @@ class Questions:
 
     def chosen(self, keep: Bools) -> Questions:
         """Some of the items."""
-        arrays = ("item", "count", "answer", "distractor", "text", "part")
+        arrays = ("item", "count", "answer", "distractor", "text", "part", "cluster")
         return replace(self, **{name: getattr(self, name)[keep] for name in arrays})
 
 
@@ -201,7 +209,7 @@ def item_metrics(
     >>> one = np.array([0])
     >>> text = np.array([[0, 1]])
     >>> asked = Questions(
-    ...     "", one, one + 2, one, one - 1, text, "official", "", False, "accuracy", one
+    ...     "", one, one + 2, one, one - 1, text, "official", "", False, "accuracy", one, one
     ... )
     >>> found = item_metrics(np.log([[[0.2, 0.6]]]), asked)
     >>> float(found["accuracy"].values[0, 0]), round(float(found["label_mass"].values[0, 0]), 3)

@@ -69,14 +69,35 @@ def resampled_means(values: Floats, draws: int, rng: np.random.Generator) -> Flo
     >>> resampled_means(np.ones((4, 1)), 2, np.random.default_rng(0)).tolist()
     [[1.0], [1.0]]
     """
+    return resampled_sums(values, len(values), draws, rng) / len(values)
+
+
+def resampled_sums(values: Floats, take: int, draws: int, rng: np.random.Generator) -> Floats:
+    """Sums over ``take`` rows that are drawn with replacement, the same ones for every column.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, columns)
+    take, draws : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float, shape (draws, columns)
+
+    Examples
+    --------
+    >>> resampled_sums(np.ones((4, 1)), 3, 2, np.random.default_rng(0)).tolist()
+    [[3.0], [3.0]]
+    """
     n = len(values)
     at_once = max(1, _CELLS // n)
     parts = [np.empty((0, values.shape[1]))]
     for start in range(0, draws, at_once):
         some = min(at_once, draws - start)
-        drawn = rng.integers(0, n, size=(some, n)) + n * np.arange(some)[:, None]
+        drawn = rng.integers(0, n, size=(some, take)) + n * np.arange(some)[:, None]
         counts = np.bincount(drawn.ravel(), minlength=some * n).reshape(some, n)
-        parts.append(counts.astype(np.float64) @ values / n)
+        parts.append(counts.astype(np.float64) @ values)
     return np.concatenate(parts)
 
 

@@ -31,6 +31,7 @@ QUESTION_COLUMNS = (
     "answer_index",
     "distractor_index",
     "part",
+    "cluster",
     "protocol",
     "modified",
     "chain",
@@ -144,6 +145,7 @@ def read_questions(path: Path) -> Questions:
         chain=any(table["chain"].to_pylist()),
         metric=one_of(path, table, "metric"),
         part=whole_numbers(path, table, "part"),
+        cluster=whole_numbers(path, table, "cluster"),
     )
     bad = (questions.answer < 0) | (questions.answer >= count) | (questions.distractor >= count)
     bad |= questions.distractor < -1

@@ -22,6 +22,14 @@ FLAGS = {
     "published": "a published result of a size that was not run here",
     "published-points": "the curve has published results of sizes that were not run here, drawn "
     "again from their counts",
+    "one-answer": "the same answer is right for all items, so accuracy is the rate of one word and "
+    "all items can stand or fall together",
+    "unbalanced-labels": "one answer is right for more than two thirds of the items, so accuracy "
+    "also moves with how often a model gives that answer",
+    "label-share-score": "a size that decides the shape has exactly as many right answers as one "
+    "answer given to every item would have",
+    "moves-together": "between two neighbouring sizes nine items in ten or more change the same "
+    "way, so their number says little of how sure the step is",
     "one-size": "a single size is no curve",
     "two-sizes": "two sizes cannot show a turn",
     "ordered-by-parameters": "the training compute of some sizes was never published, so the sizes "

@@ -2,9 +2,12 @@
 
 Items are drawn, and where a size was trained with several seeds, those too: a share of 0.95 says
 that other items and other training runs of the same kind would rarely change the verdict. Of a size
-with one seed nothing is known of other training runs. A bootstrap over few seeds shows less than
-their spread, with two of them half of the variance (Efron and Tibshirani 1993, section 5.3: the
-plug-in variance divides by the number, not by one less).
+with one seed nothing is known of other training runs.
+
+The bootstrap's variance of a mean over K draws of K values is too small by (K - 1) / K (Efron and
+Tibshirani 1993, section 5.3), with two seeds by half. Where K is small, for seeds, clusters and the
+items of a part, one fewer than there are is drawn, which makes the variance unbiased: the rescaling
+of Rao and Wu (1988, doi:10.1080/01621459.1988.10478591) has the factor 1 then.
 """
 
 from __future__ import annotations
@@ -14,20 +17,33 @@ from collections.abc import Sequence
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.metrics.intervals import generator, percentile_interval, resampled_means
+from ushaped.metrics.intervals import (
+    generator,
+    percentile_interval,
+    resampled_means,
+    resampled_sums,
+)
 from ushaped.shapes.rules import VERDICTS, Floats, Ints, Rule, valley, verdicts
+
+LEAST_CLUSTERS = 10
+"""Clusters that must be there to be drawn; ours, a convention.
+
+Few clusters say little of the spread between clusters: with five to thirty of them, the usual
+cluster-robust tests reject a true null hypothesis too often (Cameron, Gelbach and Miller 2008,
+doi:10.1162/rest.90.3.414).
+"""
 
 
 def paired_draws(
-    curves: Sequence[tuple[Ints, Floats]], draws: int, seed: int, *names: str
+    curves: Sequence[tuple[Ints, Ints, Floats]], draws: int, seed: int, *names: str
 ) -> list[Floats]:
     """Draw items again, the same ones for all curves that have the same items.
 
     Parameters
     ----------
-    curves : sequence of (items, values)
-        ``items`` of shape (n,); ``values`` of shape (n, columns), one per model or scale, higher is
-        better.
+    curves : sequence of (items, clusters, values)
+        ``items`` and ``clusters`` of shape (n,), see `clustered_means`; ``values`` of shape (n,
+        columns), one per model or scale, higher is better.
     draws, seed : int
     names : str
         What is drawn (source and task); other names draw other items.
@@ -38,30 +54,98 @@ def paired_draws(
         In the order of ``curves``.
     """
     together: dict[bytes, list[int]] = {}
-    for place, (items, _) in enumerate(curves):
-        together.setdefault(items.tobytes(), []).append(place)
+    for place, (items, clusters, _) in enumerate(curves):
+        together.setdefault(items.tobytes() + clusters.tobytes(), []).append(place)
     drawn: dict[int, Floats] = {}
     for places in together.values():
-        side_by_side = np.concatenate([curves[place][1] for place in places], axis=1)
-        means = resampled_means(side_by_side, draws, generator(seed, *names))
-        ends = np.cumsum([curves[place][1].shape[1] for place in places])[:-1]
+        side_by_side = np.concatenate([curves[place][2] for place in places], axis=1)
+        clusters = curves[places[0]][1]
+        means = clustered_means(side_by_side, clusters, draws, generator(seed, *names))
+        ends = np.cumsum([curves[place][2].shape[1] for place in places])[:-1]
         drawn |= dict(zip(places, np.split(means, ends, axis=1), strict=True))
     return [drawn[place] for place in range(len(curves))]
 
 
+def clusters_drawn(clusters: Ints) -> int:
+    """Number of clusters, if they are many enough to be drawn; else 0, and items are drawn.
+
+    Examples
+    --------
+    >>> clusters_drawn(np.arange(40) // 2), clusters_drawn(np.arange(40) // 10)
+    (20, 0)
+    """
+    count = len(np.unique(clusters))
+    return count if count >= LEAST_CLUSTERS else 0
+
+
+def clustered_means(values: Floats, clusters: Ints, draws: int, rng: np.random.Generator) -> Floats:
+    """Means over items drawn with replacement, with regard to what the items have in common.
+
+    Of `LEAST_CLUSTERS` clusters or more, whole clusters are drawn, since items of one template
+    stand or fall together; the mean is the sum of the drawn values over the number of the drawn
+    items. Of fewer, which say too little of other clusters, the items are drawn within each, as
+    many as it has: the parts of a task are there by design. Of one cluster, or where one has a
+    single item, which shows no spread, the items are drawn one by one.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, columns)
+    clusters : ndarray of int, shape (n,)
+        The template or part that each item belongs to.
+    draws : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float, shape (draws, columns)
+
+    Examples
+    --------
+    >>> right = np.array([[1.0], [1.0], [0.0], [0.0]])
+    >>> clustered_means(right, np.array([1, 1, 2, 2]), 2, np.random.default_rng(0)).tolist()
+    [[0.5], [0.5]]
+    """
+    _, places, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    if clusters_drawn(clusters):
+        totals = np.zeros((len(sizes), values.shape[1] + 1))
+        np.add.at(totals, places, np.column_stack([values, np.ones(len(values))]))
+        sums = resampled_sums(totals, len(sizes) - 1, draws, rng)
+        return sums[:, :-1] / sums[:, -1:]
+    if len(sizes) == 1 or sizes.min() == 1:
+        return resampled_means(values, draws, rng)
+    mean = np.zeros((draws, values.shape[1]))
+    for place, size in enumerate(sizes):
+        within = resampled_sums(values[places == place], size - 1, draws, rng) / (size - 1)
+        mean += size / len(values) * within
+    return mean
+
+
 def over_seeds(
-    drawn: Floats, members: Sequence[Sequence[int]], rngs: Sequence[np.random.Generator]
+    drawn: Floats,
+    means: Floats,
+    members: Sequence[Sequence[int]],
+    rngs: Sequence[np.random.Generator],
+    share: bool,
 ) -> Floats:
     """Draw the training seeds of each size again, and average over those that were drawn.
+
+    How far the seeds' means lie apart has two causes: training, and that each model answers the
+    items with its own luck. The second is in the drawn items already (crossed random factors;
+    Owen 2007, doi:10.1214/07-AOAS122, on what counting it twice does), so the deviations of the
+    drawn seeds are made smaller by its estimated part.
 
     Parameters
     ----------
     drawn : ndarray of float, shape (draws, models)
         Each model's mean over drawn items.
+    means : ndarray of float, shape (models,)
+        Each model's mean over all items.
     members : sequence of sequence of int
         For each size, the columns of its models.
     rngs : sequence of numpy.random.Generator
         One per size: equal generators draw equal seeds, which pairs tasks and variants.
+    share : bool
+        Whether values are shares, which stay within 0 and 1.
 
     Returns
     -------
@@ -70,16 +154,35 @@ def over_seeds(
     Examples
     --------
     >>> drawn = np.array([[0.2, 0.4, 0.9]])
-    >>> size = over_seeds(drawn, [[0, 1], [2]], [np.random.default_rng(i) for i in (0, 1)])
-    >>> round(float(size[0, 0]), 3) in (0.2, 0.3, 0.4), float(size[0, 1])
+    >>> rngs = [np.random.default_rng(i) for i in (0, 1)]
+    >>> size = over_seeds(drawn, drawn[0], [[0, 1], [2]], rngs, share=True)
+    >>> round(float(size[0, 0]), 3) in (0.2, 0.4), float(size[0, 1])
     (True, 0.9)
     """
     columns = []
     for places, rng in zip(members, rngs, strict=True):
-        count = len(places)
-        times = rng.multinomial(count, [1 / count] * count, size=len(drawn))
-        columns.append((times * drawn[:, list(places)]).sum(axis=1) / count)
-    return np.stack(columns, axis=1)
+        own = drawn[:, list(places)]
+        column = own.mean(axis=1)
+        if len(places) > 1 and len(drawn):
+            column = column + _of_training(own, means[list(places)], rng)
+        columns.append(column)
+    sizes = np.stack(columns, axis=1)
+    return sizes.clip(0, 1) if share else sizes
+
+
+def _of_training(own: Floats, means: Floats, rng: np.random.Generator) -> Floats:
+    """Deviation of the drawn seeds' mean from that of all seeds, shape (draws,).
+
+    Its variance is the seeds' own less the items' part of it, or 0 where that part is larger.
+    """
+    count = len(means)
+    spread = means.var(ddof=1)
+    if not spread:
+        return np.zeros(len(own))
+    noise = (own - own.mean(axis=1, keepdims=True)).var(axis=0).sum() / (count - 1)
+    times = rng.multinomial(count - 1, [1 / count] * count, size=len(own))
+    deviation = times @ (means - means.mean()) / (count - 1)
+    return np.sqrt(max(0.0, 1 - noise / spread)) * deviation
 
 
 def binomial_draws(right: Ints, n: Ints, draws: int, rng: np.random.Generator) -> Floats:

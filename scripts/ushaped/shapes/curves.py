@@ -63,6 +63,8 @@ class Curve:
         For each size, the models that are pooled; none for a published point among measured ones.
     right, items : ndarray of int, shape (sizes,), or None
         Counts of a published curve.
+    constant : tuple of str
+        Sizes at which a model gives one answer to nearly all items.
     """
 
     family: str
@@ -80,6 +82,7 @@ class Curve:
     models: tuple[tuple[str, ...], ...] = ()
     right: Ints | None = None
     items: Ints | None = None
+    constant: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -130,11 +133,17 @@ class Answers:
         Row of each model.
     correct : ndarray of float, shape (models, n)
         1 or 0, or what judges the task, higher being better.
+    clusters : ndarray of int, shape (n,)
+        The template or part of the task that each item belongs to.
+    answers : ndarray of int, shape (n,)
+        A number for the text of each item's right answer: equal texts, equal numbers.
     """
 
     items: Ints
     models: dict[str, int]
     correct: Floats
+    clusters: Ints
+    answers: Ints
 
 
 # -- drawing --------------------------------------------------------------------------------------
@@ -145,9 +154,9 @@ def draw_measured(
 ) -> dict[Key, Floats]:
     """Draw the measured curves again, over items and over the training seeds of each size.
 
-    The same items are drawn for every family and variant of a task that has them, and the same
-    seeds of a size for all tasks and variants. Published points of a curve are drawn from their
-    counts, each on its own.
+    The same items are drawn for every family and variant of a task that has them, by cluster as
+    `clustered_means` says, and the same seeds of a size for all tasks and variants. Published
+    points of a curve are drawn from their counts, each on its own.
 
     Returns
     -------
@@ -166,9 +175,10 @@ def draw_measured(
     drawn: dict[Key, Floats] = {}
     for (source, task), group in by_task.items():
         pairs = [_per_model(curve, answers) for curve in group]
-        for curve, some in zip(group, paired_draws(pairs, draws, seed, source, task), strict=True):
+        paired = paired_draws(pairs, draws, seed, source, task)
+        for curve, (*_, values), some in zip(group, pairs, paired, strict=True):
             if curve.drawable:
-                some = _over_seeds(curve, some, seed)
+                some = _over_seeds(curve, values.mean(axis=0), some, seed)
                 drawn[curve.key] = _with_published(curve, some, seed)
     by_key = {curve.key: curve for curve in curves}
     for curve in curves:
@@ -199,17 +209,18 @@ def _with_published(curve: Curve, some: Floats, seed: int) -> Floats:
     return every
 
 
-def _over_seeds(curve: Curve, some: Floats, seed: int) -> Floats:
-    """Draws of the measured sizes, from those of their models."""
+def _over_seeds(curve: Curve, means: Floats, some: Floats, seed: int) -> Floats:
+    """Draws of the measured sizes, from those of their models and the models' means."""
     here = curve.measured
     ends = np.cumsum([len(curve.models[place]) for place in here])
     members = [range(end - len(curve.models[p]), end) for p, end in zip(here, ends, strict=True)]
     names = ("training seeds", curve.family)
-    return over_seeds(some, members, [generator(seed, *names, curve.sizes[p]) for p in here])
+    rngs = [generator(seed, *names, curve.sizes[p]) for p in here]
+    return over_seeds(some, means, members, rngs, share=curve.metric == "accuracy")
 
 
-def _per_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Floats]:
-    """Items and the answers of all models to them, the models of each size side by side."""
+def _per_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Ints, Floats]:
+    """Items, clusters and the answers of all models, the models of each size side by side."""
     where = "/".join(curve.key)
     found = answers.get(curve.key)
     names = [name for size in curve.models for name in size]
@@ -220,7 +231,7 @@ def _per_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Floa
     heights = [np.mean([means[name] for name in curve.models[place]]) for place in curve.measured]
     if not np.allclose(heights, curve.heights[curve.measured], rtol=1e-6, atol=1e-9):
         raise UserError(where, "items and metrics say different things", "measure both again")
-    return found.items, values
+    return found.items, found.clusters, values
 
 
 def _draw_average(curve: Curve, drawn: Mapping[Key, Floats], curves: Mapping[Key, Curve]) -> Floats:

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import SIGNS
+from ushaped.metrics.definitions import CONSTANT, SIGNS
 from ushaped.shapes.curves import PUBLISHED_POINTS, Answers, Curve, Key
 from ushaped.shapes.rules import Floats, Ints
 
 AGAIN = "delete it and run the workflow again"
 FLOPS, PARAMETERS = "training_flops", "parameters"
+ITEM_COLUMNS = ("correct", "cluster", "answer")
 BY_PARAMETERS = "ordered-by-parameters"
 # What a flag of a size is called where it is one of a curve.
 NAMES = {"published": PUBLISHED_POINTS}
@@ -47,7 +48,7 @@ def read_metrics(path: Path) -> list[Curve]:
         scale = _scale(rows)
         rows = _in_order(path, "/".join(key), rows, scale)
         sizes = tuple(row["size"] for row in rows)
-        flags = [NAMES.get(flag, flag) for row in rows for flag in row["flags"].split(";")]
+        flags = [(row["size"], flag) for row in rows for flag in row["flags"].split(";")]
         curves.append(
             Curve(
                 *key,
@@ -58,8 +59,12 @@ def read_metrics(path: Path) -> list[Curve]:
                 flops=_numbers(path, rows, "training_flops", unknown=scale != FLOPS),
                 values=_numbers(path, rows, "value"),
                 n=int(_one(path, key, rows, "n")),
-                flags=(*flags, *([BY_PARAMETERS] if scale != FLOPS else [])),
+                flags=(
+                    *(NAMES.get(flag, flag) for _, flag in flags if flag != CONSTANT),
+                    *([BY_PARAMETERS] if scale != FLOPS else []),
+                ),
                 models=tuple(tuple(models.get((key, size), ())) for size in sizes),
+                constant=tuple(size for size, flag in flags if flag == CONSTANT),
             )
         )
     return curves
@@ -117,14 +122,15 @@ def read_items(path: Path) -> dict[Key, Answers]:
         table = pq.read_table(path).unify_dictionaries()
     except (OSError, pa.ArrowInvalid) as error:
         raise UserError(str(path), f"is not readable Parquet ({error})", AGAIN) from None
-    for column in (*names, "model", "item", "correct"):
+    for column in (*names, "model", "item", *ITEM_COLUMNS):
         if column not in table.column_names:
             raise UserError(str(path), f"column '{column}' is missing", AGAIN)
     coded = {name: _codes(table, name) for name in (*names, "model")}
     item = table["item"].to_numpy()
     order = np.lexsort((item, *(coded[name][0] for name in ("model", *reversed(names)))))
     rows = np.stack([coded[name][0][order] for name in (*names, "model")], axis=1)
-    item, correct = item[order], table["correct"].to_numpy()[order]
+    item = item[order]
+    correct, clusters, answers = (table[name].to_numpy()[order] for name in ITEM_COLUMNS)
 
     found: dict[Key, Answers] = {}
     new = np.flatnonzero((rows[1:, :4] != rows[:-1, :4]).any(axis=1)) + 1
@@ -143,10 +149,14 @@ def read_items(path: Path) -> dict[Key, Answers]:
                     f"models '{labels[0]}' and '{label}' have different items",
                     "score all models of a family on the same items",
                 )
+        # What belongs to an item stands in the rows of every model; those of the first will do.
+        first = slice(start, start + len(per_model[0]))
         found[family, source, task, variant] = Answers(
             per_model[0],
             {label: place for place, label in enumerate(labels)},
             correct[start:end].reshape(len(labels), -1),
+            clusters[first],
+            answers[first],
         )
     return found
 
