@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,10 +68,10 @@ def main() -> None:
     points = read_points(arguments.published, arguments.points) if arguments.points else {}
     published: dict[str, dict[str, list[Row]]] = {}
     for condition, scores in conditions(prompts, arguments.scores, models):
-        found, correct, means = measure(condition, scores, arguments.draws, arguments.seed)
+        found, per_item, means = measure(condition, scores, arguments.draws, arguments.seed)
         theirs = published_rows(condition, points, means.chance if means else None)
         rows += found + theirs
-        items.append(item_table(condition, correct))
+        items.append(item_table(condition, per_item))
         part_rows += parts.part_rows(condition, scores, arguments.draws, arguments.seed)
         if means:
             family = condition.models[0].family
@@ -113,9 +113,9 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
-def item_table(condition: Condition, correct: Floats) -> pa.Table:
-    """Rows of the items file for one condition; ``correct`` has shape (models, n)."""
-    models, n = correct.shape
+def item_table(condition: Condition, per_item: Mapping[str, Floats]) -> pa.Table:
+    """Rows of the items file for one condition; ``per_item`` has arrays of shape (models, n)."""
+    models, n = per_item["correct"].shape
 
     def text(names: Sequence[str], each: int) -> pa.DictionaryArray:
         codes = np.repeat(np.arange(len(names), dtype=np.int32), each)
@@ -129,7 +129,7 @@ def item_table(condition: Condition, correct: Floats) -> pa.Table:
             "task": text([condition.task], models * n),
             "variant": text([condition.variant], models * n),
             "item": np.tile(condition.questions.item, models),
-            "correct": correct.ravel(),
+            **{name: values.ravel() for name, values in per_item.items()},
             "cluster": np.tile(condition.questions.cluster, models),
             "answer": np.tile(condition.questions.right_text, models),
         }

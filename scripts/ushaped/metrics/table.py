@@ -212,7 +212,7 @@ def mean_over(members: Sequence[Sequence[int]], values: Floats) -> Floats:
 
 def measure(
     condition: Condition, scores: Scores, draws: int, seed: int
-) -> tuple[list[Row], Floats, TaskMeans | None]:
+) -> tuple[list[Row], dict[str, Floats], TaskMeans | None]:
     """Measure one condition.
 
     Parameters
@@ -226,8 +226,10 @@ def measure(
     -------
     rows : list of dict
         One per model and metric and one per size and metric, with the keys `COLUMNS`.
-    correct : ndarray of float, shape (models, n)
-        1 or 0; without accuracy, what judges the task, higher being better.
+    per_item : dict of str to ndarray of float, shape (models, n)
+        ``correct``: 1 or 0; without accuracy, what judges the task, higher being better.
+        ``distractor``: 1 where the distractor task's class was chosen, else 0; NaN for items that
+        have none.
     means : TaskMeans or None
         None without accuracy, since no average includes other metrics.
     """
@@ -273,8 +275,12 @@ def measure(
             )
     judged = next(iter(found))
     if judged != "accuracy":
-        return rows, SIGNS[judged] * found[judged].values, None
+        correct = SIGNS[judged] * found[judged].values
+        return rows, {"correct": correct, "distractor": np.full_like(correct, np.nan)}, None
     accuracy = found["accuracy"]
+    distractor = np.full_like(accuracy.values, np.nan)
+    if "distractor_share" in found:
+        distractor[:, condition.questions.distractor >= 0] = found["distractor_share"].values
     means = TaskMeans(
         condition,
         columns,
@@ -284,7 +290,7 @@ def measure(
         accuracy.chance,
         tuple(asked),
     )
-    return rows, accuracy.values, means
+    return rows, {"correct": accuracy.values, "distractor": distractor}, means
 
 
 def average_rows(tasks: Mapping[str, TaskMeans]) -> list[Row]:

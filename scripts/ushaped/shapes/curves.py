@@ -42,6 +42,9 @@ COLUMNS = (
 # The flag of a curve of which some sizes were not measured here.
 PUBLISHED_POINTS = "published-points"
 
+# The columns that can order sizes.
+FLOPS, PARAMETERS = "training_flops", "parameters"
+
 Key = tuple[str, str, str, str]
 
 
@@ -65,6 +68,10 @@ class Curve:
         Counts of a published curve.
     constant : tuple of str
         Sizes at which a model gives one answer to nearly all items.
+    parameters : ndarray of float, shape (sizes,), or None
+        Of each size; needed where its FLOPs are not known.
+    chance : float
+        Value of guessing evenly; NaN where it has none or is not known.
     """
 
     family: str
@@ -83,6 +90,8 @@ class Curve:
     right: Ints | None = None
     items: Ints | None = None
     constant: tuple[str, ...] = ()
+    parameters: Floats | None = None
+    chance: float = float("nan")
 
     @property
     def key(self) -> Key:
@@ -93,6 +102,18 @@ class Curve:
     def about(self) -> dict[str, object]:
         """What the curve is of: the columns `ABOUT`."""
         return {name: getattr(self, name) for name in ABOUT}
+
+    @property
+    def scale(self) -> str:
+        """What orders the sizes: parameters, where the compute of any is not known."""
+        return FLOPS if self.parameters is None or np.isfinite(self.flops).all() else PARAMETERS
+
+    @property
+    def at(self) -> Floats:
+        """Each size's place on its scale, shape (sizes,)."""
+        if self.parameters is None or self.scale == FLOPS:
+            return self.flops
+        return self.parameters
 
     @property
     def measured(self) -> list[int]:
@@ -112,6 +133,7 @@ class Curve:
             sizes=tuple(self.sizes[place] for place in here),
             flops=self.flops[here],
             values=self.values[here],
+            parameters=None if self.parameters is None else self.parameters[here],
             models=tuple(self.models[place] for place in here),
             flags=tuple(flag for flag in self.flags if flag != PUBLISHED_POINTS),
         )
@@ -137,6 +159,8 @@ class Answers:
         The template or part of the task that each item belongs to.
     answers : ndarray of int, shape (n,)
         A number for the text of each item's right answer: equal texts, equal numbers.
+    distractor : ndarray of float, shape (models, n), or None
+        1 where the distractor task's class was chosen, else 0; NaN for items that have none.
     """
 
     items: Ints
@@ -144,6 +168,7 @@ class Answers:
     correct: Floats
     clusters: Ints
     answers: Ints
+    distractor: Floats | None = None
 
 
 # -- drawing --------------------------------------------------------------------------------------

@@ -13,12 +13,11 @@ import pyarrow.parquet as pq
 
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import CONSTANT, SIGNS
-from ushaped.shapes.curves import PUBLISHED_POINTS, Answers, Curve, Key
+from ushaped.shapes.curves import FLOPS, PARAMETERS, PUBLISHED_POINTS, Answers, Curve, Key
 from ushaped.shapes.rules import Floats, Ints
 
 AGAIN = "delete it and run the workflow again"
-FLOPS, PARAMETERS = "training_flops", "parameters"
-ITEM_COLUMNS = ("correct", "cluster", "answer")
+ITEM_COLUMNS = ("correct", "cluster", "answer", "distractor")
 BY_PARAMETERS = "ordered-by-parameters"
 # What a flag of a size is called where it is one of a curve.
 NAMES = {"published": PUBLISHED_POINTS}
@@ -56,7 +55,9 @@ def read_metrics(path: Path) -> list[Curve]:
                 modified=_one(path, key, rows, "modified"),
                 metric=_one(path, key, rows, "metric"),
                 sizes=sizes,
-                flops=_numbers(path, rows, "training_flops", unknown=scale != FLOPS),
+                flops=_numbers(path, rows, FLOPS, unknown=scale != FLOPS),
+                parameters=_numbers(path, rows, PARAMETERS),
+                chance=_numbers(path, rows[:1], "chance", unknown=True).item(),
                 values=_numbers(path, rows, "value"),
                 n=int(_one(path, key, rows, "n")),
                 flags=(
@@ -80,8 +81,11 @@ def read_published(path: Path) -> list[Curve]:
         the value, or one scale twice.
     """
     points: dict[Key, list[dict[str, str]]] = {}
+    chance: dict[tuple[str, str], float] = {}
     for row in read_rows(path, ("series", "size", "training_flops", "task", "metric", "value")):
-        if row["metric"] in SIGNS and row["series"] != "chance":
+        if row["series"] == "chance":
+            chance[row["task"], row["metric"]] = number(path, row, "value")
+        elif row["metric"] in SIGNS:
             _check_counts(path, row)
             key = (row["series"], "published", row["task"], "zero-shot")
             points.setdefault(key, []).append(row)
@@ -98,7 +102,9 @@ def read_published(path: Path) -> list[Curve]:
                 modified="",
                 metric=_one(path, key, rows, "metric"),
                 sizes=tuple(row["size"] for row in rows),
-                flops=_numbers(path, rows, "training_flops"),
+                flops=_numbers(path, rows, FLOPS),
+                parameters=_numbers(path, rows, PARAMETERS, unknown=True),
+                chance=chance.get((key[2], rows[0]["metric"]), float("nan")),
                 values=_numbers(path, rows, "value"),
                 n=int(n) if n else None,
                 flags=("relabelled-sizes",) if moved else (),
@@ -130,7 +136,7 @@ def read_items(path: Path) -> dict[Key, Answers]:
     order = np.lexsort((item, *(coded[name][0] for name in ("model", *reversed(names)))))
     rows = np.stack([coded[name][0][order] for name in (*names, "model")], axis=1)
     item = item[order]
-    correct, clusters, answers = (table[name].to_numpy()[order] for name in ITEM_COLUMNS)
+    correct, clusters, answers, distractor = (table[name].to_numpy()[order] for name in ITEM_COLUMNS)
 
     found: dict[Key, Answers] = {}
     new = np.flatnonzero((rows[1:, :4] != rows[:-1, :4]).any(axis=1)) + 1
@@ -157,6 +163,7 @@ def read_items(path: Path) -> dict[Key, Answers]:
             correct[start:end].reshape(len(labels), -1),
             clusters[first],
             answers[first],
+            distractor[start:end].reshape(len(labels), -1),
         )
     return found
 
