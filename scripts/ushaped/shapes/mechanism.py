@@ -18,19 +18,22 @@ Fit
     multinomial, which is the product of two binomials: right ones among all, distractor ones among
     the wrong, the latter with probability d / (1 - a), in which T does not occur.
 Baseline
-    b is chance, unless a free b (and b_d) fits significantly better (5 %): a small model that
-    always gives one answer need not be at chance.
+    b is chance, unless a free b (and b_d) fits better than the items' noise explains (likelihood
+    ratio, 5 %) and leaves a degree of freedom: a small model that always gives one answer need not
+    be at chance.
 Dispersion
     Curves scatter more than their items do, since two sizes differ in more than size. Where the
-    deviance exceeds its degrees of freedom, fits are compared by F with the deviance per degree of
-    freedom (McCullagh and Nelder 1989, section 4.5), so that a misfit never counts as evidence.
+    deviance exceeds its degrees of freedom, their ratio (McCullagh and Nelder 1989, section 4.5)
+    divides the gain of a second task, which is then compared by F, and its root stretches the draws
+    about the curve: a misfit is no evidence, and it widens every interval.
 Identifiable
     Only if all of this holds: there is a degree of freedom left; the fit needs both tasks (each
     improves it significantly, 5 %); no other optimum within the 95 % likelihood region has an onset
     more than a step away, a step being the mean distance of neighbouring sizes; the 95 % bootstrap
-    interval of each onset ends at most a step outside the sizes; and that of each width stays above
-    an eighth of a step (else the task sets in between two sizes, nobody knows where) and below the
-    whole range. Otherwise no parameter is told.
+    interval of each onset ends at most half a step outside the sizes, where a size is still the
+    nearest thing; and that of each width stays above an eighth of a step (else the task sets in
+    between two sizes, nobody knows where) and below the whole range. Otherwise no parameter is
+    told.
 """
 
 from __future__ import annotations
@@ -246,7 +249,7 @@ def fit_mechanism(
     fits = _fits(data, chance, bounds)
     extra = 2 if data.measured else 1
     freed = spare > extra and (
-        _gain_p(fits["both"].best, fits["both, free"].best, extra, spare - extra) < LEVEL
+        chdtrc(extra, max(0.0, fits["both"].best - fits["both, free"].best)) < LEVEL
     )
     kind, degrees = (", free", spare - extra) if freed else ("", spare)
     full = fits["both" + kind]
@@ -256,7 +259,9 @@ def fit_mechanism(
         reason = "chance does not fit the smallest sizes, and there are too few to fit their level"
     rows = None
     if drawn is not None and not reason:
-        rows = _fit_draws(_draws(data, drawn, drawn_distractor), full, bounds, degrees)
+        stretch = math.sqrt(_dispersion(full.best, degrees))
+        again = _draws(data, drawn, drawn_distractor, stretch)
+        rows = _fit_draws(again, full, bounds, degrees)
         reason = _intervals_run_out(rows, bounds, scale)
     known = _known(full.rows[0], None if reason else rows, scale)
     if reason:
@@ -336,17 +341,22 @@ def _stack(x: Floats, right: Floats, n: Floats, distractor: Floats | None) -> _D
     )
 
 
-def _draws(data: _Data, drawn: ArrayLike, distractor: ArrayLike | None) -> _Data:
+def _draws(data: _Data, drawn: ArrayLike, distractor: ArrayLike | None, stretch: float) -> _Data:
+    """Draws as observations, their distance from the curve stretched."""
     right = np.asarray(drawn, dtype=np.float64)
     sizes = len(data.x)
     if right.ndim != 2 or right.shape[1] != sizes or not len(right):
         raise UserError("the draws of a curve", "do not have its sizes", "draw the same sizes")
+    observed, n = data.shares[0, :sizes], data.trials[0, :sizes]
+    stretched = (observed + stretch * (right - observed)).clip(0, 1)
     if not data.measured:
-        return _stack(data.x, right, data.trials[0], None)
+        return _stack(data.x, stretched, n, None)
     if distractor is None or np.shape(distractor) != right.shape:
         what = "lack the distractor answers"
         raise UserError("the draws of a curve", what, "draw both shares from the same items")
-    return _stack(data.x, right, data.trials[0, :sizes], np.asarray(distractor, dtype=np.float64))
+    share = (1 - observed) * data.shares[0, sizes:]
+    other = share + stretch * (np.asarray(distractor, dtype=np.float64) - share)
+    return _stack(data.x, stretched, n, other.clip(0, 1 - stretched))
 
 
 # -- likelihood -----------------------------------------------------------------------------------
@@ -585,22 +595,17 @@ def _dispersion(deviance: float, degrees: int) -> float:
     return max(1.0, deviance / degrees)
 
 
-def _gain_p(smaller: float, larger: float, extra: int, degrees: int) -> float:
-    """P-value of what ``extra`` parameters gain: deviances of the fits without and with them."""
-    gain, dispersion = max(0.0, smaller - larger), _dispersion(larger, degrees)
-    if dispersion > 1:
-        return float(fdtrc(extra, degrees, gain / extra / dispersion))
-    return float(chdtrc(extra, gain))
-
-
 def _why_not(fits: dict[str, _Fit], kind: str, degrees: int, bounds: _Bounds, x: Floats) -> str:
     """Why the best fit tells nothing; empty if it may."""
     full = fits["both" + kind]
-    if _gain_p(fits["true" + kind].best, full.best, 2, degrees) > LEVEL:
-        return "the curve shows no distractor task: the true task alone fits it as well"
-    if _gain_p(fits["distractor" + kind].best, full.best, 2, degrees) > LEVEL:
-        return "the curve shows no recovery: the distractor task alone fits it as well"
-    near = full.deviances - full.best < _NEAR * _dispersion(full.best, degrees)
+    dispersion = _dispersion(full.best, degrees)
+    for alone, shown in (("true", "distractor task"), ("distractor", "recovery")):
+        gain = max(0.0, fits[alone + kind].best - full.best)
+        if chdtrc(2, gain) > LEVEL:
+            return f"the curve shows no {shown}: the {alone} task alone fits it as well"
+        if dispersion > 1 and fdtrc(2, degrees, gain / 2 / dispersion) > LEVEL:
+            return f"the curve jumps too much about the fit to show a {shown}"
+    near = full.deviances - full.best < _NEAR * dispersion
     if (near & _apart(full.rows, bounds)).any():
         return "quite different onsets fit the curve equally well"
     return _intervals_run_out(full.rows[:1], bounds, x)
@@ -611,9 +616,9 @@ def _intervals_run_out(rows: Floats, bounds: _Bounds, x: Floats) -> str:
     low, high = percentile_interval(rows)
     for task, onset in _TASKS:
         width = onset + 1
-        if low[onset] < x[0] - bounds.step:
+        if low[onset] < x[0] - bounds.step / 2:
             return f"the {task} task may set in below the smallest size"
-        if high[onset] > x[-1] + bounds.step:
+        if high[onset] > x[-1] + bounds.step / 2:
             return f"the {task} task may set in beyond the largest size"
         if low[width] <= bounds.low[width] + 1e-3:
             return f"the {task} task sets in between two sizes, too abruptly to tell where"
