@@ -30,10 +30,10 @@ Identifiable
     Only if all of this holds: there is a degree of freedom left; the fit needs both tasks (each
     improves it significantly, 5 %); no other optimum within the 95 % likelihood region has an onset
     more than a step away, a step being the mean distance of neighbouring sizes; the 95 % bootstrap
-    interval of each onset ends at most half a step outside the sizes, where a size is still the
-    nearest thing; and that of each width stays above an eighth of a step (else the task sets in
-    between two sizes, nobody knows where) and below the whole range. Otherwise no parameter is
-    told.
+    interval of each onset lies within the sizes, so that some size is seen to do half of the task
+    and some other is not; and that of each width stays above an eighth of a step (else the task
+    sets in between two sizes, nobody knows where) and below the whole range. Otherwise no parameter
+    is told.
 """
 
 from __future__ import annotations
@@ -616,9 +616,9 @@ def _intervals_run_out(rows: Floats, bounds: _Bounds, x: Floats) -> str:
     low, high = percentile_interval(rows)
     for task, onset in _TASKS:
         width = onset + 1
-        if low[onset] < x[0] - bounds.step / 2:
+        if low[onset] < x[0]:
             return f"the {task} task may set in below the smallest size"
-        if high[onset] > x[-1] + bounds.step / 2:
+        if high[onset] > x[-1]:
             return f"the {task} task may set in beyond the largest size"
         if low[width] <= bounds.low[width] + 1e-3:
             return f"the {task} task sets in between two sizes, too abruptly to tell where"
