@@ -11,7 +11,10 @@ eight sizes it is drawn to guide the eye.
 
 The fit is by least squares in the curve's own unit, every size alike: in log space, as the paper
 fits, an error of 0 would decide alone. For given exponents and bend the best a and b are found
-directly, both at least 0, so that four parameters are searched for, from the best of a grid.
+directly, both at least 0, so that four parameters are searched for, from the best of a grid. Of
+laws that fit nearly alike the less steep one is taken (a small penalty on the exponents), and no
+bend is narrower than a third of the mean distance of neighbouring sizes: a law must not dive where
+no size was measured.
 """
 
 from __future__ import annotations
@@ -31,9 +34,10 @@ NAMES = ("a", "b", "c0", "c1", "d1", "f1")
 
 # The steepest power law multiplies the error by e to this power over the range of sizes.
 _STEEPEST = 30.0
-# Width of the bend, as a share of the range.
-_BENDS = (0.01, 1.0)
+# An exponent as steep as that costs as much as a residual of this share of the curve's range.
+_PENALTY = 0.15
 _STARTS = 2
+_DIFFERENCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -125,29 +129,46 @@ def fit_broken(x: ArrayLike, heights: ArrayLike, share: bool) -> BrokenLaw | Non
     if why_no_law(heights, share):
         return None
     scale, errors = np.asarray(x, dtype=np.float64), _errors(heights, share)
-    reach = math.log(10) * (scale[-1] - scale[0])
-    place = (scale - scale[0]) / (scale[-1] - scale[0])
+    grid = _Grid.of(scale)
+    penalty = _PENALTY * float(np.ptp(errors))
 
     def residuals(free: Floats) -> Floats:
-        power, _ = _power(free[None], place)
-        a, b = _levels(power, errors)
-        return (a[:, None] + b[:, None] * power - errors)[0]
+        return _residuals(free[None], grid, errors, penalty)[0]
 
-    # The least sum of squares wins; it cannot be worse than that of the best start.
+    def slopes(free: Floats) -> Floats:
+        moved = np.concatenate([free[None], free + _DIFFERENCE * np.eye(len(free))])
+        every = _residuals(moved, grid, errors, penalty)
+        return ((every[1:] - every[0]) / _DIFFERENCE).T
+
     fits = [
-        least_squares(residuals, start, method="lm", max_nfev=300)
-        for start in _best_starts(place, errors)
+        least_squares(residuals, start, jac=slopes, method="lm", ftol=1e-5, max_nfev=60)
+        for start in _best_starts(grid, errors, penalty)
     ]
-    best = min(fits, key=lambda fit: float(fit.cost))
-    power, largest = _power(best.x[None], place)
-    a, b = (float(level[0]) for level in _levels(power, errors))
-    c0, c1, d1, f1 = (float(part[0, 0]) for part in _bounded(best.x[None]))
+    free = min(fits, key=lambda fit: float(fit.cost)).x[None]
+    power, largest = _power(free, grid)
+    a, b = _levels(power, errors)
+    error = math.sqrt(np.mean((a + b * power[0] - errors) ** 2))
+    c0, c1, d1, f1 = (float(part[0, 0]) for part in _bounded(free, grid))
     # From the place between smallest and largest size back to the scale itself.
-    start = math.log(10) * scale[0]
-    log_b = math.log(b) - float(largest[0, 0]) + c0 / reach * start if b > 0 else -math.inf
-    values = (a, math.exp(log_b), c0 / reach, c1 / reach, math.exp(start + d1 * reach), f1 * reach)
-    error = math.sqrt(2 * best.cost / len(scale))
-    return BrokenLaw(dict(zip(NAMES, values, strict=True)), error, scale, share)
+    start, reach = math.log(10) * scale[0], math.log(10) * grid.reach
+    log_b = math.log(b[0]) - largest[0, 0] + c0 / reach * start if b[0] > 0 else -math.inf
+    values = (a[0], math.exp(log_b), c0 / reach, c1 / reach, math.exp(start + d1 * reach))
+    parameters = dict(zip(NAMES, (*map(float, values), f1 * reach), strict=True))
+    return BrokenLaw(parameters, error, scale, share)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where the sizes lie between the smallest, 0, and the largest, 1; their range in decades."""
+
+    place: Floats
+    reach: float
+    narrowest: float
+
+    @classmethod
+    def of(cls, x: Floats) -> _Grid:
+        reach = float(x[-1] - x[0])
+        return cls((x - x[0]) / reach, reach, 1 / (len(x) - 1) / 3)
 
 
 def _errors(heights: ArrayLike, share: bool) -> Floats:
@@ -155,23 +176,31 @@ def _errors(heights: ArrayLike, share: bool) -> Floats:
     return 1 - values if share else -values
 
 
-def _bounded(free: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _bounded(free: Floats, grid: _Grid) -> tuple[Floats, Floats, Floats, Floats]:
     """Exponents, place and width of the bend, shape (rows, 1) each, from unbounded numbers.
 
-    Before and after the bend the exponent lies within the steepest, and the bend within the sizes.
+    Before and after the bend the exponent lies within the steepest, the bend within the sizes, and
+    its width between the narrowest and the range.
     """
     before, after = (_STEEPEST * np.tanh(free[:, [column]]) for column in (0, 1))
-    narrow, wide = np.log(_BENDS)
-    width = np.exp(narrow + (wide - narrow) * expit(free[:, [3]]))
+    width = grid.narrowest ** (1 - expit(free[:, [3]]))
     return before, after - before, expit(free[:, [2]]), width
 
 
-def _power(free: Floats, place: Floats) -> tuple[Floats, Floats]:
+def _power(free: Floats, grid: _Grid) -> tuple[Floats, Floats]:
     """The law without a and b, as a share of its largest value, and the logarithm of that."""
-    c0, c1, d1, f1 = _bounded(free)
-    exponent = -c0 * place - c1 * f1 * np.logaddexp(0, (place - d1) / f1)
+    c0, c1, d1, f1 = _bounded(free, grid)
+    exponent = -c0 * grid.place - c1 * f1 * np.logaddexp(0, (grid.place - d1) / f1)
     largest = exponent.max(axis=1, keepdims=True)
     return np.exp(exponent - largest), largest
+
+
+def _residuals(free: Floats, grid: _Grid, errors: Floats, penalty: float) -> Floats:
+    """Residuals of every size, then what both exponents cost; shape (rows, sizes + 2)."""
+    power, _ = _power(free, grid)
+    a, b = _levels(power, errors)
+    fitted = a[:, None] + b[:, None] * power
+    return np.concatenate([fitted - errors, penalty * np.tanh(free[:, :2])], axis=1)
 
 
 def _levels(power: Floats, errors: Floats) -> tuple[Floats, Floats]:
@@ -185,15 +214,13 @@ def _levels(power: Floats, errors: Floats) -> tuple[Floats, Floats]:
     return np.maximum(a, 0), np.where(a < 0, through_zero, b)
 
 
-def _best_starts(place: Floats, errors: Floats) -> list[Floats]:
-    """The best of a grid, each with another bend or another sign of the exponents."""
+def _best_starts(grid: _Grid, errors: Floats, penalty: float) -> list[Floats]:
+    """The best of a grid of starts, each with another bend or another sign of an exponent."""
     exponents = np.arctanh(np.array([-8.0, -2.0, -0.3, 0.3, 2.0, 8.0]) / _STEEPEST)
     bends, widths = logit(np.linspace(0.1, 0.9, 6)), np.array([-1.0, 1.0])
-    grid = np.stack(np.meshgrid(exponents, exponents, bends, widths), axis=-1).reshape(-1, 4)
-    power, _ = _power(grid, place)
-    a, b = _levels(power, errors)
-    squares = ((a[:, None] + b[:, None] * power - errors) ** 2).sum(axis=1)
-    ranked = grid[np.argsort(squares, kind="stable")]
+    starts = np.stack(np.meshgrid(exponents, exponents, bends, widths), axis=-1).reshape(-1, 4)
+    squares = (_residuals(starts, grid, errors, penalty) ** 2).sum(axis=1)
+    ranked = starts[np.argsort(squares, kind="stable")]
     alike = np.stack([ranked[:, 0] > 0, ranked[:, 1] > 0, ranked[:, 2]], axis=1)
     _, firsts = np.unique(alike, axis=0, return_index=True)
     return list(ranked[np.sort(firsts)[:_STARTS]])
