@@ -31,9 +31,12 @@ Identifiable
     improves it significantly, 5 %); no other optimum within the 95 % likelihood region has an onset
     more than a step away, a step being the mean distance of neighbouring sizes; the 95 % bootstrap
     interval of each onset lies within the sizes, so that some size is seen to do half of the task
-    and some other is not; and that of each width stays above an eighth of a step (else the task
-    sets in between two sizes, nobody knows where) and below the whole range. Otherwise no parameter
-    is told.
+    and some other is not; and that of each width stays below the whole range. Otherwise no
+    parameter is told.
+Abrupt tasks
+    A width of less than an eighth of a step cannot be told from 0: the task sets in between two
+    sizes, nobody knows where. Where the interval of a width reaches down to there, it is told from
+    0 on, and those of the onset, and of what rests on it, are widened to the sizes around them.
 """
 
 from __future__ import annotations
@@ -76,6 +79,7 @@ BEYOND = 3.0
 
 # An onset so far away that the task is done by no model.
 _NEVER = 1e9
+_NOTHING = (math.nan, math.nan, math.nan)
 _LEAST_SHARE = 1e-6
 _TINY = 1e-12
 
@@ -263,9 +267,9 @@ def fit_mechanism(
         again = _draws(data, drawn, drawn_distractor, stretch)
         rows = _fit_draws(again, full, bounds, degrees)
         reason = _intervals_run_out(rows, bounds, scale)
-    known = _known(full.rows[0], None if reason else rows, scale)
+    known = _known(full.rows[0], None if reason else rows, bounds, scale)
     if reason:
-        known = dict.fromkeys(known, (math.nan,) * 3)
+        known = dict.fromkeys(known, _NOTHING)
     return Mechanism(
         not reason,
         reason,
@@ -620,25 +624,39 @@ def _intervals_run_out(rows: Floats, bounds: _Bounds, x: Floats) -> str:
             return f"the {task} task may set in below the smallest size"
         if high[onset] > x[-1]:
             return f"the {task} task may set in beyond the largest size"
-        if low[width] <= bounds.low[width] + 1e-3:
-            return f"the {task} task sets in between two sizes, too abruptly to tell where"
         if high[width] >= bounds.high[width] - 1e-3:
             return f"the {task} task sets in too gradually for these sizes to tell where"
     return ""
 
 
-def _known(best: Floats, rows: Floats | None, x: Floats) -> dict[str, Estimate]:
+def _known(best: Floats, rows: Floats | None, bounds: _Bounds, x: Floats) -> dict[str, Estimate]:
     """Estimates and intervals of everything that is told."""
-    estimates = _told(best[None], x)
+    estimates = {name: float(value[0]) for name, value in _told(best[None], x).items()}
     if rows is None:
-        return {name: (float(value[0]), math.nan, math.nan) for name, value in estimates.items()}
-    known = {}
+        return {name: (value, math.nan, math.nan) for name, value in estimates.items()}
+    low, high = {}, {}
     for name, values in _told(rows, x).items():
         # Draws that never come back are infinite: no mean of two neighbours may be taken.
-        low = np.quantile(values, 0.025, method="lower")
-        high = np.quantile(values, 0.975, method="higher")
-        known[name] = float(estimates[name][0]), float(low), float(high)
-    return known
+        low[name] = float(np.quantile(values, 0.025, method="lower"))
+        high[name] = float(np.quantile(values, 0.975, method="higher"))
+    for task, onset in _TASKS:
+        if low[f"{task}_width"] <= math.exp(bounds.low[onset + 1]) * 1.001:
+            _widen(task, low, high, x)
+    return {name: (value, low[name], high[name]) for name, value in estimates.items()}
+
+
+def _widen(task: str, low: dict[str, float], high: dict[str, float], x: Floats) -> None:
+    """Let the intervals of an abrupt task, and of what rests on it, reach the sizes around."""
+    onset = f"{task}_onset"
+    down = low[onset] - float(x[x <= low[onset]].max())
+    up = float(x[x >= high[onset]].min()) - high[onset]
+    low[f"{task}_width"] = 0.0
+    low[onset], high[onset] = low[onset] - down, high[onset] + up
+    if task == "true":
+        low["gap"], high["gap"] = low["gap"] - down, high["gap"] + up
+        low["back_at"], high["back_at"] = low["back_at"] - down, high["back_at"] + up
+    else:
+        low["gap"], high["gap"] = low["gap"] - up, high["gap"] + down
 
 
 def _told(rows: Floats, x: Floats) -> dict[str, Floats]:
@@ -666,8 +684,7 @@ def _back_at(rows: Floats, x: Floats) -> Floats:
 
 
 def _unfitted(x: Floats, reason: str, degrees: int) -> Mechanism:
-    nothing = (math.nan,) * 3
-    parameters = dict.fromkeys(PARAMETERS, nothing)
+    parameters = dict.fromkeys(PARAMETERS, _NOTHING)
     return Mechanism(
-        False, reason, parameters, nothing, nothing, math.nan, max(degrees, 0), math.nan, x
+        False, reason, parameters, _NOTHING, _NOTHING, math.nan, max(degrees, 0), math.nan, x
     )
