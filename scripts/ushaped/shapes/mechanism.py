@@ -94,8 +94,9 @@ class Mechanism:
     reason : str
         Why it is not; empty if it is.
     parameters : dict of str to (float, float, float)
-        Estimate and 95 % interval of each of `PARAMETERS`; NaN where not identifiable, or where no
-        draws were given. Onsets and widths are in the unit of ``x``.
+        Estimate and 95 % interval of each of `PARAMETERS`; NaN where not identifiable. Intervals
+        are NaN where no draws were given, and the distractor's baseline where its answers were not
+        measured or there are two classes. Onsets and widths are in the unit of ``x``.
     gap : (float, float, float)
         Onset of the true task minus that of the distractor task.
     back_at : (float, float, float)
@@ -249,7 +250,7 @@ def fit_mechanism(
     bounds = _Bounds.of(scale) if len(scale) > 1 else None
     spare = data.shares.shape[1] - 4
     if spare < 1 or bounds is None:
-        return _unfitted(scale, f"{len(scale)} sizes are too few for its four parameters", spare)
+        return _unfitted(scale, f"{len(scale)} sizes are too few for its four parameters")
     fits = _fits(data, chance, bounds)
     extra = 2 if data.measured else 1
     freed = spare > extra and (
@@ -257,10 +258,13 @@ def fit_mechanism(
     )
     kind, degrees = (", free", spare - extra) if freed else ("", spare)
     full = fits["both" + kind]
-    misfit = float(chdtrc(degrees, max(full.best, 0.0)))
-    reason = _why_not(fits, kind, degrees, bounds, scale)
-    if not reason and not freed and spare <= extra and misfit < LEVEL:
-        reason = "chance does not fit the smallest sizes, and there are too few to fit their level"
+    misfit = float(chdtrc(degrees, full.best))
+    if not freed and spare <= extra and misfit < LEVEL:
+        reason = (
+            "it does not fit with small models at chance, and sizes are too few for another level"
+        )
+    else:
+        reason = _why_not(fits, kind, degrees, bounds, scale)
     rows = None
     if drawn is not None and not reason:
         stretch = math.sqrt(_dispersion(full.best, degrees))
@@ -270,6 +274,8 @@ def fit_mechanism(
     known = _known(full.rows[0], None if reason else rows, bounds, scale)
     if reason:
         known = dict.fromkeys(known, _NOTHING)
+    if not data.measured:
+        known["distractor_baseline"] = _NOTHING
     return Mechanism(
         not reason,
         reason,
@@ -479,7 +485,7 @@ def _fits(data: _Data, chance: float, bounds: _Bounds) -> dict[str, _Fit]:
     rows = np.concatenate([starts for starts, _ in kinds.values()])
     free = np.concatenate([np.tile(mask, (len(starts), 1)) for starts, mask in kinds.values()])
     rows, loss = _maximise(rows, free, data, bounds, 60)
-    deviances = loss - _saturated(data)
+    deviances = np.maximum(0, loss - _saturated(data))
     fits, first = {}, 0
     for name, (starts, mask) in kinds.items():
         some = slice(first, first + len(starts))
@@ -683,8 +689,6 @@ def _back_at(rows: Floats, x: Floats) -> Floats:
     return np.where(never, np.inf, high)[:, 0]
 
 
-def _unfitted(x: Floats, reason: str, degrees: int) -> Mechanism:
+def _unfitted(x: Floats, reason: str) -> Mechanism:
     parameters = dict.fromkeys(PARAMETERS, _NOTHING)
-    return Mechanism(
-        False, reason, parameters, _NOTHING, _NOTHING, math.nan, max(degrees, 0), math.nan, x
-    )
+    return Mechanism(False, reason, parameters, _NOTHING, _NOTHING, math.nan, 0, math.nan, x)
