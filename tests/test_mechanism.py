@@ -7,7 +7,9 @@ import math
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, logit
 
 from ushaped.errors import UserError
 from ushaped.shapes.broken import fit_broken, why_no_law
@@ -167,6 +169,27 @@ def test_chance_levels_are_rarely_taken_for_a_mechanism() -> None:
     curves = np.random.default_rng(8).binomial(300, 0.5, (60, 8)) / 300
     found = [fit_mechanism(x, shares, np.full(8, 300), 0.5).identifiable for shares in curves]
     assert np.mean(found) <= 0.05
+
+
+@pytest.mark.parametrize("trend", [(99.0, 99.0), (2.0, 99.0), (99.0, 2.0)])
+def test_curves_without_a_mechanism_that_jump_rarely_show_one(trend: tuple[float, float]) -> None:
+    rng, x = np.random.default_rng(9), np.linspace(0, 4, 8)
+    plain = right(x, true_onset=trend[0], distractor_onset=trend[1]).clip(1e-3, 1 - 1e-3)
+    shares = expit(logit(plain) + 0.3 * rng.normal(size=(40, 8)))
+    curves = rng.binomial(300, shares) / 300
+    found = [fit_mechanism(x, row, np.full(8, 300), 0.5).identifiable for row in curves]
+    assert np.mean(found) <= 0.1
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(st.integers(0, 20), min_size=2, max_size=9))
+def test_every_curve_gets_an_answer_with_ordered_intervals(counts: list[int]) -> None:
+    found = fit(np.arange(float(len(counts))) * 0.4, np.array(counts) / 20, n=20, draws=40)
+    assert found.identifiable == (not found.reason)
+    for estimate, low, high in (*found.parameters.values(), found.gap):
+        assert found.identifiable or math.isnan(estimate)
+        assert not low > high
+    json.dumps(found.json())
 
 
 # -- measured distractor answers ------------------------------------------------------------------

@@ -21,6 +21,9 @@ from ushaped.shapes.rules import Floats
 
 LINE = 3
 
+# Draws from which the mechanism predicts: enough for an interval, and it is fitted to each.
+DRAWS = 500
+
 # Shares whose number of items is not known have log odds as if there were so many.
 _UNKNOWN_TRIALS = 500.0
 
@@ -115,8 +118,8 @@ def predict_largest(
             n[known],
             chance,
             None if distractor is None else np.asarray(distractor)[known],
-            None if again is None else again[:, known],
-            None if drawn_distractor is None else np.asarray(drawn_distractor)[:, known],
+            None if again is None else again[:DRAWS, known],
+            None if drawn_distractor is None else np.asarray(drawn_distractor)[:DRAWS, known],
         )
         if fit.fitted is not None:
             told = fit.drawn if fit.identifiable else None
