@@ -100,7 +100,7 @@ def test_items_stay_together_over_models_and_seeds(table) -> None:
     assert data.members == ((0, 1), (2,))
     assert data.clusters is not None
     assert data.clusters.tolist() == [1, 1, 2]
-    assert data.chance == 0.5
+    assert curve.chance == 0.5
     assert curve.values == pytest.approx([5 / 6, 1 / 3])
     assert curve.models == (("small, seed 0", "small, seed 1"), ("large, seed 0",))
     assert curve.n == 3
@@ -252,7 +252,7 @@ def test_curves_that_are_written_are_read_again(table, tmp_path: Path) -> None:
         for field in ("values", "clusters", "k", "n", "errors"):
             if hasattr(data, field):
                 assert np.array_equal(getattr(again, field), getattr(data, field))
-        assert again.chance == data.chance or math.isnan(data.chance)
+        assert again.chance == curve.chance or math.isnan(curve.chance)
 
 
 def test_curves_of_several_forms_are_written_apart(table, tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ def test_samples_of_the_harness_become_a_curve_of_items(tmp_path: Path, models: 
     assert curve.protocol == "0-shot, task version 1.0"
     assert curve.values.tolist() == [6 / 8, 3 / 8]
     assert data.values.tolist() == [SMALL, LARGE]
-    assert (data.members, data.chance) == (((0,), (1,)), 0.5)
+    assert (data.members, curve.chance) == (((0,), (1,)), 0.5)
 
 
 def test_single_files_of_the_harness_may_be_given(tmp_path: Path, models: Path) -> None:
@@ -423,7 +423,7 @@ def test_a_metric_with_several_filters_must_be_named_with_one(
         read_harness([tmp_path], models)
     curve, data = only(read_harness([tmp_path], models, "exact_match,flexible-extract"))
     assert curve.values.tolist() == [1, 1]
-    assert math.isnan(data.chance)
+    assert math.isnan(curve.chance)
 
 
 def test_results_without_samples_become_counts(tmp_path: Path, models: Path) -> None:

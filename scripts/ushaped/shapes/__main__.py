@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError, run
-from ushaped.files import write_json, write_text
+from ushaped.files import without_nan, write_json, write_text
 from ushaped.metrics.definitions import SIGNS
 from ushaped.report.text import FLAGS, listing, plural, scientific, signed, slug
 from ushaped.shapes.alone import FORMS, read_curves, write_curves
 from ushaped.shapes.curves import Curve
-from ushaped.shapes.data import Data, Settings
+from ushaped.shapes.data import VERSION, Data, Settings
 from ushaped.shapes.harness import read_harness
 
 Evidence = Mapping[str, Any]
 Examine = Callable[[Curve, Data, Settings], dict[str, Any]]
 Draw = Callable[..., str]
 
-VERSION = 1
 WIDTH = 80
 # Columns of the text for the names of its lines.
 INDENT = 13
@@ -57,8 +56,8 @@ def main() -> None:
                 print(f"note: {curve.family}/{curve.task}: {FLAGS.get(flag, flag)}")
         return
     # Not before the input is known to be good: statistics take seconds to load.
-    from ushaped.figures.evidence import evidence_svg  # type: ignore[import-untyped]
-    from ushaped.shapes.evidence import examine  # type: ignore[import-untyped]
+    from ushaped.figures.evidence import evidence_svg
+    from ushaped.shapes.evidence import examine
 
     judge(curves, arguments, examine, evidence_svg)
 
@@ -71,7 +70,11 @@ def judge(
 ) -> None:
     """Examine curves, print what was found, and write pictures and JSON."""
     settings = Settings(arguments.equivalence, arguments.recovery, arguments.draws, arguments.seed)
-    found = [without_nan(examine(curve, data, settings)) for curve, data in curves]
+    from ushaped.shapes.evidence import control
+
+    records = [examine(curve, data, settings) for curve, data in curves]
+    control(records)
+    found = without_nan(records)
     for evidence in found:
         print(f"{told(evidence)}\n")
     for evidence, path in zip(found, pictures(arguments, curves), strict=True):
@@ -196,21 +199,6 @@ def pictures(arguments: argparse.Namespace, curves: Sequence[tuple[Curve, Data]]
         path.with_name(f"{path.stem}-{slug(curve.family)}-{slug(curve.task)}{path.suffix}")
         for curve, _ in curves
     ]
-
-
-def without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null instead.
-
-    Examples
-    --------
-    >>> without_nan({"low": [float("nan"), 0.5]})
-    {'low': [None, 0.5]}
-    """
-    if isinstance(value, Mapping):
-        return {key: without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 # -- telling --------------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ def from_answers(
         models=tuple(tuple(models[row].name for row in rows) for rows in members),
     )
     parts = np.array([clusters[item] for item in shared]) if clusters else None
-    return curve, Items(sign * own, members, parts, about.chance)
+    return curve, Items(sign * own, members, parts)
 
 
 def curve_of(
@@ -221,6 +221,7 @@ def curve_of(
         if sizes.count(size) > 1:
             what = f"size '{size}' stands at several scales"
             raise UserError(about.where, what, "give every scale a label of its own, or none")
+    places = np.array(scales, dtype=np.float64)
     return Curve(
         family=about.family,
         source=about.source,
@@ -230,7 +231,9 @@ def curve_of(
         modified="",
         metric=about.metric,
         sizes=tuple(sizes),
-        flops=np.array(scales, dtype=np.float64),
+        flops=np.full(len(places), np.nan) if about.by_parameters else places,
+        parameters=places if about.by_parameters else None,
+        chance=about.chance,
         values=np.array(values, dtype=np.float64),
         n=n,
         flags=(*([BY_PARAMETERS] if about.by_parameters else []), *notes),
@@ -295,9 +298,9 @@ def write_curves(path: Path, curves: Sequence[tuple[Curve, Data]]) -> list[Path]
 
 def _written(curve: Curve, data: Data) -> Iterable[dict[str, object]]:
     """Rows of one curve."""
-    chance = "" if math.isnan(data.chance) else data.chance
+    chance = "" if math.isnan(curve.chance) else curve.chance
     common = {"family": curve.family, "task": curve.task, "protocol": curve.protocol}
-    for place, (size, scale) in enumerate(zip(curve.sizes, curve.flops.tolist(), strict=True)):
+    for place, (size, scale) in enumerate(zip(curve.sizes, curve.at.tolist(), strict=True)):
         row = common | {"chance": chance, "size": size, "scale": scale}
         if isinstance(data, Counts):
             yield row | {"k": int(data.k[place]), "n": int(data.n[place])}
@@ -356,7 +359,7 @@ def counted(
         right=right,
         items=items,
     )
-    return curve, Counts(right, items, about.chance)
+    return curve, Counts(right, items)
 
 
 def _read_means(about: About, rows: list[Row]) -> tuple[Curve, Data]:
@@ -368,7 +371,7 @@ def _read_means(about: About, rows: list[Row]) -> tuple[Curve, Data]:
         if error <= 0:
             do = "give its standard error, above 0; of right answers give k and n instead"
             raise UserError(_at(row), f"error is {row['error']}", do)
-    return curve_of(about, sizes, scales, values, None, notes), Means(errors, about.chance)
+    return curve_of(about, sizes, scales, values, None, notes), Means(errors)
 
 
 def _read_files(about: About, rows: list[Row]) -> tuple[Curve, Data]:

@@ -19,11 +19,10 @@ import numpy as np
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import (
     generator,
-    percentile_interval,
     resampled_means,
     resampled_sums,
 )
-from ushaped.shapes.rules import VERDICTS, Floats, Ints, Rule, valley, verdicts
+from ushaped.shapes.rules import VERDICTS, Floats, Ints, Rule, verdicts
 
 LEAST_CLUSTERS = 10
 """Clusters that must be there to be drawn; ours, a convention.
@@ -225,29 +224,6 @@ def verdict_shares(drawn: Floats, rule: Rule) -> dict[str, float]:
     """
     counts = np.bincount(verdicts(drawn, rule), minlength=len(VERDICTS))
     return {name: count / len(drawn) for name, count in zip(VERDICTS, counts.tolist(), strict=True)}
-
-
-def recovery_interval(drawn: Floats) -> tuple[float, float]:
-    """Middle 95 % of the recovery, over the drawn curves that fall at all.
-
-    Returns
-    -------
-    low, high : float
-        NaN if fewer than half of the drawn curves fall.
-    """
-    recovery = valley(drawn).recovery
-    fallen = recovery[~np.isnan(recovery)]
-    if 2 * len(fallen) < len(recovery):
-        return float("nan"), float("nan")
-    low, high = percentile_interval(fallen)
-    return float(low), float(high)
-
-
-def summary(drawn: Floats, rule: Rule) -> dict[str, float]:
-    """Columns ``p_*``, ``recovery_low`` and ``recovery_high`` of a drawn curve."""
-    low, high = recovery_interval(drawn)
-    shares = {share_column(name): share for name, share in verdict_shares(drawn, rule).items()}
-    return shares | {"recovery_low": low, "recovery_high": high}
 
 
 def share_column(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Curves, how they are drawn again, and one row of the shapes table for each."""
+"""Curves, and how they are drawn again."""
 
 from __future__ import annotations
 
@@ -8,34 +8,58 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import SIGNS, joined
+from ushaped.metrics.definitions import SIGNS
 from ushaped.metrics.intervals import generator
 from ushaped.metrics.table import AVERAGE, TEN_TASKS, one_protocol, ten_task_mean
-from ushaped.shapes.bootstrap import binomial_draws, over_seeds, paired_draws, summary
-from ushaped.shapes.rules import Floats, Ints, Rule, valley, verdict
+from ushaped.shapes.bootstrap import binomial_draws, over_seeds, paired_draws
+from ushaped.shapes.rules import Floats, Ints
 
 # What a curve is of.
 ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
 
+# Of the shapes table. ``p_*`` are shares of the bootstrap draws, ``pvalue_*`` are from
+# `ushaped.shapes.significance`, ``weight_*`` from `ushaped.shapes.criterion`.
 COLUMNS = (
     *ABOUT,
     "sizes",
     "n",
+    "trials",
     "first",
     "lowest",
     "last",
     "valley_size",
     "valley_flops",
+    "valley_sizes",
+    "depth",
+    "depth_low",
+    "depth_high",
     "recovery",
+    "recovery_low",
+    "recovery_high",
     "literal",
     "equivalent",
+    "statistical",
     "p_positive",
     "p_inverse",
     "p_u",
     "p_inverted_u",
     "p_flat",
-    "recovery_low",
-    "recovery_high",
+    "pvalue_change",
+    "pvalue_rise",
+    "pvalue_fall",
+    "pvalue_u",
+    "pvalue_inverted_u",
+    "qvalue_u",
+    "qvalue_change",
+    "weight_flat",
+    "weight_positive",
+    "weight_inverse",
+    "weight_u",
+    "weight_inverted_u",
+    "weight_any",
+    "distractor_onset",
+    "true_onset",
+    "back_at",
     "flags",
 )
 
@@ -220,6 +244,37 @@ def draw_published(curve: Curve, draws: int, seed: int) -> Floats | None:
     return binomial_draws(curve.right, curve.items, draws, rng)
 
 
+def draw_published_average(
+    curve: Curve, tasks: Mapping[tuple[str, str], Curve], draws: int, seed: int
+) -> Floats | None:
+    """Draw a published ten-task average again from the counts of its tasks.
+
+    Parameters
+    ----------
+    curve : Curve
+        The average.
+    tasks : mapping of (family, task) to Curve
+    draws, seed : int
+
+    Returns
+    -------
+    ndarray of float, shape (draws, sizes), or None
+        None where a task has no counts, or the tasks' mean is not the published average: some
+        published averages are of sizes that do not belong together.
+    """
+    ten = {task: tasks.get((curve.family, task)) for task in TEN_TASKS}
+    drawn, values = {}, {}
+    for task, one in ten.items():
+        some = draw_published(one, draws, seed) if one and one.sizes == curve.sizes else None
+        if one is None or some is None:
+            return None
+        drawn[task], values[task] = some, one.values
+    # Published percentages have one decimal.
+    if np.abs(ten_task_mean(values) - curve.values).max() > 0.001:
+        return None
+    return ten_task_mean(drawn)
+
+
 def _with_published(curve: Curve, some: Floats, seed: int) -> Floats:
     """Draws of all sizes, from those of the measured ones."""
     theirs = [place for place, names in enumerate(curve.models) if not names]
@@ -271,51 +326,3 @@ def _draw_average(curve: Curve, drawn: Mapping[Key, Floats], curves: Mapping[Key
         protocols[task] = curves[key].protocol
     one_protocol(where, protocols)
     return ten_task_mean(by_task)
-
-
-# -- judging --------------------------------------------------------------------------------------
-
-
-def judge(curve: Curve, drawn: Floats | None, literal: Rule, equivalent: Rule) -> dict[str, object]:
-    """Row of the shapes table for one curve.
-
-    Parameters
-    ----------
-    curve : Curve
-    drawn : ndarray of float, shape (draws, sizes), or None
-        Higher is better.
-    literal, equivalent : Rule
-
-    Returns
-    -------
-    dict of str to object
-        Keys `COLUMNS`; None or NaN where nothing can be said. ``first``, ``lowest`` and ``last``
-        are in the metric's own unit: the ``lowest`` of a loss is its worst, so largest, value.
-    """
-    found = valley(curve.heights)
-    place = int(found.place[0])
-    flags = {1: ("one-size",), 2: ("two-sizes",)}.get(len(curve.sizes), ()) + curve.flags
-    row: dict[str, object] = (
-        dict.fromkeys(COLUMNS)
-        | curve.about
-        | {
-            "sizes": len(curve.sizes),
-            "n": curve.n,
-            "first": float(curve.values[0]),
-            "lowest": float(curve.values[place]),
-            "last": float(curve.values[-1]),
-            "valley_size": curve.sizes[place],
-            "valley_flops": float(curve.flops[place]),
-            "recovery": float(found.recovery[0]),
-            "literal": "",
-            "equivalent": "",
-            "flags": joined(flags),
-        }
-    )
-    if len(curve.sizes) == 1:
-        return row
-    row |= {
-        "literal": verdict(curve.heights, literal),
-        "equivalent": verdict(curve.heights, equivalent),
-    }
-    return row | summary(drawn, equivalent) if drawn is not None and len(drawn) else row

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from ushaped.shapes.rules import Floats, Ints
+
+# Of the file of evidence; another number means another layout.
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -20,14 +22,14 @@ class Items:
         For each size, the rows of its models; several where it was trained with several seeds.
     clusters : ndarray of int, shape (n,), or None
         The part or template that each item belongs to; None where nothing is known of them.
-    chance : float
-        Value of guessing evenly; NaN where it is not known.
+    distractor : ndarray of float, shape (models, n), or None
+        1 where the distractor task's class was chosen, else 0; NaN for items that have none.
     """
 
     values: Floats
     members: tuple[tuple[int, ...], ...]
     clusters: Ints | None = None
-    chance: float = math.nan
+    distractor: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,10 @@ class Counts:
     Attributes
     ----------
     k, n : ndarray of int, shape (sizes,)
-    chance : float
-        Value of guessing evenly; NaN where it is not known.
     """
 
     k: Ints
     n: Ints
-    chance: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,9 @@ class Means:
     ----------
     errors : ndarray of float, shape (sizes,)
         In the unit of the curve's values; above 0.
-    chance : float
-        Value of guessing evenly; NaN where it is not known.
     """
 
     errors: Floats
-    chance: float = math.nan
 
 
 Data = Items | Counts | Means

@@ -472,4 +472,4 @@ def _of_means(
         np.array([getattr(means[model], name) for model in models]) for name in ("mean", "error")
     )
     curve = curve_of(about, sizes, scales, values, None, notes)
-    return curve, Means(errors, about.chance)
+    return curve, Means(errors)

@@ -136,7 +136,9 @@ def read_items(path: Path) -> dict[Key, Answers]:
     order = np.lexsort((item, *(coded[name][0] for name in ("model", *reversed(names)))))
     rows = np.stack([coded[name][0][order] for name in (*names, "model")], axis=1)
     item = item[order]
-    correct, clusters, answers, distractor = (table[name].to_numpy()[order] for name in ITEM_COLUMNS)
+    correct, clusters, answers, distractor = (
+        table[name].to_numpy()[order] for name in ITEM_COLUMNS
+    )
 
     found: dict[Key, Answers] = {}
     new = np.flatnonzero((rows[1:, :4] != rows[:-1, :4]).any(axis=1)) + 1

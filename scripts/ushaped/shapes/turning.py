@@ -28,7 +28,8 @@ class Turning:
         All sizes that may be the lowest one: see `possible_lowest`.
     depth, rise, recovery : (float, float, float)
         Fall down to the valley, rise from there to the last size, and rise / fall. NaN ends where
-        nothing was drawn, or where fewer than half of the drawn curves fall.
+        nothing was drawn; those of the recovery also where the fall may be none, since nothing
+        bounds the ratio then.
     """
 
     place: int
@@ -60,12 +61,14 @@ def turning(sample: Sample, drawn: Floats, draws: int, rng: np.random.Generator)
     last = len(heights) - 1
     fall, climb = drawn[:, peak] - drawn[:, place], drawn[:, last] - drawn[:, place]
     ratio = np.divide(climb, fall, out=np.full(len(fall), np.nan), where=fall > 0)
+    depth = _estimate(float(found.drop[0]), fall, every.drop)
+    recovery = _estimate(float(found.recovery[0]), ratio, every.recovery)
     return Turning(
         place,
         possible_lowest(sample, draws, rng),
-        _estimate(float(found.drop[0]), fall, every.drop),
+        depth,
         _estimate(float(found.rise[0]), climb, every.rise),
-        _estimate(float(found.recovery[0]), ratio, every.recovery),
+        recovery if depth[1] > 0 else (recovery[0], np.nan, np.nan),
     )
 
 
@@ -77,11 +80,8 @@ def _estimate(value: float, there: Floats, anywhere: Floats) -> Estimate:
     difference between the places observed, and the basic bootstrap interval (Davison and Hinkley
     1997, section 5.2.1) of the valley wherever it falls; taken is what either of them covers.
     """
-    there, anywhere = there[~np.isnan(there)], anywhere[~np.isnan(anywhere)]
-    if not len(anywhere) or 2 * min(len(there), len(anywhere)) < len(there):
-        return value, float("nan"), float("nan")
-    low, high = percentile_interval(there)
-    below, above = percentile_interval(anywhere)
+    low, high = percentile_interval(there[~np.isnan(there)])
+    below, above = percentile_interval(anywhere[~np.isnan(anywhere)])
     return (
         value,
         min(float(low), 2 * value - float(above)),
