@@ -253,7 +253,7 @@ def fit_mechanism(
     bounds = _Bounds.of(scale) if len(scale) > 1 else None
     spare = data.shares.shape[1] - 4
     if spare < 1 or bounds is None:
-        return _unfitted(scale, f"{len(scale)} sizes are too few for its four parameters")
+        return _unfitted(scale, f"too few sizes ({len(scale)}) for its four parameters")
     fits = _fits(data, chance, bounds)
     extra = 2 if data.measured else 1
     freed = spare > extra and (
