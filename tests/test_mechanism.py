@@ -13,7 +13,15 @@ from scipy.special import expit, logit
 
 from ushaped.errors import UserError
 from ushaped.shapes.broken import fit_broken, why_no_law
-from ushaped.shapes.mechanism import PARAMETERS, Mechanism, accuracy, fit_mechanism
+from ushaped.shapes.mechanism import (
+    PARAMETERS,
+    Mechanism,
+    _observe,
+    _probabilities,
+    _slopes,
+    accuracy,
+    fit_mechanism,
+)
 from ushaped.shapes.prediction import predict_largest
 from ushaped.shapes.rules import Floats
 
@@ -120,7 +128,7 @@ def test_a_curve_that_jumps_about_the_fit_has_wider_intervals() -> None:
 def test_four_sizes_are_too_few() -> None:
     found = fit(np.linspace(0, 4, 4), np.array([0.5, 0.1, 0.4, 0.9]))
     assert not found.identifiable
-    assert found.reason == "4 sizes are too few for its four parameters"
+    assert found.reason == "too few sizes (4) for its four parameters"
 
 
 @pytest.mark.parametrize(
@@ -150,8 +158,21 @@ def test_a_decline_before_the_smallest_size_is_not_told() -> None:
     assert found.reason == "the distractor task may set in below the smallest size"
 
 
+def test_a_true_task_that_grows_over_more_than_the_sizes_is_not_told() -> None:
+    x = np.linspace(0, 4, 10)
+    found = fit(x, right(x, true_onset=2, true_width=6, distractor_onset=1), n=5000)
+    assert found.reason == "the true task sets in too gradually for these sizes to tell where"
+
+
+def test_two_fits_that_are_equally_good_tell_nothing() -> None:
+    shares = np.array([0.46, 0.46, 0.47, 0.47, 0.52, 0.31, 0.29])
+    found = fit(np.linspace(0, 4, 7), shares, n=300)
+    assert found.reason == "quite different onsets fit the curve equally well"
+
+
 def test_jumps_are_no_evidence_of_a_mechanism() -> None:
-    found = fit(np.linspace(0, 4, 8), np.array([0.5, 0.2, 0.6, 0.1, 0.5, 0.2, 0.6, 0.3]))
+    shares = np.array([0.5, 0.43, 0.52, 0, 0.57, 0.19, 0.41, 0.8])
+    found = fit(np.linspace(0, 4, 8), shares, n=256)
     assert not found.identifiable
     assert "jumps too much" in found.reason
 
@@ -243,6 +264,17 @@ def test_with_two_classes_distractor_answers_say_nothing_more() -> None:
     for name in PARAMETERS:
         assert both.parameters[name] == pytest.approx(alone.parameters[name], nan_ok=True)
     assert both.degrees == alone.degrees == 6
+
+
+@pytest.mark.parametrize("column", range(6))
+def test_slopes_of_the_likelihood_are_those_of_finite_differences(column: int) -> None:
+    x = np.linspace(0, 4, 8)
+    share, wrong = answers(x, classes=4)
+    _, data = _observe(x, share, np.full(8, 100), wrong)
+    row, step = np.array([[0.4, 0.3, 2.5, -1.0, 1.2, -1.5]]), 1e-6 * np.eye(6)[[column]]
+    up, down = (_probabilities(row + sign * step, data)[0] for sign in (1, -1))
+    slope = _slopes(row, data, np.array([column]))[..., 0]
+    assert slope == pytest.approx((up - down) / 2e-6, abs=1e-8)
 
 
 # -- baseline -------------------------------------------------------------------------------------
@@ -376,12 +408,15 @@ def test_a_broken_law_is_the_equation_with_its_parameters() -> None:
 
 def test_a_broken_law_does_not_dive_between_sizes() -> None:
     x = np.linspace(20, 24, 8)
-    heights = np.array([0.46, 0.46, 0.46, 0.47, 0.46, 0.46, 0.39, 0.35])
-    law = fit_broken(x, heights, share=True)
-    assert law is not None
-    between = law.heights(np.linspace(20, 24, 200))
-    assert between.min() > 0.3
-    assert between.max() < 0.5
+    for heights in (
+        [0.46, 0.46, 0.46, 0.47, 0.46, 0.46, 0.39, 0.35],
+        [0.47, 0.47, 0.48, 0.48, 0.39, 0.51, 0.34, 0.13],
+    ):
+        law = fit_broken(x, heights, share=True)
+        assert law is not None
+        between = law.heights(np.linspace(20, 24, 200))
+        assert between.min() > min(heights) - 0.03
+        assert between.max() < max(heights) + 0.03
 
 
 def test_losses_in_another_unit_give_the_same_law() -> None:
@@ -396,7 +431,7 @@ def test_losses_in_another_unit_give_the_same_law() -> None:
 def test_a_broken_law_says_why_there_is_none() -> None:
     x = np.arange(6.0)
     assert fit_broken(x, np.full(6, 0.5), share=True) is None
-    assert "6 sizes are too few" in why_no_law(np.full(6, 0.5), share=True)
+    assert "too few sizes (6)" in why_no_law(np.full(6, 0.5), share=True)
     log_odds = np.linspace(-2, 2, 8)
     assert fit_broken(np.arange(8.0), log_odds, share=False) is None
     assert "0 or more" in why_no_law(log_odds, share=False)

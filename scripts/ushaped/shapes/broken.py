@@ -90,13 +90,13 @@ def why_no_law(heights: ArrayLike, share: bool) -> str:
     Examples
     --------
     >>> why_no_law([0.5, 0.4, 0.6], share=True)
-    '3 sizes are too few for a broken law, which needs 7'
+    'too few sizes (3) for a broken law, which needs 7'
     >>> why_no_law([-3, -2, -1, 0, 1, 2, 3], share=False)
     'a broken law describes errors of 0 or more, which these are not'
     """
     errors = _errors(heights, share)
     if len(errors) < LEAST_SIZES:
-        return f"{len(errors)} sizes are too few for a broken law, which needs {LEAST_SIZES}"
+        return f"too few sizes ({len(errors)}) for a broken law, which needs {LEAST_SIZES}"
     if (errors < 0).any():
         return "a broken law describes errors of 0 or more, which these are not"
     return ""

@@ -253,7 +253,7 @@ def fit_mechanism(
     bounds = _Bounds.of(scale) if len(scale) > 1 else None
     spare = data.shares.shape[1] - 4
     if spare < 1 or bounds is None:
-        return _unfitted(scale, f"{len(scale)} sizes are too few for its four parameters")
+        return _unfitted(scale, f"too few sizes ({len(scale)}) for its four parameters")
     fits = _fits(data, chance, bounds)
     extra = 2 if data.measured else 1
     freed = spare > extra and (
@@ -463,28 +463,25 @@ class _Fit:
 def _fits(data: _Data, chance: float, bounds: _Bounds) -> dict[str, _Fit]:
     """Both tasks, or one of them, with the baseline at chance or free, from several starts each."""
     grid = _starts(data.x, bounds.step)
-    level = np.array([data.shares[0, 0]]).clip(0.02, 0.98)[0]
-    among = data.shares[0, len(data.x)] if data.measured else 1.0
-    at_chance = chance, min(1.0, chance / (1 - chance)) if data.measured else 1.0
-    as_smallest = level, np.clip(among, 0.02, 0.98) if data.measured else 1.0
+    # Without measured distractor answers their share of the wrong ones plays no part.
+    at_chance = chance, min(1.0, chance / (1 - chance))
+    as_smallest = data.shares[0, [0, len(data.x) if data.measured else 0]].clip(0.02, 0.98)
     kinds: dict[str, tuple[Floats, Bools]] = {}
-    for tasks, columns in (
-        ("both", (2, 3, 4, 5)),
-        ("true", (2, 3)),
-        ("distractor", (4, 5)),
+    for tasks, onsets, keep in (
+        ("both", [_TRUE, _DISTRACTOR], 6),
+        ("true", [_TRUE], 2),
+        ("distractor", [_DISTRACTOR], 2),
     ):
         starts = grid.copy()
-        if tasks == "true":
-            starts[:, [_DISTRACTOR, _DISTRACTOR_WIDTH]] = _NEVER, 0.0
-        elif tasks == "distractor":
-            starts[:, [_TRUE, _TRUE_WIDTH]] = _NEVER, 0.0
-        keep = 6 if tasks == "both" else 2
-        for kind, (b, c) in (("", at_chance), (", free", as_smallest)):
+        for _, onset in _TASKS:
+            if onset not in onsets:
+                starts[:, [onset, onset + 1]] = _NEVER, 0.0
+        for kind, baselines in (("", at_chance), (", free", as_smallest)):
             free = np.zeros(6, dtype=bool)
-            free[list(columns)] = True
+            free[onsets + [onset + 1 for onset in onsets]] = True
             free[: 1 + data.measured] = bool(kind)
-            starts[:, _BASELINE], starts[:, _WRONG] = b, c
-            kinds[tasks + kind] = _best_starts(starts, data, columns, keep), free
+            starts[:, [_BASELINE, _WRONG]] = baselines
+            kinds[tasks + kind] = _best_starts(starts, data, onsets, keep), free
     rows = np.concatenate([starts for starts, _ in kinds.values()])
     free = np.concatenate([np.tile(mask, (len(starts), 1)) for starts, mask in kinds.values()])
     rows, loss = _maximise(rows, free, data, bounds, 60)
@@ -511,9 +508,8 @@ def _starts(x: Floats, step: float) -> Floats:
     return grid
 
 
-def _best_starts(starts: Floats, data: _Data, columns: tuple[int, ...], keep: int) -> Floats:
+def _best_starts(starts: Floats, data: _Data, onsets: list[int], keep: int) -> Floats:
     """The best starts that differ in an onset."""
-    onsets = [column for column in columns if column in (_TRUE, _DISTRACTOR)]
     ranked = starts[np.argsort(_loss(starts, data), kind="stable")]
     _, firsts = np.unique(ranked[:, onsets], axis=0, return_index=True)
     return ranked[np.sort(firsts)[:keep]]
