@@ -5,8 +5,8 @@ that other items and other training runs of the same kind would rarely change th
 with one seed nothing is known of other training runs.
 
 The bootstrap's variance of a mean over K draws of K values is too small by (K - 1) / K (Efron and
-Tibshirani 1993, section 5.3), with two seeds by half. Where K is small, for seeds, clusters and the
-items of a part, one fewer than there are is drawn, which makes the variance unbiased: the rescaling
+Tibshirani 1993, section 5.3), with two seeds by half. Where K is small, for clusters and the items
+of a part, one fewer than there are is drawn, which makes the variance unbiased: the rescaling
 of Rao and Wu (1988, doi:10.1080/01621459.1988.10478591) has the factor 1 then.
 """
 
@@ -121,24 +121,28 @@ def clustered_means(values: Floats, clusters: Ints, draws: int, rng: np.random.G
 
 def over_seeds(
     drawn: Floats,
-    means: Floats,
+    values: Floats,
     members: Sequence[Sequence[int]],
     rngs: Sequence[np.random.Generator],
     share: bool,
 ) -> Floats:
-    """Draw the training seeds of each size again, and average over those that were drawn.
+    """Average over the training seeds of each size, with seeds drawn again.
+
+    A bootstrap of residuals (Davison and Hinkley 1997, section 3.2): what sets a seed's mean apart
+    from that of its size, in units of the variance of a single answer, is drawn from all sizes
+    together, for two or three seeds of one size say next to nothing of their spread.
 
     How far the seeds' means lie apart has two causes: training, and that each model answers the
     items with its own luck. The second is in the drawn items already (crossed random factors;
-    Owen 2007, doi:10.1214/07-AOAS122, on what counting it twice does), so the deviations of the
-    drawn seeds are made smaller by its estimated part.
+    Owen 2007, doi:10.1214/07-AOAS122, on what counting it twice does), so the residuals are made
+    smaller by its estimated part.
 
     Parameters
     ----------
     drawn : ndarray of float, shape (draws, models)
         Each model's mean over drawn items.
-    means : ndarray of float, shape (models,)
-        Each model's mean over all items.
+    values : ndarray of float, shape (models, n)
+        Each model's value on every item.
     members : sequence of sequence of int
         For each size, the columns of its models.
     rngs : sequence of numpy.random.Generator
@@ -152,36 +156,54 @@ def over_seeds(
 
     Examples
     --------
-    >>> drawn = np.array([[0.2, 0.4, 0.9]])
+    >>> values = np.array([[0.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
     >>> rngs = [np.random.default_rng(i) for i in (0, 1)]
-    >>> size = over_seeds(drawn, drawn[0], [[0, 1], [2]], rngs, share=True)
-    >>> round(float(size[0, 0]), 3) in (0.2, 0.4), float(size[0, 1])
-    (True, 0.9)
+    >>> over_seeds(values.mean(axis=1)[None], values, [[0, 1], [2]], rngs, share=True).shape
+    (1, 2)
     """
-    columns = []
-    for places, rng in zip(members, rngs, strict=True):
-        own = drawn[:, list(places)]
-        column = own.mean(axis=1)
-        if len(places) > 1 and len(drawn):
-            column = column + _of_training(own, means[list(places)], rng)
-        columns.append(column)
-    sizes = np.stack(columns, axis=1)
+    sizes = np.stack([drawn[:, list(places)].mean(axis=1) for places in members], axis=1)
+    single = answer_variance(values, members, share)
+    residuals = _seed_residuals(drawn, values.mean(axis=1), members, single)
+    if len(residuals) and len(drawn):
+        for place, (places, rng) in enumerate(zip(members, rngs, strict=True)):
+            if len(places) > 1:
+                some = residuals[rng.integers(0, len(residuals), size=(len(drawn), len(places)))]
+                sizes[:, place] += np.sqrt(single[place]) * some.mean(axis=1)
     return sizes.clip(0, 1) if share else sizes
 
 
-def _of_training(own: Floats, means: Floats, rng: np.random.Generator) -> Floats:
-    """Deviation of the drawn seeds' mean from that of all seeds, shape (draws,).
+def answer_variance(values: Floats, members: Sequence[Sequence[int]], share: bool) -> Floats:
+    """Variance of a single answer at each size, shape (sizes,)."""
+    if share:
+        means = np.array([values[list(places)].mean() for places in members])
+        return means * (1 - means)
+    return np.array([values[list(places)].var(axis=1).mean() for places in members])
 
-    Its variance is the seeds' own less the items' part of it, or 0 where that part is larger.
+
+def _seed_residuals(
+    drawn: Floats, means: Floats, members: Sequence[Sequence[int]], single: Floats
+) -> Floats:
+    """What sets each seed of every size apart; their mean square is what training alone explains.
+
+    Returns
+    -------
+    ndarray of float, shape (seeds of sizes that have several,)
     """
-    count = len(means)
-    spread = means.var(ddof=1)
-    if not spread:
-        return np.zeros(len(own))
-    noise = (own - own.mean(axis=1, keepdims=True)).var(axis=0).sum() / (count - 1)
-    times = rng.multinomial(count - 1, [1 / count] * count, size=len(own))
-    deviation = times @ (means - means.mean()) / (count - 1)
-    return np.sqrt(max(0.0, 1 - noise / spread)) * deviation
+    found, spread, base = [], 0.0, 0.0
+    for places, variance in zip(members, single, strict=True):
+        count = len(places)
+        if count == 1:
+            continue
+        own, again = means[list(places)], drawn[:, list(places)]
+        noise = (again - again.mean(axis=1, keepdims=True)).var(axis=0).sum() / (count - 1)
+        spread += own.var(ddof=1) - noise
+        base += variance
+        found.append((own - own.mean()) / np.sqrt(variance if variance > 0 else 1.0))
+    residuals = np.concatenate(found) if found else np.empty(0)
+    square = (residuals**2).mean() if found else 0.0
+    if not square > 0 or not base > 0:
+        return np.empty(0)
+    return residuals * np.sqrt(max(0.0, spread / base) / square)
 
 
 def binomial_draws(right: Ints, n: Ints, draws: int, rng: np.random.Generator) -> Floats:

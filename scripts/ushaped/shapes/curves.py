@@ -227,7 +227,7 @@ def draw_measured(
         paired = paired_draws(pairs, draws, seed, source, task)
         for curve, (*_, values), some in zip(group, pairs, paired, strict=True):
             if curve.drawable:
-                some = _over_seeds(curve, values.mean(axis=0), some, seed)
+                some = _over_seeds(curve, values.T, some, seed)
                 drawn[curve.key] = _with_published(curve, some, seed)
     by_key = {curve.key: curve for curve in curves}
     for curve in curves:
@@ -289,14 +289,14 @@ def _with_published(curve: Curve, some: Floats, seed: int) -> Floats:
     return every
 
 
-def _over_seeds(curve: Curve, means: Floats, some: Floats, seed: int) -> Floats:
-    """Draws of the measured sizes, from those of their models and the models' means."""
+def _over_seeds(curve: Curve, values: Floats, some: Floats, seed: int) -> Floats:
+    """Draws of the measured sizes, from those of their models and the models' answers."""
     here = curve.measured
     ends = np.cumsum([len(curve.models[place]) for place in here])
     members = [range(end - len(curve.models[p]), end) for p, end in zip(here, ends, strict=True)]
     names = ("training seeds", curve.family)
     rngs = [generator(seed, *names, curve.sizes[p]) for p in here]
-    return over_seeds(some, means, members, rngs, share=curve.metric == "accuracy")
+    return over_seeds(some, values, members, rngs, share=curve.metric == "accuracy")
 
 
 def _per_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Ints, Floats]:

@@ -129,7 +129,7 @@ def _draw_items(curve: Curve, data: Items, values: Floats, settings: Settings) -
     drawn = clustered_means(values.T, clusters, settings.draws, rng)
     rngs = [generator(settings.seed, "training seeds", curve.family, size) for size in curve.sizes]
     share = curve.metric == "accuracy"
-    return over_seeds(drawn, values.mean(axis=1), data.members, rngs, share=share)
+    return over_seeds(drawn, values, data.members, rngs, share=share)
 
 
 # -- parts of a record ----------------------------------------------------------------------------

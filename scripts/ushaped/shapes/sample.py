@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.errors import UserError
+from ushaped.shapes.bootstrap import answer_variance, clusters_drawn
 from ushaped.shapes.rules import Floats, Ints
-
-# Fewer clusters say nothing of how clusters differ; their parts are taken as fixed by design.
-FEWEST_CLUSTERS = 10
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ def from_items(
     n = values.shape[1]
     by_item = np.stack([values[list(rows)].mean(axis=0) for rows in members])
     heights = by_item.mean(axis=1)
-    single = heights * (1 - heights) if shares else _answer_variance(values, members)
+    single = answer_variance(values, members, shares)
     covariance = _item_covariance(by_item, clusters)
     seeds, freedom = _seed_variance(values, members, single)
     of_items = np.diag(covariance) - _interaction_variance(values, members)
@@ -171,31 +169,27 @@ def from_items(
     share = seeds.sum() / variance.sum() if variance.sum() > 0 else 0.0
     # Satterthwaite (1946): the seeds' part has few degrees of freedom, that of the items many.
     degrees = freedom / share**2 if share > 0 else float("inf")
-    if clusters is not None and len(np.unique(clusters)) >= FEWEST_CLUSTERS:
-        degrees = min(degrees, len(np.unique(clusters)) - 1)
+    if clusters is not None and clusters_drawn(clusters):
+        degrees = min(degrees, clusters_drawn(clusters) - 1)
     return Sample(heights, errors, correlation, trials, degrees)
-
-
-def _answer_variance(values: Floats, members: Sequence[Sequence[int]]) -> Floats:
-    """Variance of a single answer at each size."""
-    return np.array([values[list(rows)].var(axis=1).mean() for rows in members])
 
 
 def _item_covariance(by_item: Floats, clusters: Ints | None) -> Floats:
     """Covariance of the sizes' means over the items, shape (S, S)."""
     n = by_item.shape[1]
-    groups = (
-        np.zeros(n, np.int64) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+    _, groups, count = np.unique(
+        np.zeros(n) if clusters is None else clusters, return_inverse=True, return_counts=True
     )
-    count = np.bincount(groups)
-    if len(count) >= FEWEST_CLUSTERS:
+    if clusters is not None and clusters_drawn(clusters):
         centred = by_item - by_item.mean(axis=1, keepdims=True)
         sums = np.stack([np.bincount(groups, weights=row) for row in centred])
         return sums @ sums.T * len(count) / (len(count) - 1) / n**2
+    if count.min() == 1:
+        groups, count = np.zeros(n, np.int64), np.array([n])
     found = np.zeros((len(by_item), len(by_item)))
-    for group in range(len(count)):
-        if count[group] > 1:
-            found += count[group] * np.atleast_2d(np.cov(by_item[:, groups == group]))
+    for group, size in enumerate(count):
+        if size > 1:
+            found += size * np.atleast_2d(np.cov(by_item[:, groups == group]))
     return found / n**2
 
 
