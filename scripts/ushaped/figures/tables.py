@@ -56,6 +56,7 @@ WORDS = frozenset(
         "flips",
         "flips_literal",
         "kind",
+        "label",
         "largest",
         "literal",
         "metric",

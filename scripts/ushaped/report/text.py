@@ -76,6 +76,19 @@ def probability(value: Any) -> str:
     return ">0.99" if value > 0.99 else "<0.01" if value < 0.01 else f"{value:.2f}"
 
 
+def p_value(value: Any) -> str:
+    """Write a p-value: never as an exact 0.
+
+    Examples
+    --------
+    >>> p_value(0.0123), p_value(0.5), p_value(0.0)
+    ('0.012', '0.50', '<0.001')
+    """
+    if _missing(value):
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
 def scientific(value: Any) -> str:
     """Write a large number as a power of ten."""
     if _missing(value) or float(value) <= 0:
