@@ -17,7 +17,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--protocols", help="protocols.csv")
     parser.add_argument("--questions", nargs="*", default=[], help="answers, as .../QUESTION.csv")
     parser.add_argument("--evidence", help="evidence.json")
-    parser.add_argument("--labels", help="published labels (CSV)")
+    parser.add_argument("--published-verdicts", help="what papers say of their curves (CSV)")
     parser.add_argument("--power", help="power.csv")
     parser.add_argument("--figures", nargs="+", required=True, help="SVG files, or their folders")
     parser.add_argument(

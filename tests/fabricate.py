@@ -416,7 +416,7 @@ def _evidence(row: pd.Series, points: pd.DataFrame) -> dict[str, Any]:
     made["valley"] = _valley_of(sizes, heights, rng) if known else None
     if known:
         made["neighbours"] = _steps(sizes, heights, rng)
-        made["prediction"] = _predictions(heights, values)
+        made["prediction"] = _predictions(heights)
     if known and len(sizes) > 3:
         x = np.log10(at)
         made["two_lines"] = {"break": float(x[1]), "slope_left": -1.0, "slope_right": 1.0}
@@ -474,12 +474,12 @@ def _verdict_of(row: pd.Series, said: str, known: bool, rng: np.random.Generator
     names = ("p_u", "p_inverted_u", "p_rise", "p_fall", "p_change", "q_u", "q_change")
     p = {name: float(rng.uniform() ** 3) if known else None for name in names}
     shares = {shape: float(row[column]) for shape, column in tables.PROBABILITY.items()}
-    because = f"the data say {said}, by a fall of 12.1 points and a rise of 9.3"
+    because = f"a made-up reason to say {said}"
     return p | {
         "statistical": said,
         "literal": row["literal"],
         "equivalent": row["equivalent"],
-        "because": f"{because}." if known else "Means without counts cannot be tested.",
+        "because": because if known else "means without counts cannot be tested",
         "probabilities": {s: None if math.isnan(v) else v for s, v in shares.items()},
         "notes": [flag for flag in str(row["flags"]).split(";") if flag],
     }
@@ -510,10 +510,10 @@ def _steps(sizes: list[str], heights: np.ndarray, rng: np.random.Generator) -> l
     return rows
 
 
-def _predictions(heights: np.ndarray, values: np.ndarray) -> list[dict[str, Any]]:
-    told = {"predicted": float(values[-2]), "observed": float(values[-1])}
+def _predictions(heights: np.ndarray) -> list[dict[str, Any]]:
+    told = {"predicted": float(heights[-2]), "observed": float(heights[-1])}
     told |= {"error": float(heights[-2] - heights[-1]), "low": None, "high": None}
-    spread = {"low": float(values[-2]) - 0.1, "high": float(values[-2]) + 0.1}
+    spread = {"low": float(heights[-2]) - 0.1, "high": float(heights[-2]) + 0.1}
     return [{"method": "last value"} | told, {"method": "mechanism"} | told | spread]
 
 
@@ -563,7 +563,14 @@ def _broken(x: np.ndarray, heights: np.ndarray) -> dict[str, Any] | None:
 def power() -> pd.DataFrame:
     """Invent ``power.csv``; with few items no fall is enough."""
     rows = [
-        (family, sizes, n, ratio, math.nan if n < 200 else 2.5 / math.sqrt(n) / ratio, 0.8)
+        (
+            family,
+            sizes,
+            n,
+            ratio,
+            math.nan if n < 200 else 2.5 / math.sqrt(n * sizes * len(family)) / ratio,
+            0.8,
+        )
         for family, sizes in (("PaLM", 4), ("Pythia", 8), ("ladder", 8))
         for n in (100, 300, 1000, 10_000)
         for ratio in (1 / 3, 1.0)

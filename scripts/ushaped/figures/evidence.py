@@ -139,9 +139,9 @@ def shown_shape(evidence: dict[str, Any]) -> str | None:
 
 
 def next_shape(evidence: dict[str, Any]) -> str | None:
-    """The other shape with the largest weight."""
-    shown = shown_shape(evidence)
-    return _heaviest(fit for fit in evidence["shapes"] if fit["shape"] != shown)
+    """The other shape with the largest weight; a curve under no constraint is not one."""
+    besides = {shown_shape(evidence), "any"}
+    return _heaviest(fit for fit in evidence["shapes"] if fit["shape"] not in besides)
 
 
 def _heaviest(fits: Iterable[dict[str, Any]]) -> str | None:

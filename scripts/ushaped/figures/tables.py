@@ -56,7 +56,6 @@ WORDS = frozenset(
         "flips",
         "flips_literal",
         "kind",
-        "label",
         "largest",
         "literal",
         "metric",
@@ -76,6 +75,7 @@ WORDS = frozenset(
         "task",
         "valley_size",
         "variant",
+        "verdict",
     }
 )
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
 from ushaped.figures.evidence import evidence_svg, next_shape, shown_shape
+from ushaped.metrics.definitions import SIGNS
 from ushaped.report.text import by_metric, listing, p_value, percent, signed, slug
 from ushaped.report.verdicts import UNDETERMINED, Verdict
 
@@ -93,7 +94,8 @@ PARAMETERS = {
     "distractor_onset": "distractor sets in at",
     "true_width": "width of the true task (decades)",
     "distractor_width": "width of the distractor (decades)",
-    "baseline": "level of the small models",
+    "baseline": "right answers of a model that does neither task",
+    "distractor_baseline": "distractor answers of such a model",
 }
 
 Key = tuple[str, str, str, str]
@@ -134,13 +136,11 @@ def read_curves(value: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
     return curves
 
 
-def read_labels(path: str) -> dict[tuple[str, str], str]:
-    """Read the published labels, by series and task."""
-    table = tables.read(path, ("series", "task", "label", "source"))
-    return {
-        (str(series), str(task)): str(label)
-        for series, task, label in zip(table["series"], table["task"], table["label"], strict=True)
-    }
+def read_published_verdicts(path: str) -> dict[tuple[str, str], str]:
+    """Read what papers say of their curves, by series and task."""
+    table = tables.read(path, ("series", "task", "verdict", "source"))
+    names = zip(table["series"], table["task"], strict=True)
+    return dict(zip(names, table["verdict"], strict=True))
 
 
 @dataclass(frozen=True)
@@ -185,17 +185,27 @@ class Proof:
             return "open"
         return "same" if self.statistical == self.verdict["equivalent"] else "other"
 
+    def value(self, height: float | None) -> float | None:
+        """A height in the metric's own unit."""
+        return None if height is None else SIGNS[self.about["metric"]] * height
+
+    @property
+    def because(self) -> str:
+        """The verdict and its reason, as a sentence."""
+        reason = (self.verdict["because"] or "").rstrip(".")
+        return f"{self.statistical[:1].upper()}{self.statistical[1:]}: {reason}." if reason else ""
+
     @property
     def picture(self) -> Markup:
         """The picture; every name in it is escaped."""
         return Markup(evidence_svg(self.given))
 
     @property
-    def fits(self) -> list[tuple[str, list[float]]]:
+    def fits(self) -> list[tuple[str, list[float | None]]]:
         """The fits that the picture shows: of the verdict's shape, and of the next one."""
         by_shape = {fit["shape"]: fit["values"] for fit in self.given["shapes"]}
         names = [name for name in (shown_shape(self.given), next_shape(self.given)) if name]
-        return [(name, by_shape[name]) for name in names]
+        return [(name, [self.value(height) for height in by_shape[name]]) for name in names]
 
     @property
     def points(self) -> list[dict[str, Any]]:
@@ -333,8 +343,8 @@ def why(proof: Proof, label: str) -> str:
         said = "only means were published, so nothing can be tested"
     else:
         said = "; ".join([*_missing(proof, label), *_unexpected(proof, label)])
-    sentences = [said[:1].upper() + said[1:], proof.verdict["because"] or ""]
-    return " ".join(f"{text.rstrip('.')}." for text in sentences if text)
+    said = f"{said[:1].upper()}{said[1:]}." if said else ""
+    return f"{said} {proof.because}".strip()
 
 
 def _missing(proof: Proof, label: str) -> list[str]:
@@ -387,10 +397,11 @@ def power_rows(power: pd.DataFrame | None) -> dict[str, Any] | None:
         return None
     ratios = sorted(set(power["ratio"]))
     rows = []
-    for (family, sizes, n), group in power.groupby(["family", "sizes", "n"], sort=False):
+    for _, group in power.groupby(["family", "sizes", "n"], sort=False):
+        first = group.iloc[0]
         by_ratio = dict(zip(group["ratio"], group["dip"], strict=True))
         dips = [by_ratio.get(ratio, float("nan")) for ratio in ratios]
-        rows.append(PowerRow(str(family), int(sizes), int(n), dips))
+        rows.append(PowerRow(str(first["family"]), int(first["sizes"]), int(first["n"]), dips))
     return {"ratios": ratios, "rows": rows}
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.figures import power as power_figure
 from ushaped.figures import tables
-from ushaped.report.evidence import read_curves, read_labels
+from ushaped.report.evidence import read_curves, read_published_verdicts
 from ushaped.report.origin import read_made
 from ushaped.tasks import Task, load_task
 
@@ -36,7 +36,7 @@ class Inputs:
     protocols: pd.DataFrame | None = None
     questions: dict[str, pd.DataFrame] = field(default_factory=dict)
     evidence: list[dict[str, Any]] = field(default_factory=list)
-    labels: dict[tuple[str, str], str] = field(default_factory=dict)
+    published_verdicts: dict[tuple[str, str], str] = field(default_factory=dict)
     power: pd.DataFrame | None = None
 
 
@@ -101,7 +101,7 @@ def gather(
     protocols: str | None = None,
     questions: Sequence[str] = (),
     evidence: str | None = None,
-    labels: str | None = None,
+    published_verdicts: str | None = None,
     power: str | None = None,
 ) -> Inputs:
     """Read everything that the page is made from; the arguments are paths."""
@@ -121,6 +121,8 @@ def gather(
         protocols=tables.read_protocols(protocols) if protocols else None,
         questions={Path(path).stem: tables.read_question(path) for path in questions},
         evidence=read_curves(read_json(evidence), evidence) if evidence else [],
-        labels=read_labels(labels) if labels else {},
+        published_verdicts=(
+            read_published_verdicts(published_verdicts) if published_verdicts else {}
+        ),
         power=power_figure.read(power) if power else None,
     )

@@ -64,7 +64,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     jobs = costs(inputs.benchmarks)
     ours = tables.our_families(inputs.metrics)
     models = _in_order(inputs.models)
-    evidence = evidence_values(inputs.evidence, inputs.labels, inputs.power)
+    evidence = evidence_values(inputs.evidence, inputs.published_verdicts, inputs.power)
     return {
         "tallies": counted,
         "palm": tally(palm) if palm else None,

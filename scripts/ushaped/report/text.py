@@ -41,7 +41,11 @@ def percent(value: Any, digits: int = 1) -> str:
 
 def number(value: Any, digits: int = 2) -> str:
     """Write a number with fixed digits; a dash if it is missing."""
-    return MISSING if _missing(value) else f"{float(value):,.{digits}f}"
+    if _missing(value):
+        return MISSING
+    text = f"{float(value):,.{digits}f}"
+    # A negative number that is rounded to nothing has no sign.
+    return text.replace("-", "−" if float(text.replace(",", "")) else "")
 
 
 def whole_number(value: Any) -> str:
@@ -63,7 +67,7 @@ def by_metric(value: Any, metric: str) -> str:
     A probability below one percent keeps two digits, however small it is.
     """
     if metric in tables.NATS:
-        return number(value).replace("-", "−")
+        return number(value)
     if metric in PROBABILITIES and not _missing(value) and 0 < value < 0.01:
         return f"{float(f'{100 * value:.2g}'):g}%"
     return percent(value)
@@ -144,8 +148,9 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 def glyphs() -> dict[str, str]:
-    """Path of each shape's symbol in a box of 24 by 16, for inline SVG."""
-    return {
-        shape: "M" + "L".join(f"{4 + 16 * x:.1f} {14 - 12 * y:.1f}" for x, y in points)
+    """Path of each verdict's symbol in a box of 24 by 16, for inline SVG."""
+    curves = {
+        shape: "M" + "L".join(f"{4 + 16 * x:g} {14 - 12 * y:.3g}" for x, y in points)
         for shape, points in style.SHAPE_CURVES.items()
     }
+    return curves | {"irregular": "M4 11L9 4L15 13L20 5", "undetermined": "M5 8h0M12 8h0M19 8h0"}
