@@ -45,7 +45,8 @@ LINES = {
 }
 SHEET = (
     f"text{{font:12px system-ui,'DejaVu Sans',sans-serif;fill:{style.MUTED}}}"
-    f".k text,.y{{fill:{style.INK}}}path{{fill:none;stroke:{style.INK}}}"
+    f".k text,.y,.name{{fill:{style.INK}}}.name{{font-weight:bold;text-anchor:end}}"
+    f"path{{fill:none;stroke:{style.INK}}}"
     f".grid{{stroke:{style.GRID}}}.axis,.chance{{stroke:{style.MUTED}}}"
     f"circle{{fill:{style.INK}}}.valley{{stroke:{style.VERMILLION};stroke-width:6}}"
     f".next{{stroke:{style.MUTED}}}.law{{stroke:{style.BROWN}}}.mix{{stroke:{style.PURPLE}}}"
@@ -123,8 +124,9 @@ def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
         colour = style.SHAPE_COLOURS.get(said_of(evidence), style.GREY)
         sheet = f"<style>{SHEET}.fit{{stroke:{colour}}}</style>"
         paper = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{style.PAPER}"/>'
+        name = f'<text class="name" x="{WIDTH - 8}" y="14">{escape(title_of(evidence))}</text>'
         # Title and description have to come first.
-        return f"<svg {size} {box}>{parts[0]}{sheet}{paper}{''.join(parts[1:])}</svg>\n"
+        return f"<svg {size} {box}>{parts[0]}{sheet}{paper}{name}{''.join(parts[1:])}</svg>\n"
     said = said_of(evidence)
     colour = f" {said.lower()}" if said in style.SHAPES else ""
     return f'<svg class="proof{colour}" {box}>{"".join(parts)}</svg>'
@@ -152,6 +154,12 @@ def _heaviest(fits: Iterable[dict[str, Any]]) -> str | None:
 def said_of(evidence: dict[str, Any]) -> str:
     """The statistical verdict as a word; ``no verdict`` where there is none."""
     return (evidence["verdict"] or {}).get("statistical") or "no verdict"
+
+
+def title_of(evidence: dict[str, Any]) -> str:
+    """What the curve is of, and its verdict."""
+    names = [evidence["about"][name] for name in ("family", "task", "variant")]
+    return f"{', '.join(name for name in names if name)}: {said_of(evidence)}"
 
 
 def _lines(evidence: dict[str, Any]) -> list[Line]:
@@ -319,8 +327,6 @@ def _key(evidence: dict[str, Any], lines: Sequence[Line], frame: Frame) -> str:
 
 
 def _words(evidence: dict[str, Any]) -> str:
-    about = evidence["about"]
-    title = f"{about['family']}, {about['task']}, {about['variant']}: {said_of(evidence)}"
     values = ", ".join(
         f"{_written(value, evidence['unit'], 1 if evidence['unit'] == 'share' else 2)} at {size}"
         for size, value in zip(evidence["sizes"], evidence["values"], strict=True)
@@ -329,7 +335,7 @@ def _words(evidence: dict[str, Any]) -> str:
     because = (evidence["verdict"] or {}).get("because") or ""
     # No name of a file, so a sentence needs its full stop.
     told = f"{because.rstrip('.')}. {values}." if because else f"{values}."
-    return f"<title>{escape(title)}</title><desc>{escape(told)}</desc>"
+    return f"<title>{escape(title_of(evidence))}</title><desc>{escape(told)}</desc>"
 
 
 def _written(value: float, unit: str, digits: int) -> str:
