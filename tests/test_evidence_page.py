@@ -340,6 +340,8 @@ def test_a_label_is_contradicted_by_what_the_data_do_not_show(curve: Curve) -> N
 def test_a_label_is_contradicted_by_what_the_data_show_besides(curve: Curve) -> None:
     said = why(judged(curve, "U-shaped", p_fall=0.0001, p_rise=0.01), "inverse")
     assert said == "It shows a rise by 3.0 points (p = 0.010). U-shaped: so it is."
+    said = why(judged(curve, "flat", p_fall=0.0001, p_rise=0.3), "inverse")
+    assert said == "Flat: so it is."
 
 
 def test_means_alone_say_nothing_about_a_label(curve: Curve) -> None:
