@@ -378,7 +378,8 @@ def _evidence(row: pd.Series, points: pd.DataFrame) -> dict[str, Any]:
     rng = np.random.default_rng(zlib.crc32("/".join(about.values()).encode()))
     at = tables.scale(points).to_numpy(dtype=float)
     values = points["value"].to_numpy(dtype=float)
-    heights = -values if row["metric"] in tables.LOSSES else values
+    sign = -1.0 if row["metric"] in tables.LOSSES else 1.0
+    heights = sign * values
     known = bool(points["low"].notna().all())
     sizes = [str(size) for size in points["size"]]
     chance = points["chance"].iloc[0]
@@ -410,6 +411,8 @@ def _evidence(row: pd.Series, points: pd.DataFrame) -> dict[str, Any]:
         return made
     fits = {shape: _fit(shape, heights) for shape in ALL_SHAPES}
     made["shapes"] = _weighed(fits, heights, 0.02 if share else 0.1)
+    for fit in made["shapes"]:
+        fit["values"] = [sign * height for height in fit["values"]]
     said = max(made["shapes"], key=lambda fit: float(fit["weight"]))["shape"]
     said = {"any": "irregular"}.get(said, said) if known else "undetermined"
     made["verdict"] = _verdict_of(row, said, known, rng)

@@ -152,6 +152,12 @@ def test_a_loss_is_turned_so_that_up_is_better(loss: Curve) -> None:
     assert not [text for text in words_of(picture) if text.startswith("−")]
 
 
+def test_a_fit_of_losses_is_turned_like_its_values(loss: Curve) -> None:
+    for fit in loss["shapes"]:
+        fit["values"] = loss["values"]
+    assert path(drawn(loss), "fit") == circles(drawn(loss))
+
+
 def test_title_and_description_state_the_finding(curve: Curve) -> None:
     curve["verdict"]["because"] = "its fall and its rise are significant"
     picture = drawn(curve)

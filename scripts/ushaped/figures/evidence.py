@@ -171,7 +171,8 @@ def _lines(evidence: dict[str, Any]) -> list[Line]:
         ("fit", "fit", shown_shape(evidence)),
     ):
         if shape:
-            found.append(Line(kind, f"{words}: {shape}", at, fits[shape]))
+            heights = [_sign(evidence) * value for value in fits[shape]]
+            found.append(Line(kind, f"{words}: {shape}", at, heights))
     broken = (evidence["broken"] or {}).get("curve")
     if broken:
         found.append(Line("law", "broken law", broken["x"], broken["value"]))

@@ -201,11 +201,11 @@ class Proof:
         return Markup(evidence_svg(self.given))
 
     @property
-    def fits(self) -> list[tuple[str, list[float | None]]]:
+    def fits(self) -> list[tuple[str, list[float]]]:
         """The fits that the picture shows: of the verdict's shape, and of the next one."""
         by_shape = {fit["shape"]: fit["values"] for fit in self.given["shapes"]}
         names = [name for name in (shown_shape(self.given), next_shape(self.given)) if name]
-        return [(name, [self.value(height) for height in by_shape[name]]) for name in names]
+        return [(name, by_shape[name]) for name in names]
 
     @property
     def points(self) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ FILTERS = (
     "probability",
     "p_value",
     "scientific",
+    "scale_at",
     "duration",
     "setting",
     "slug",

@@ -101,6 +101,18 @@ def scientific(value: Any) -> str:
     return f"{mantissa}×10{str(int(exponent)).translate(style.SUPERSCRIPT)}"
 
 
+def scale_at(logarithm: Any) -> str:
+    """Write the scale that has a logarithm to base 10; a dash where that is beyond all numbers.
+
+    Examples
+    --------
+    >>> scale_at(22.5), scale_at(4000.0)
+    ('3.2×10²²', '–')
+    """
+    beyond = _missing(logarithm) or abs(float(logarithm)) > 300
+    return MISSING if beyond else scientific(10 ** float(logarithm))
+
+
 def duration(value: Any) -> str:
     """Write seconds as people read them."""
     if _missing(value):
