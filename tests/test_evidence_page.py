@@ -224,6 +224,13 @@ def test_a_picture_alone_has_its_colours_and_one_in_a_page_has_none(curve: Curve
         assert not re.search(r"href|url\(|<script|@import", picture)
 
 
+def test_numbers_that_are_not_known_may_be_nan(curve: Curve) -> None:
+    empty = curve | {"chance": None, "low": [None] * 8, "high": [None] * 8}
+    nothing = float("nan")
+    unknown = curve | {"chance": nothing, "low": [nothing] * 8, "high": [nothing] * 8}
+    assert evidence_svg(unknown) == evidence_svg(empty)
+
+
 def test_names_are_escaped_in_the_picture(curve: Curve) -> None:
     curve["about"] |= dict.fromkeys(("family", "task", "variant"), HOSTILE)
     curve["sizes"] = [f"{HOSTILE}{place}" for place in range(8)]

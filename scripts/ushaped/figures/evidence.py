@@ -97,7 +97,7 @@ def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
     Parameters
     ----------
     evidence : dict
-        One of the curves of ``evidence.json``.
+        One of the curves of ``evidence.json``; what is not known may be None or NaN.
     standalone : bool
         Whether the picture opens alone: with its colours, on white. Else it takes them from the
         style sheet of the page that it stands in.
@@ -107,6 +107,7 @@ def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
     str
         An ``svg`` element. Names and sentences are escaped in it.
     """
+    evidence = known(evidence)
     lines = _lines(evidence)
     frame = _frame(evidence, lines)
     parts = [
@@ -130,6 +131,21 @@ def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
     said = said_of(evidence)
     colour = f" {said.lower()}" if said in style.SHAPES else ""
     return f'<svg class="proof{colour}" {box}>{"".join(parts)}</svg>'
+
+
+def known(value: Any) -> Any:
+    """The same record with None for numbers that are not finite.
+
+    Examples
+    --------
+    >>> known({"depth": [0.1, float("nan"), float("inf")]})
+    {'depth': [0.1, None, None]}
+    """
+    if isinstance(value, dict):
+        return {name: known(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [known(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def shown_shape(evidence: dict[str, Any]) -> str | None:
@@ -305,8 +321,8 @@ def _valley(evidence: dict[str, Any], frame: Frame) -> str:
 
 
 def _key(evidence: dict[str, Any], lines: Sequence[Line], frame: Frame) -> str:
-    known = any(value is not None for value in evidence["low"] or ())
-    entries = [("", "values, 95%" if known else "values")]
+    interval = any(value is not None for value in evidence["low"] or ())
+    entries = [("", "values, 95%" if interval else "values")]
     entries += [(line.kind, line.words) for line in reversed(lines)]
     chance = evidence["chance"]
     if chance is not None:
