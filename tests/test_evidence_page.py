@@ -35,7 +35,7 @@ from ushaped.report.evidence import (
     say_power,
     why,
 )
-from ushaped.report.text import FLAGS, number, p_value
+from ushaped.report.text import FLAGS, number, p_value, percent, signed
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Rule, verdict
 
@@ -270,6 +270,8 @@ def test_few_sizes_without_anything_known_can_be_drawn(curve: Curve, sizes: int)
     curve |= dict.fromkeys((*empty, "low", "high", "chance", "trials", "seeds"))
     curve |= {"shapes": [], "neighbours": [], "parts": []}
     assert len(circles(drawn(curve))) == sizes
+    # Without a fit the points are joined by a thin line.
+    assert path(drawn(curve), "joined") == circles(drawn(curve))
     assert "no verdict" in evidence_svg(curve)
 
 
@@ -311,6 +313,7 @@ def test_p_values_are_never_zero() -> None:
 
 
 def test_a_negative_number_that_rounds_to_nothing_has_no_sign() -> None:
+    assert (percent(-0.0001), percent(-0.041)) == ("0.0%", "−4.1%")
     assert (number(-0.001), number(-0.5), number(-1234.5, 1)) == ("0.00", "−0.50", "−1,234.5")
 
 
@@ -438,7 +441,11 @@ def test_a_loss_stands_in_its_own_unit_everywhere(page: str, told: dict[str, Any
     words = spaced(sections(page)["evidence-ladder-replica-prompt-injection-zero-shot"])
     fitted = words[words.index("Values, and fits") : words.index("Shapes: ")]
     assert "−" not in fitted
-    assert f"last value {number(one['values'][-2])} {number(one['values'][-1])}" in words
+    last = one["values"][-2] - one["values"][-1]
+    line = (
+        f"{number(one['values'][-2])} {number(one['values'][-1])} {signed(last, 'sequence_loss')}"
+    )
+    assert f"last value {line}" in words
     assert "turned so that minus is worse" in words
 
 

@@ -47,7 +47,7 @@ SHEET = (
     f"text{{font:12px system-ui,'DejaVu Sans',sans-serif;fill:{style.MUTED}}}"
     f".k text,.y,.name{{fill:{style.INK}}}.name{{font-weight:bold;text-anchor:end}}"
     f"path{{fill:none;stroke:{style.INK}}}"
-    f".grid{{stroke:{style.GRID}}}.axis,.chance{{stroke:{style.MUTED}}}"
+    f".grid{{stroke:{style.GRID}}}.axis,.chance,.joined{{stroke:{style.MUTED}}}"
     f"circle{{fill:{style.INK}}}.valley{{stroke:{style.VERMILLION};stroke-width:6}}"
     f".next{{stroke:{style.MUTED}}}.law{{stroke:{style.BROWN}}}.mix{{stroke:{style.PURPLE}}}"
     f".true{{stroke:{style.GREEN}}}.false{{stroke:{style.VERMILLION}}}"
@@ -60,7 +60,10 @@ SHEET = (
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the picture: its kind, its words in the key, logs of the scale and heights."""
+    """One line of the picture: its kind, its words in the key, logs of the scale and heights.
+
+    Without words it is not in the key.
+    """
 
     kind: str
     words: str
@@ -189,6 +192,8 @@ def _lines(evidence: dict[str, Any]) -> list[Line]:
         if shape:
             heights = [_sign(evidence) * value for value in fits[shape]]
             found.append(Line(kind, f"{words}: {shape}", at, heights))
+    if not found:
+        found.append(Line("joined", "", at, _heights(evidence, "values")))
     broken = (evidence["broken"] or {}).get("curve")
     if broken:
         found.append(Line("law", "broken law", broken["x"], broken["value"]))
@@ -323,7 +328,7 @@ def _valley(evidence: dict[str, Any], frame: Frame) -> str:
 def _key(evidence: dict[str, Any], lines: Sequence[Line], frame: Frame) -> str:
     interval = any(value is not None for value in evidence["low"] or ())
     entries = [("", "values, 95%" if interval else "values")]
-    entries += [(line.kind, line.words) for line in reversed(lines)]
+    entries += [(line.kind, line.words) for line in reversed(lines) if line.words]
     chance = evidence["chance"]
     if chance is not None:
         words = f"chance {_written(chance, evidence['unit'], 0)}"

@@ -36,7 +36,7 @@ def _missing(value: Any) -> bool:
 
 def percent(value: Any, digits: int = 1) -> str:
     """Write a share as a percentage; a dash if it is missing."""
-    return MISSING if _missing(value) else f"{100 * float(value):.{digits}f}%"
+    return MISSING if _missing(value) else f"{number(100 * float(value), digits)}%"
 
 
 def number(value: Any, digits: int = 2) -> str:
