@@ -12,12 +12,14 @@ Two products:
     All that a verdict rests on, one record per curve (`ushaped.shapes.evidence.examine`):
     ``{"version": 1, "curves": [...]}``. What is not known is null.
 
-Without ``--metrics`` the published curves are judged alone.
+Curves come from ``--metrics`` and its items, from the literature (``--published``), or were judged
+before and are taken over (``--judged``).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -38,7 +40,7 @@ from ushaped.shapes.curves import (
 from ushaped.shapes.data import VERSION, Counts, Items, Settings
 from ushaped.shapes.evidence import control, examine, row
 from ushaped.shapes.parts import verdicts_by_part
-from ushaped.shapes.read import read_items, read_metrics, read_published
+from ushaped.shapes.read import AGAIN, read_items, read_metrics, read_published
 from ushaped.shapes.rules import Rule
 from ushaped.shapes.traps import labels_of, read_labels, with_traps
 
@@ -58,6 +60,8 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.threads) as pool:
         records = list(pool.map(partial(examined, settings), jobs, chunksize=4))
     control(records)
+    if arguments.judged:
+        records += judged(arguments.judged)
     write_table(arguments.output, COLUMNS, [row(one) for one in records], exact=("valley_flops",))
     write_json(arguments.evidence, {"version": VERSION, "curves": without_nan(records)})
 
@@ -110,6 +114,17 @@ def published(series: Path, labels: Path | None, settings: Settings) -> Iterator
         yield with_traps(curve, released.get(curve.task)), known
 
 
+def judged(path: Path) -> list[dict[str, Any]]:
+    """Records that this step wrote before."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["version"] == VERSION:
+            return list(found["curves"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(str(path), f"is no evidence ({error})", AGAIN) from None
+    raise UserError(str(path), f"is of version {found['version']}, not {VERSION}", AGAIN)
+
+
 def parse() -> argparse.Namespace:
     """Command line of the step."""
     parser = argparse.ArgumentParser(description="Name the shape of every curve.")
@@ -118,6 +133,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--published", type=Path, metavar="CSV", help="series.csv of the literature"
     )
+    parser.add_argument("--judged", type=Path, metavar="JSON", help="evidence to be taken over")
     parser.add_argument(
         "--labels", type=Path, metavar="CSV", help="right answers of the released files"
     )

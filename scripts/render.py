@@ -16,6 +16,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--literature", help="folder that `snakemake figures` fills")
     parser.add_argument("--protocols", help="protocols.csv")
     parser.add_argument("--questions", nargs="*", default=[], help="answers, as .../QUESTION.csv")
+    parser.add_argument("--evidence", help="evidence.json")
+    parser.add_argument("--published-verdicts", help="what papers say of their curves (CSV)")
+    parser.add_argument("--power", help="power.csv")
     parser.add_argument("--figures", nargs="+", required=True, help="SVG files, or their folders")
     parser.add_argument(
         "--prompts", nargs="*", default=[], help="prompts, as .../SOURCE/TASK/VARIANT.parquet"

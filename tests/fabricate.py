@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from scipy.optimize import isotonic_regression
 
 from ushaped.figures import tables
 from ushaped.metrics.table import COLUMNS as METRICS
@@ -347,6 +348,240 @@ def write_questions(folder: Path) -> None:
         pd.DataFrame(rows).to_csv(path, index=False)
 
 
+def evidence(measured: pd.DataFrame, judged: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, Any]:
+    """Invent ``evidence.json`` for metrics, shapes and published series: fits are fits of a kind.
+
+    Every statement that a curve can carry occurs on some curve, and what depends on the number of
+    sizes is there from as many sizes on.
+    """
+    ours = measured[(measured["model"] == "") & measured["metric"].isin(tables.PRIMARY)]
+    points = pd.concat([ours, tables.published_curves(theirs)], ignore_index=True)
+    keys = ["family", "source", "task", "variant"]
+    curves = {key: rows for key, rows in points.groupby(keys)}
+    made = []
+    for _, row in judged.iterrows():
+        rows = curves[tuple(row[keys])]
+        rows = rows.iloc[tables.scale(rows).argsort(kind="stable")]
+        made.append(_evidence(row, rows[rows["metric"] == row["metric"]]))
+    return {"version": 1, "curves": made}
+
+
+ALL_SHAPES = ("flat", "positive", "inverse", "U-shaped", "inverted-U", "any")
+
+
+def _known_list(values: Any) -> list[float | None]:
+    return [None if pd.isna(value) else float(value) for value in values]
+
+
+def _evidence(row: pd.Series, points: pd.DataFrame) -> dict[str, Any]:
+    about = {name: str(row[name]) for name in ABOUT}
+    rng = np.random.default_rng(zlib.crc32("/".join(about.values()).encode()))
+    at = tables.scale(points).to_numpy(dtype=float)
+    values = points["value"].to_numpy(dtype=float)
+    sign = -1.0 if row["metric"] in tables.LOSSES else 1.0
+    heights = sign * values
+    known = bool(points["low"].notna().all())
+    sizes = [str(size) for size in points["size"]]
+    chance = points["chance"].iloc[0]
+    share = row["metric"] == "accuracy"
+    items = None if math.isnan(row["n"]) else int(row["n"])
+    made: dict[str, Any] = {
+        "about": about,
+        "unit": "share" if share else "nats",
+        "scale": tables.axis_of(points),
+        "sizes": sizes,
+        "at": at.tolist(),
+        "values": values.tolist(),
+        "low": _known_list(points["low"]),
+        "high": _known_list(points["high"]),
+        "chance": None if math.isnan(chance) else float(chance),
+        "n": items,
+        "trials": [items * 1.0] * len(at) if share and items else None,
+        "seeds": [2] * len(at) if about["source"] != "published" else None,
+        "sampling": "none"
+        if not known
+        else "counts"
+        if about["source"] == "published"
+        else "items",
+        "clusters": 12 if about["task"] == "redefine" else 0,
+    }
+    empty = ("verdict", "two_lines", "lind_mehlum", "valley", "mechanism", "broken", "prediction")
+    made |= dict.fromkeys(empty) | {"shapes": [], "neighbours": [], "parts": []}
+    if len(sizes) == 1:
+        return made
+    fits = {shape: _fit(shape, heights) for shape in ALL_SHAPES}
+    made["shapes"] = _weighed(fits, heights, 0.02 if share else 0.1)
+    for fit in made["shapes"]:
+        fit["values"] = [sign * height for height in fit["values"]]
+    said = max(made["shapes"], key=lambda fit: float(fit["weight"]))["shape"]
+    said = {"any": "irregular"}.get(said, said) if known else "undetermined"
+    made["verdict"] = _verdict_of(row, said, known, rng)
+    made["valley"] = _valley_of(sizes, heights, rng) if known else None
+    if known:
+        made["neighbours"] = _steps(sizes, heights, rng)
+        made["prediction"] = _predictions(heights)
+    if known and len(sizes) > 3:
+        x = np.log10(at)
+        made["two_lines"] = {"break": float(x[1]), "slope_left": -1.0, "slope_right": 1.0}
+        made["two_lines"] |= {"p_left": 0.01, "p_right": 0.2, "p_u": 0.2, "p_inverted_u": 0.9}
+        made["lind_mehlum"] = {"slope_low": -1.0, "slope_high": 0.5, "inside": True}
+        made["lind_mehlum"] |= {"p_u": 0.04, "p_inverted_u": 0.9}
+        made["lind_mehlum"] |= {"extremum": [float(x[1]), None, None]}
+        made["mechanism"] = _mechanism(x, said, share)
+        made["broken"] = _broken(x, heights)
+    if about["task"] == "neqa":
+        made["parts"] = [{"part": p, "n": 60, "equivalent": shape} for p, shape in PART_SHAPES]
+    return made
+
+
+ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
+PART_SHAPES = ((1, "U-shaped"), (2, "inverse"))
+
+
+def _fit(shape: str, heights: np.ndarray) -> np.ndarray:
+    """The nearest curve of a shape, by least squares."""
+    if shape == "flat":
+        return np.full_like(heights, heights.mean())
+    if shape == "any":
+        return heights
+    if shape in ("inverse", "inverted-U"):
+        mirror = {"inverse": "positive", "inverted-U": "U-shaped"}[shape]
+        return -_fit(mirror, -heights)
+    if shape == "positive":
+        return np.asarray(isotonic_regression(heights).x)
+    made = [
+        np.concatenate(
+            [-isotonic_regression(-heights[:cut]).x, isotonic_regression(heights[cut:]).x]
+        )
+        for cut in range(1, len(heights))
+    ]
+    return min(made, key=lambda fit: float(((fit - heights) ** 2).sum()))
+
+
+def _weighed(
+    fits: dict[str, np.ndarray], heights: np.ndarray, error: float
+) -> list[dict[str, Any]]:
+    penalties = {"flat": 1.0, "positive": 2.0, "inverse": 2.0, "any": float(len(heights))}
+    rows = []
+    for shape, fit in fits.items():
+        likelihood = -float(((fit - heights) ** 2).sum()) / (2 * error**2)
+        penalty = penalties.get(shape, 3.0)
+        row = {"shape": shape, "log_likelihood": likelihood, "penalty": penalty}
+        rows.append(row | {"criterion": 2 * (penalty - likelihood), "values": fit.tolist()})
+    least = min(row["criterion"] for row in rows)
+    total = sum(math.exp((least - row["criterion"]) / 2) for row in rows)
+    return [row | {"weight": math.exp((least - row["criterion"]) / 2) / total} for row in rows]
+
+
+def _verdict_of(row: pd.Series, said: str, known: bool, rng: np.random.Generator) -> dict[str, Any]:
+    names = ("p_u", "p_inverted_u", "p_rise", "p_fall", "p_change", "q_u", "q_change")
+    p = {name: float(rng.uniform() ** 3) if known else None for name in names}
+    shares = {shape: float(row[column]) for shape, column in tables.PROBABILITY.items()}
+    because = f"a made-up reason to say {said}"
+    return p | {
+        "statistical": said,
+        "literal": row["literal"],
+        "equivalent": row["equivalent"],
+        "because": because if known else "means without counts cannot be tested",
+        "probabilities": {s: None if math.isnan(v) else v for s, v in shares.items()},
+        "notes": [flag for flag in str(row["flags"]).split(";") if flag],
+    }
+
+
+def _valley_of(sizes: list[str], heights: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    place = int(np.argmin(heights))
+    drop = float(heights[: place + 1].max() - heights[place])
+    rise = float(heights[-1] - heights[place])
+    recovery = rise / drop if drop else None
+    return {
+        "at": sizes[place],
+        "sizes": sizes[max(0, place - int(rng.integers(2))) : place + 1],
+        "depth": [drop, 0.9 * drop, 1.1 * drop],
+        "rise": [rise, 0.9 * rise, 1.1 * rise],
+        "recovery": [recovery, *((0.8 * recovery, None) if recovery else (None, None))],
+    }
+
+
+def _steps(sizes: list[str], heights: np.ndarray, rng: np.random.Generator) -> list[dict[str, Any]]:
+    rows = []
+    for first in range(len(sizes) - 1):
+        step = float(heights[first + 1] - heights[first])
+        p = float(rng.uniform() ** 3)
+        row = {"from": sizes[first], "to": sizes[first + 1], "difference": step, "p": p}
+        rows.append(row | {"low": step - 0.05, "high": step + 0.05, "test": "mcnemar"})
+        rows[-1]["p_holm"] = min(1.0, p * (len(sizes) - 1))
+    return rows
+
+
+def _predictions(heights: np.ndarray) -> list[dict[str, Any]]:
+    told = {"predicted": float(heights[-2]), "observed": float(heights[-1])}
+    told |= {"error": float(heights[-2] - heights[-1]), "low": None, "high": None}
+    spread = {"low": float(heights[-2]) - 0.1, "high": float(heights[-2]) + 0.1}
+    return [{"method": "last value"} | told, {"method": "mechanism"} | told | spread]
+
+
+def _mechanism(x: np.ndarray, said: str, share: bool) -> dict[str, Any] | None:
+    if not share:
+        return None
+    if said != "U-shaped":
+        reason = "no fall that a distractor would explain"
+        return {"identifiable": False, "reason": reason, "parameters": {}, "curve": None}
+    grid = np.linspace(x[0], x[-1] + 1, 50)
+    middle = (x[0] + x[-1]) / 2
+    true = 1 / (1 + np.exp(-(grid - middle - 0.5) / 0.3))
+    false = 1 / (1 + np.exp(-(grid - middle + 0.7) / 0.2))
+    names = ("baseline", "true_onset", "true_width", "distractor_onset", "distractor_width")
+    guesses = (0.5, middle + 0.5, 0.3, middle - 0.7, 0.2)
+    return {
+        "identifiable": True,
+        "reason": "",
+        "parameters": {n: [g, 0.95 * g, 1.05 * g] for n, g in zip(names, guesses, strict=True)},
+        "gap": [1.2, 0.9, 1.6],
+        "back_at": None,
+        "deviance": 3.4,
+        "degrees": 3,
+        "misfit_p": 0.33,
+        "curve": {
+            "x": grid.tolist(),
+            "accuracy": (true + (1 - true) * (1 - false) * 0.5).tolist(),
+            "true": true.tolist(),
+            "distractor": false.tolist(),
+        },
+    }
+
+
+def _broken(x: np.ndarray, heights: np.ndarray) -> dict[str, Any] | None:
+    if len(x) < 7:
+        return {"reason": "fewer than seven sizes", "parameters": None, "curve": None}
+    grid = np.linspace(x[0], x[-1], 50)
+    fit = np.polyval(np.polyfit(x - x[0], heights, 2), grid - x[0])
+    parameters = dict.fromkeys(("a", "b", "c0", "c1", "d1", "f1"), 0.1234)
+    return {
+        "parameters": parameters,
+        "error": 0.03,
+        "curve": {"x": grid.tolist(), "value": fit.tolist()},
+    }
+
+
+def power() -> pd.DataFrame:
+    """Invent ``power.csv``; with few items no fall is enough."""
+    rows = [
+        (
+            family,
+            sizes,
+            n,
+            ratio,
+            math.nan if n < 200 else 2.5 / math.sqrt(n * sizes * len(family)) / ratio,
+            0.8,
+        )
+        for family, sizes in (("PaLM", 4), ("Pythia", 8), ("ladder", 8))
+        for n in (100, 300, 1000, 10_000)
+        for ratio in (1 / 3, 1.0)
+    ]
+    names = ["family", "sizes", "n", "ratio", "dip", "probability"]
+    return pd.DataFrame(rows, columns=names)
+
+
 def published() -> pd.DataFrame:
     """A small ``series.csv``: PaLM as published, a made-up Gopher, and the chance level."""
     rows = []
@@ -375,6 +610,9 @@ def write_tables(folder: Path, measured: pd.DataFrame) -> list[str]:
     judged = shapes(measured)
     made = {"metrics": measured, "shapes": judged, "published": published()}
     protocols(measured, judged).to_csv(folder / "protocols.csv", index=False)
+    told = evidence(measured, judged, made["published"])
+    (folder / "evidence.json").write_text(json.dumps(told, allow_nan=False))
+    power().to_csv(folder / "power.csv", index=False)
     write_questions(folder)
     options = []
     for name, table in made.items():

@@ -116,6 +116,9 @@ def inputs(folder: Path, **changed: Any) -> Inputs:
         "shapes": str(folder / "shapes.csv"),
         "literature": str(folder / "literature"),
         "protocols": str(folder / "protocols.csv"),
+        "evidence": str(folder / "evidence.json"),
+        "published_verdicts": str(ROOT / "tasks/published/verdicts.csv"),
+        "power": str(folder / "power.csv"),
         "questions": [str(path) for path in sorted(folder.glob("questions/*.csv"))],
         "figures": [str(folder / "figures")],
         "prompts": [str(path) for path in sorted(folder.glob("prompts/*/*/*.parquet"))],
@@ -200,7 +203,7 @@ def test_the_page_is_well_formed_and_has_its_parts(page: str) -> None:
 
 
 def test_the_section_on_the_literature_says_what_its_tables_say(page: str) -> None:
-    section = page[page.index('<section id="published"') : page.index('<section id="questions"')]
+    section = page[page.index('<section id="published"') : page.index('<section id="evidence"')]
     words = spaced(section)
     assert "For GPT-3 FeedME, GPT-2 and OPT it does not" in words
     assert "off by up to 12.8 percentage points" in words
@@ -305,7 +308,7 @@ def test_the_example_is_exactly_what_is_sent(other: Callable[..., Inputs], promp
 
 def test_each_example_has_its_protocol_classes_and_answer(page: str) -> None:
     parsed = Page(page)
-    summaries = " ".join(parsed.texts["summary"])
+    summaries = " ".join(text for text in parsed.texts["summary"] if "(replica)" in text)
     assert summaries.count("official") == 3
     assert summaries.count("modified") == 3
     codes = parsed.texts["code"]
@@ -588,6 +591,9 @@ def test_it_renders_with_nothing_but_tables(results: Path) -> None:
         scores=[],
         literature=None,
         protocols=None,
+        evidence=None,
+        published_verdicts=None,
+        power=None,
         questions=[],
         config=str(empty),
         provenance=str(empty),
@@ -602,7 +608,9 @@ def test_the_command_writes_the_page(results: Path, tmp_path: Path, page: str) -
     options = [
         *("--metrics", results / "metrics.csv", "--shapes", results / "shapes.csv"),
         *("--literature", results / "literature", "--figures", results / "figures"),
-        *("--protocols", results / "protocols.csv"),
+        *("--protocols", results / "protocols.csv", "--evidence", results / "evidence.json"),
+        *("--published-verdicts", ROOT / "tasks/published/verdicts.csv"),
+        *("--power", results / "power.csv"),
         *("--questions", *sorted(results.glob("questions/*.csv"))),
         *("--prompts", *sorted(results.glob("prompts/*/*/*.parquet"))),
         *("--scores", *sorted(results.glob("scores/*/*/*/*.parquet"))),

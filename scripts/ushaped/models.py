@@ -42,19 +42,14 @@ def describe(
 ) -> dict[str, Any]:
     """The content of ``model.json``.
 
-    Each number may be the text ``unknown``, which becomes null. ``training_flops`` may be the text
-    ``6ND``: six times all parameters times training tokens (Kaplan et al. 2020, arXiv:2001.08361,
-    section 2.1), which needs both of them.
+    Each number may be the text ``unknown``, which becomes null; ``training_flops`` as `compute`
+    takes it.
     """
-    flops: float | None
-    source: str | None
+    source: str | None = flops_source
     if training_flops == "6ND":
-        flops = 6.0 * float(parameters) * float(training_tokens)
         source = "6 x parameters x training tokens"
     elif training_flops == UNKNOWN:
-        flops, source = None, None
-    else:
-        flops, source = float(training_flops), flops_source
+        source = None
     return {
         "model": name,
         "family": family,
@@ -63,11 +58,24 @@ def describe(
         "parameters": _known(parameters),
         "non_embedding_parameters": _known(non_embedding_parameters),
         "training_tokens": _known(training_tokens),
-        "training_flops": flops,
+        "training_flops": compute(training_flops, parameters, training_tokens),
         "flops_source": source,
         "folder": str(folder),
         "fingerprint": fingerprint(folder),
     }
+
+
+def compute(
+    training_flops: float | str, parameters: float | str, training_tokens: float | str
+) -> float | None:
+    """Training FLOPs, None if they are ``unknown``.
+
+    ``training_flops`` may be the text ``6ND``: six times all parameters times training tokens
+    (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), which needs both of them.
+    """
+    if training_flops == "6ND":
+        return 6.0 * float(parameters) * float(training_tokens)
+    return None if training_flops == UNKNOWN else float(training_flops)
 
 
 def _known(number: float | str) -> float | str | None:

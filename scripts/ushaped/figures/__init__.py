@@ -7,7 +7,7 @@ from types import ModuleType
 
 NAMES = ("scaling", "task", "verdicts", "overview", "seeds", "beside")
 # Those that show one table of their own; their function ``table`` takes it alone.
-OF_ONE_TABLE = ("protocols", "matching", "selection")
+OF_ONE_TABLE = ("protocols", "matching", "selection", "power")
 
 
 def figure_module(name: str) -> ModuleType:

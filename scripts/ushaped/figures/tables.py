@@ -75,6 +75,7 @@ WORDS = frozenset(
         "task",
         "valley_size",
         "variant",
+        "verdict",
     }
 )
 

@@ -11,7 +11,9 @@ from typing import Any
 import pandas as pd
 
 from ushaped.errors import UserError
+from ushaped.figures import power as power_figure
 from ushaped.figures import tables
+from ushaped.report.evidence import read_curves, read_published_verdicts
 from ushaped.report.origin import read_made
 from ushaped.tasks import Task, load_task
 
@@ -33,6 +35,9 @@ class Inputs:
     made: dict[str, dict[str, Any]]
     protocols: pd.DataFrame | None = None
     questions: dict[str, pd.DataFrame] = field(default_factory=dict)
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    published_verdicts: dict[tuple[str, str], str] = field(default_factory=dict)
+    power: pd.DataFrame | None = None
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -95,6 +100,9 @@ def gather(
     literature: str | None = None,
     protocols: str | None = None,
     questions: Sequence[str] = (),
+    evidence: str | None = None,
+    published_verdicts: str | None = None,
+    power: str | None = None,
 ) -> Inputs:
     """Read everything that the page is made from; the arguments are paths."""
     loaded = [load_task(Path(path).parent if path.endswith(".yaml") else path) for path in tasks]
@@ -112,4 +120,9 @@ def gather(
         made=read_made(scores),
         protocols=tables.read_protocols(protocols) if protocols else None,
         questions={Path(path).stem: tables.read_question(path) for path in questions},
+        evidence=read_curves(read_json(evidence), evidence) if evidence else [],
+        published_verdicts=(
+            read_published_verdicts(published_verdicts) if published_verdicts else {}
+        ),
+        power=power_figure.read(power) if power else None,
     )

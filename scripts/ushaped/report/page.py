@@ -22,6 +22,7 @@ from ushaped.report.comparisons import (
     seed_spread,
     verdict_matrix,
 )
+from ushaped.report.evidence import agreeing, evidence_values, test_name
 from ushaped.report.inputs import Inputs
 from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, scorings, total
 from ushaped.report.pictures import of_edition, pictures
@@ -38,7 +39,9 @@ FILTERS = (
     "signed",
     "by_metric",
     "probability",
+    "p_value",
     "scientific",
+    "scale_at",
     "duration",
     "setting",
     "slug",
@@ -62,6 +65,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     jobs = costs(inputs.benchmarks)
     ours = tables.our_families(inputs.metrics)
     models = _in_order(inputs.models)
+    evidence = evidence_values(inputs.evidence, inputs.published_verdicts, inputs.power)
     return {
         "tallies": counted,
         "palm": tally(palm) if palm else None,
@@ -76,6 +80,9 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "names": names,
         "protocols": protocol_values(inputs.protocols),
         "questions": question_values(inputs.questions),
+        "evidence": evidence,
+        "proofs": evidence["proofs"],
+        "tested": [agreeing(one.judged, evidence["proofs"]) for one in counted],
         "spread": seed_spread(inputs.metrics),
         "literature": literature(inputs.literature),
         "models": models,
@@ -148,6 +155,7 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update({name: getattr(text, name) for name in FILTERS})
+    made.filters["test_name"] = test_name
     made.filters["say_probability"] = tables.say_probability
     made.filters["zetta"] = style.zetta
     return made

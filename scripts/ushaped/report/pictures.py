@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
+from ushaped.report.evidence import say_power
 from ushaped.report.inputs import Inputs
 from ushaped.report.protocols import say_summaries, summaries, ways
 from ushaped.report.questions import said_in_pictures
@@ -103,6 +104,7 @@ def pictures(
         "seeds": "One small panel per task and source of items: each training seed and their mean.",
         "protocols": "Matrix of verdicts, tasks by ways of asking, changes from zero-shot framed. "
         + say_summaries(summaries(ways(inputs.protocols))),
+        "power": say_power(inputs.power),
         **said_in_pictures(inputs.questions),
     }
     for one in tables.editions(inputs.metrics):

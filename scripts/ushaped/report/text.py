@@ -44,12 +44,16 @@ def _missing(value: Any) -> bool:
 
 def percent(value: Any, digits: int = 1) -> str:
     """Write a share as a percentage; a dash if it is missing."""
-    return MISSING if _missing(value) else f"{100 * float(value):.{digits}f}%"
+    return MISSING if _missing(value) else f"{number(100 * float(value), digits)}%"
 
 
 def number(value: Any, digits: int = 2) -> str:
     """Write a number with fixed digits; a dash if it is missing."""
-    return MISSING if _missing(value) else f"{float(value):,.{digits}f}"
+    if _missing(value):
+        return MISSING
+    text = f"{float(value):,.{digits}f}"
+    # A negative number that is rounded to nothing has no sign.
+    return text.replace("-", "−" if float(text.replace(",", "")) else "")
 
 
 def whole_number(value: Any) -> str:
@@ -71,7 +75,7 @@ def by_metric(value: Any, metric: str) -> str:
     A probability below one percent keeps two digits, however small it is.
     """
     if metric in tables.NATS:
-        return number(value).replace("-", "−")
+        return number(value)
     if metric in PROBABILITIES and not _missing(value) and 0 < value < 0.01:
         return f"{float(f'{100 * value:.2g}'):g}%"
     return percent(value)
@@ -84,12 +88,37 @@ def probability(value: Any) -> str:
     return ">0.99" if value > 0.99 else "<0.01" if value < 0.01 else f"{value:.2f}"
 
 
+def p_value(value: Any) -> str:
+    """Write a p-value: never as an exact 0.
+
+    Examples
+    --------
+    >>> p_value(0.0123), p_value(0.5), p_value(0.0)
+    ('0.012', '0.50', '<0.001')
+    """
+    if _missing(value):
+        return MISSING
+    return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
 def scientific(value: Any) -> str:
     """Write a large number as a power of ten."""
     if _missing(value) or float(value) <= 0:
         return MISSING
     mantissa, exponent = f"{float(value):.1e}".split("e")
     return f"{mantissa}×10{str(int(exponent)).translate(style.SUPERSCRIPT)}"
+
+
+def scale_at(logarithm: Any) -> str:
+    """Write the scale that has a logarithm to base 10; a dash where that is beyond all numbers.
+
+    Examples
+    --------
+    >>> scale_at(22.5), scale_at(4000.0)
+    ('3.2×10²²', '–')
+    """
+    beyond = _missing(logarithm) or abs(float(logarithm)) > 300
+    return MISSING if beyond else scientific(10 ** float(logarithm))
 
 
 def duration(value: Any) -> str:
@@ -139,8 +168,9 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 
 def glyphs() -> dict[str, str]:
-    """Path of each shape's symbol in a box of 24 by 16, for inline SVG."""
-    return {
-        shape: "M" + "L".join(f"{4 + 16 * x:.1f} {14 - 12 * y:.1f}" for x, y in points)
+    """Path of each verdict's symbol in a box of 24 by 16, for inline SVG."""
+    curves = {
+        shape: "M" + "L".join(f"{4 + 16 * x:g} {14 - 12 * y:.3g}" for x, y in points)
         for shape, points in style.SHAPE_CURVES.items()
     }
+    return curves | {"irregular": "M4 11L9 4L15 13L20 5", "undetermined": "M5 8h0M12 8h0M19 8h0"}

@@ -141,17 +141,20 @@ class Tally:
     average: Verdict | None
 
     @property
+    def judged(self) -> list[Verdict]:
+        """The tasks, most interesting shape first."""
+        return [v for tasks in self.by_shape.values() for v in tasks]
+
+    @property
     def only_size(self) -> str:
         """The one size that was run; "" if there are more, so that there are curves."""
-        judged = [v for tasks in self.by_shape.values() for v in tasks]
-        return judged[0].valley_size if self.sizes == 1 and judged else ""
+        return self.judged[0].valley_size if self.sizes == 1 and self.judged else ""
 
     @property
     def flagged(self) -> list[tuple[str, list[Verdict]]]:
         """The flags that occur, each with the curves that have it."""
-        curves = [v for tasks in self.by_shape.values() for v in tasks]
-        flags = in_order(flag for v in curves for flag in v.noted)
-        return [(flag, [v for v in curves if flag in v.flags]) for flag in flags]
+        flags = in_order(flag for v in self.judged for flag in v.noted)
+        return [(flag, [v for v in self.judged if flag in v.flags]) for flag in flags]
 
     @property
     def total(self) -> int:

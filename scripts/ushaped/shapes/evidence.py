@@ -327,6 +327,8 @@ def control(records: Iterable[Evidence]) -> None:
 def row(record: Evidence) -> dict[str, object]:
     """Row of the shapes table, with the keys `COLUMNS`; None or NaN where nothing can be said.
 
+    The record may have been read from a file, where None stands for NaN.
+
     ``first``, ``lowest`` and ``last`` are in the metric's own unit: the ``lowest`` of a loss is its
     worst, so largest, value.
     """
@@ -370,6 +372,7 @@ def _mechanism_columns(mechanism: Evidence | None) -> dict[str, object]:
         return {}
     found = mechanism["parameters"] | {"back_at": mechanism["back_at"]}
     return {
-        name: 10 ** found[name][0] if math.isfinite(found[name][0]) else math.nan
+        name: 10 ** found[name][0]
         for name in ("distractor_onset", "true_onset", "back_at")
+        if found[name][0] is not None and math.isfinite(found[name][0])
     }
