@@ -12,7 +12,7 @@ rule figure:
         code=code("draw"),
         modules=FIGURE_CODE,
         metrics=rules.metrics.output.table,
-        shapes=rules.shapes.output,
+        shapes=rules.shapes.output.table,
         published=PUBLISHED,
     output:
         report(
@@ -49,7 +49,7 @@ rule task_figure:
         code=code("draw"),
         modules=FIGURE_CODE,
         metrics=rules.metrics.output.table,
-        shapes=rules.shapes.output,
+        shapes=rules.shapes.output.table,
         published=PUBLISHED,
     output:
         report(
@@ -74,3 +74,35 @@ rule task_figure:
         "python {input.code[0]} task --task {wildcards.task} --source {wildcards.source}"
         " --metrics {input.metrics} --shapes {input.shapes} --published {input.published}"
         " --output {params.target} 2>&1 | tee {log} >&2"
+
+
+rule power_figure:
+    """Draw how large a dip must be."""
+    input:
+        code=code("plot"),
+        modules=FIGURE_CODE,
+        table=rules.power.output,
+    output:
+        report(
+            f"{OUT}/figures/power.svg",
+            caption="../report/captions/answer.rst",
+            category="Overview",
+            labels={"figure": "power", "format": "SVG"},
+        ),
+        multiext(f"{OUT}/figures/power", ".png", ".csv"),
+    log:
+        f"{LOGS}/figures/power.log",
+    benchmark:
+        f"{BENCHMARKS}/figures/power.tsv"
+    conda:
+        environment
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        target=target,
+        # Read by the caption.
+        figure="power",
+    shell:
+        "python {input.code[0]} power --table {input.table}"
+        " --output {params.target}/power 2>&1 | tee {log} >&2"

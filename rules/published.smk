@@ -28,18 +28,20 @@ rule published_shapes:
         published=PUBLISHED,
         labels=PUBLISHED_LABELS,
     output:
-        report(
+        table=report(
             f"{LITERATURE}/shapes.csv",
             caption="../report/captions/shapes.rst",
             category="Published",
             labels={"figure": "verdicts", "format": "CSV"},
         ),
+        evidence=f"{LITERATURE}/evidence.json",
     log:
         f"{LOGS}/published/shapes.log",
     benchmark:
         f"{BENCHMARKS}/published/shapes.tsv"
     conda:
         environment
+    threads: 2
     resources:
         mem_mb=1000,
         runtime=10,
@@ -51,7 +53,8 @@ rule published_shapes:
     shell:
         "python {input.code[0]} --published {input.published} --labels {input.labels}"
         " --recovery {params.recovery} --equivalence {params.equivalence}"
-        " --draws {params.draws} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
+        " --draws {params.draws} --seed {params.seed} --threads {threads}"
+        " --output {output.table} --evidence {output.evidence} 2>&1 | tee {log} >&2"
 
 
 rule published_tables:
@@ -60,7 +63,7 @@ rule published_tables:
         code=code("collate"),
         series=PUBLISHED,
         humans=PUBLISHED_HUMANS,
-        shapes=rules.published_shapes.output,
+        shapes=rules.published_shapes.output.table,
         facts=PUBLISHED_FACTS,
     output:
         PUBLISHED_TABLE_FILES,

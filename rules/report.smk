@@ -19,7 +19,7 @@ rule provenance:
     input:
         code=code("provenance"),
         # Not read: a new provenance belongs to new results.
-        results=[rules.metrics.output.table, rules.shapes.output],
+        results=[rules.metrics.output.table, rules.shapes.output.table],
     output:
         provenance=f"{OUT}/provenance.json",
         config=f"{OUT}/config.json",
@@ -45,7 +45,7 @@ rule report:
     input:
         code=code("render"),
         metrics=rules.metrics.output.table,
-        shapes=rules.shapes.output,
+        shapes=rules.shapes.output.table,
         figures=FIGURE_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
@@ -53,6 +53,10 @@ rule report:
         # One file of each model's scores says how all of them were made.
         scores=expand(f"{OUT}/scores/{{model}}/{PROMPT_FILES[0]}", model=MODELS),
         benchmarks=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=MODELS),
+        evidence=rules.shapes.output.evidence,
+        verdicts=str(ROOT / "tasks/published/verdicts.csv"),
+        power=rules.power.output,
+        power_figure=rules.power_figure.output,
         protocols=rules.protocols.output,
         protocols_figure=rules.protocols_figure.output,
         questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
@@ -86,7 +90,8 @@ rule report:
     shell:
         "python {input.code[0]} --metrics {input.metrics} --shapes {input.shapes}"
         " --literature {params.literature:q} --protocols {input.protocols}"
-        " --questions {input.questions} --figures {params.figures}"
+        " --evidence {input.evidence} --published-verdicts {input.verdicts}"
+        " --power {input.power} --questions {input.questions} --figures {params.figures}"
         " --prompts {input.prompts} --tasks {input.facts} --models {input.models}"
         " --scores {input.scores} --config {input.config} --provenance {input.provenance}"
         " --benchmarks {params.benchmarks} --template {input.template}"

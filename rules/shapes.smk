@@ -7,14 +7,19 @@ rule shapes:
         code=code("judge"),
         metrics=rules.metrics.output.table,
         details=rules.metrics.output.details,
-        published=PUBLISHED,
-        labels=PUBLISHED_LABELS,
+        published=f"{OUT}/published/evidence.json",
     output:
-        report(
+        table=report(
             f"{OUT}/shapes.csv",
             caption="../report/captions/shapes.rst",
             category="Tables",
             labels={"table": "shapes", "format": "CSV"},
+        ),
+        evidence=report(
+            f"{OUT}/evidence.json",
+            caption="../report/captions/evidence.rst",
+            category="Tables",
+            labels={"table": "evidence", "format": "JSON"},
         ),
     log:
         f"{LOGS}/shapes.log",
@@ -22,6 +27,7 @@ rule shapes:
         f"{BENCHMARKS}/shapes.tsv"
     conda:
         environment
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=10,
@@ -32,6 +38,44 @@ rule shapes:
         seed=config["shapes"]["seed"],
     shell:
         "python {input.code[0]} --metrics {input.metrics} --items {input.details}"
-        " --published {input.published} --labels {input.labels}"
+        " --judged {input.published}"
         " --recovery {params.recovery} --equivalence {params.equivalence}"
-        " --draws {params.draws} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
+        " --draws {params.draws} --seed {params.seed} --threads {threads}"
+        " --output {output.table} --evidence {output.evidence} 2>&1 | tee {log} >&2"
+
+
+rule power:
+    """Find how large a dip must be for a curve to be called U-shaped."""
+    input:
+        code=code("power"),
+        metrics=rules.metrics.output.table,
+        published=PUBLISHED,
+        registry=str(ROOT / "config/models.yaml"),
+    output:
+        report(
+            f"{OUT}/power.csv",
+            caption="../report/captions/power.rst",
+            category="Tables",
+            labels={"table": "power", "format": "CSV"},
+        ),
+    log:
+        f"{LOGS}/power.log",
+    benchmark:
+        f"{BENCHMARKS}/power.tsv"
+    conda:
+        environment
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        recovery=config["shapes"]["recovery"],
+        equivalence=config["shapes"]["equivalence"],
+        simulations=config["shapes"]["simulations"],
+        draws=config["shapes"]["draws"],
+        seed=config["shapes"]["seed"],
+    shell:
+        "python {input.code[0]} --metrics {input.metrics} --published {input.published}"
+        " --series PaLM --registry {input.registry} --reference pythia"
+        " --recovery {params.recovery} --equivalence {params.equivalence}"
+        " --simulations {params.simulations} --draws {params.draws} --seed {params.seed}"
+        " --output {output} 2>&1 | tee {log} >&2"
