@@ -72,8 +72,10 @@ WORDS = frozenset(
         "settled_literal",
         "size",
         "source",
+        "statistical",
         "task",
         "valley_size",
+        "valley_sizes",
         "variant",
         "verdict",
     }
