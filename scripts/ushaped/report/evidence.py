@@ -421,6 +421,24 @@ def say_power(power: pd.DataFrame | None) -> str:
     )
 
 
+def shown_by_data(found: Iterable[Verdict], proofs: Mapping[Key, Proof]) -> str:
+    """The statistical verdicts on some tasks, counted in a clause; "" if there are none."""
+    verdicts = [
+        proofs[key].statistical
+        for one in found
+        if (key := (one.family, one.source, one.task, one.variant)) in proofs
+    ]
+    if not any(verdicts):
+        return ""
+    counts = Counter(verdicts)
+    shapes = [name for name in (*style.SHAPES, "irregular") if counts[name]]
+    if not shapes:
+        return "none is shown to have a shape"
+    first, *others = shapes
+    said = listing([first, *(f"{counts[name]} {name}" for name in others)])
+    return f"{counts[first]} {'is' if counts[first] == 1 else 'are'} shown to be {said}"
+
+
 def agreeing(found: Iterable[Verdict], proofs: Mapping[Key, Proof]) -> dict[str, list[Verdict]]:
     """Verdicts of the rule by how the statistical ones stand to them."""
     split: dict[str, list[Verdict]] = {"same": [], "other": [], "open": []}

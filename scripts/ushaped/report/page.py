@@ -22,7 +22,7 @@ from ushaped.report.comparisons import (
     seed_spread,
     verdict_matrix,
 )
-from ushaped.report.evidence import agreeing, evidence_values, test_name
+from ushaped.report.evidence import agreeing, evidence_values, shown_by_data, test_name
 from ushaped.report.inputs import Inputs
 from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, scorings, total
 from ushaped.report.pictures import of_edition, pictures
@@ -82,6 +82,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "questions": question_values(inputs.questions),
         "evidence": evidence,
         "proofs": evidence["proofs"],
+        "shown": [shown_by_data(one.judged, evidence["proofs"]) for one in counted],
         "tested": [agreeing(one.judged, evidence["proofs"]) for one in counted],
         "spread": seed_spread(inputs.metrics),
         "literature": literature(inputs.literature),

@@ -34,6 +34,8 @@ FLAGS = {
     "two-sizes": "two sizes cannot show a turn",
     "ordered-by-parameters": "the training compute of some sizes was never published, so the sizes "
     "are ordered by their parameters",
+    "tiny-but-significant": "its change is significant, but practically nothing",
+    "small-turn": "a significant turn of it is too small to make its shape",
     "relabelled-sizes": "the published figure labels some of these sizes otherwise",
 }
 

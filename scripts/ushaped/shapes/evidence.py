@@ -24,7 +24,7 @@ from ushaped.shapes.bootstrap import (
     share_column,
     verdict_shares,
 )
-from ushaped.shapes.broken import fit_broken
+from ushaped.shapes.broken import fit_broken, why_no_law
 from ushaped.shapes.conclude import UNDETERMINED, conclude, widest
 from ushaped.shapes.criterion import supports
 from ushaped.shapes.curves import COLUMNS, FLOPS, Curve
@@ -284,8 +284,9 @@ def _model(
         known |= _distractor(curve, data, settings)
         record["mechanism"] = fit_mechanism(x, curve.heights, trials, curve.chance, **known).json()
         known |= {"trials": trials, "chance": curve.chance}
-    if law := fit_broken(x, curve.heights, share):
-        record["broken"] = law.json()
+    law = fit_broken(x, curve.heights, share)
+    unfitted = {"reason": why_no_law(curve.heights, share), "parameters": None, "curve": None}
+    record["broken"] = law.json() if law else unfitted
     record["prediction"] = [one.json() for one in predict_largest(x, curve.heights, share, **known)]
 
 

@@ -7,6 +7,7 @@ U-shaped with a given probability.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -24,7 +25,9 @@ PROBABILITY = 0.8
 
 # How much of what an accuracy can be a simulated curve may take up.
 _ROOM = 0.96
-_HALVINGS = 7
+
+# A dip is sought to this share of itself, which is about what chance leaves open.
+_PRECISION = 0.05
 
 
 def u_curve(x: Floats, dip: float, ratio: float) -> Floats:
@@ -82,7 +85,14 @@ def shares_of_verdicts(
 
 
 def smallest_dip(
-    x: Floats, n: int, ratio: float, rule: Rule, simulations: int, draws: int, seed: int
+    x: Floats,
+    n: int,
+    ratio: float,
+    rule: Rule,
+    simulations: int,
+    draws: int,
+    seed: int,
+    known: float = math.nan,
 ) -> float:
     """Smallest dip that is called U-shaped with probability `PROBABILITY`; NaN if none is.
 
@@ -98,6 +108,8 @@ def smallest_dip(
     simulations, draws : int
         Curves for each dip that is tried, and draws from the null distributions.
     seed : int
+    known : float
+        The smallest dip for fewer items, if there is one: more items see any dip that these see.
     """
     sample = from_counts(np.full(len(x), n // 2), np.full(len(x), n))
     nulls = Nulls(sample, draws, generator(seed, "power", str(len(x))))
@@ -109,9 +121,11 @@ def smallest_dip(
         return shares_of_verdicts(truth, sample, nulls, rule, simulations, rng).get(U_SHAPED, 0.0)
 
     low, high = 0.0, _ROOM / max(1.0, ratio)
-    if probability(high) < PROBABILITY:
-        return float("nan")
-    for _ in range(_HALVINGS):
+    if math.isfinite(known):
+        high = known
+    elif probability(high) < PROBABILITY:
+        return math.nan
+    while high - low > _PRECISION * high:
         middle = (low + high) / 2
         low, high = (low, middle) if probability(middle) >= PROBABILITY else (middle, high)
     return high
@@ -142,9 +156,10 @@ def power_rows(
     for family, x in families.items():
         if len(x) < 3:
             continue
-        for n in items:
-            for ratio in ratios:
-                dip = smallest_dip(x, n, ratio, rule, simulations, draws, seed)
+        for ratio in ratios:
+            dip = math.nan
+            for n in sorted(items):
+                dip = smallest_dip(x, n, ratio, rule, simulations, draws, seed, dip)
                 yield {
                     "family": family,
                     "sizes": len(x),
