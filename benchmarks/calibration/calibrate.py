@@ -3,8 +3,9 @@
     python benchmarks/calibration/calibrate.py [--curves 1000]
 
 Prints Markdown tables: how often curves of a known shape get each verdict, with independent items,
-with items that hang together, and with training seeds that differ; PaLM's effect sizes; how often
-the intervals of the valley hold the truth.
+with items that hang together, and with training seeds that differ; PaLM's effect sizes; two tests
+of the literature beside ours; how often the intervals of the valley and of the mechanism hold the
+truth.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from ushaped.metrics.intervals import generator
 from ushaped.shapes.bootstrap import binomial_draws
 from ushaped.shapes.conclude import STATISTICAL, conclude, widest
 from ushaped.shapes.fits import fits, loss_of
+from ushaped.shapes.lines import lind_mehlum, two_lines
+from ushaped.shapes.mechanism import fit_mechanism
 from ushaped.shapes.power import shares_of_verdicts
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import U_SHAPED, Floats, Ints, Rule, valley
 from ushaped.shapes.sample import from_counts, from_items
-from ushaped.shapes.significance import Nulls, p_values
+from ushaped.shapes.significance import Nulls, p_values, p_values_of
 from ushaped.shapes.turning import turning
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "tasks" / "published" / "series.csv"
@@ -54,6 +57,7 @@ VALLEYS = {
     "4 sizes, deep": [0.467, 0.2, 0.448, 0.883],
     "4 sizes, shallow": [0.437, 0.463, 0.29, 0.4],
     "4 sizes, small recovery": [0.546, 0.335, 0.31, 0.402],
+    "4 sizes, down to 1 %": [0.4, 0.03, 0.01, 0.2],
     "8 sizes": [0.6, 0.55, 0.5, 0.3, 0.22, 0.2, 0.3, 0.4],
     "8 sizes, early valley": [0.5, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7],
     "8 sizes, two equally high before": [0.5, 0.5, 0.45, 0.3, 0.2, 0.25, 0.4, 0.6],
@@ -75,11 +79,22 @@ def main() -> None:
         verdict_table("truth, sampling", pool.map(dependent, jobs))
         print("\n### PaLM's shares as truths\n")
         verdict_table("task, items", pool.map(palm, palm_jobs(curves)))
+        print("\n### False U's of each test at 5 %\n")
+        print("| truth, sizes | ours, any U | two lines | Lind-Mehlum |\n|---|---|---|---|")
+        jobs = [(name, sizes, curves) for sizes in (4, 8) for name in NO_U]
+        for row in pool.map(rivals, jobs):
+            print(row, flush=True)
         print("\n### 95 % intervals of the valley that hold the truth\n")
         print("| curve, items | depth | rise | recovery | set holds the valley | sizes in it |")
         print("|---|---|---|---|---|---|")
         jobs = [(name, n, curves) for name in VALLEYS for n in (300, 2000)]
         for row in pool.map(coverage, jobs):
+            print(row, flush=True)
+        print("\n### 95 % intervals of the mechanism that hold the truth, where identifiable\n")
+        columns = ["distractor onset", "true onset", "gap", "back at", "identifiable"]
+        print(f"| truth, sizes, items | {' | '.join(columns)} |\n|{'---|' * 6}")
+        jobs = [(*one, curves) for one in MECHANISMS]
+        for row in pool.map(mechanism, jobs):
             print(row, flush=True)
 
 
@@ -203,6 +218,72 @@ def coverage(job: tuple[str, int, int]) -> str:
         sizes += len(found.places)
     shares = " | ".join(f"{100 * share / curves:.1f} %" for share in [*held, inside])
     return f"| {name}, {n:,} | {shares} | {sizes / curves:.1f} of {len(truth)} |"
+
+
+# -- other tests ----------------------------------------------------------------------------------
+
+
+def rivals(job: tuple[str, int, int]) -> str:
+    """How often three tests find a U, at 5 %, in one of `NO_U`."""
+    name, sizes, curves = job
+    truth, x = NO_U[name](sizes), np.linspace(20, 24, sizes)
+    n = np.full(sizes, ITEMS)
+    sample = from_counts(n // 2, n)
+    rng = generator(0, "calibration", "rivals", name, str(sizes))
+    rows = rng.binomial(ITEMS, truth, size=(curves, sizes)) / ITEMS
+    ours = [p.u for p in p_values_of(sample, rows, Nulls(sample, NULL_DRAWS, rng))]
+    lines = [two_lines(x, row, sample.trials) for row in rows]
+    curved = [lind_mehlum(x, row, sample.trials) for row in rows]
+    shares = [
+        np.mean([p <= 0.05 for p in ours]),
+        np.mean([one is not None and one.p_u <= 0.05 for one in lines]),
+        np.mean([one is not None and one.p_u <= 0.05 for one in curved]),
+    ]
+    return f"| {name}, {sizes} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |"
+
+
+# -- the mechanism --------------------------------------------------------------------------------
+
+# Onsets of distractor and true task, width (decades), sizes over four decades, items.
+MECHANISMS = [
+    (1.0, 2.5, 0.2, 8, 300),
+    (1.0, 2.5, 0.2, 8, 2000),
+    (1.0, 3.2, 0.3, 12, 500),
+    (0.8, 1.6, 0.2, 12, 500),
+    (1.0, 9.0, 0.2, 8, 300),
+    (9.0, 2.5, 0.2, 8, 300),
+]
+
+
+def mechanism(job: tuple[float, float, float, int, int, int]) -> str:
+    """How often the mechanism's intervals hold the truth that made the curves."""
+    distractor, true, width, sizes, n, curves = job
+    x = np.linspace(0, 4, sizes)
+    right, wrong = expit((x - true) / width), expit((x - distractor) / width)
+    truth = right + (1 - right) * (1 - wrong) * 0.5
+    fine = np.linspace(0, 7, 7001)
+    again = expit((fine - true) / width)
+    level = again + (1 - again) * (1 - expit((fine - distractor) / width)) * 0.5
+    later = (level >= truth[0]) & (fine > (distractor + true) / 2)
+    back = float(fine[later][0]) if later.any() else np.inf
+    rng = generator(0, "calibration", "mechanism", *map(str, job))
+    held, found = np.zeros(4), 0
+    for _ in range(curves):
+        k = rng.binomial(n, truth)
+        drawn = binomial_draws(k, np.full(sizes, n), 500, rng)
+        fit = fit_mechanism(x, k / n, np.full(sizes, n), 0.5, drawn=drawn)
+        if fit.identifiable:
+            found += 1
+            known = [
+                (fit.parameters["distractor_onset"], distractor),
+                (fit.parameters["true_onset"], true),
+                (fit.gap, true - distractor),
+                (fit.back_at, back),
+            ]
+            held += [low <= value <= high for (_, low, high), value in known]
+    cells = [f"{100 * share / found:.1f} %" if found >= 50 else "-" for share in held]
+    what = f"D at {distractor:g}, T at {true:g}, {sizes}, {n:,}"
+    return f"| {what} | {' | '.join(cells)} | {100 * found / curves:.1f} % |"
 
 
 if __name__ == "__main__":
