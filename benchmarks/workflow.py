@@ -51,6 +51,7 @@ def measure(clone: Path, arguments: argparse.Namespace) -> list[tuple[str, str, 
     dry = repeated([*command[:-1], "-n", "--", "report"], clone, arguments.repeats)
     cold = timed([*command, "report"], clone)
     model_seconds = job_seconds(clone)
+    verdicts = repeated(judging(clone, arguments.cores), clone, arguments.repeats)
     idle = repeated([*command, "report"], clone, arguments.repeats)
     path = clone / "tasks" / "neqa" / "demonstrations.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("eagle", "owl"), encoding="utf-8")
@@ -60,10 +61,34 @@ def measure(clone: Path, arguments: argparse.Namespace) -> list[tuple[str, str, 
         ("dry run, nothing made yet (median)", *shown(dry)),
         ("cold report", *shown(cold)),
         ("of it neither training nor scoring", f"{other:.0%}", ""),
+        (f"verdicts of all {curves(clone)} curves, 2,000 draws (median)", *shown(verdicts)),
         ("nothing to do (median)", *shown(idle)),
         ("after editing one task's demonstrations", *shown(edited)),
         ("the same, as a share of the cold report", f"{edited[0] / cold[0]:.0%}", ""),
     ]
+
+
+def judging(clone: Path, cores: int) -> list[str]:
+    """The command that judges all curves, measured and published, from what the report left."""
+    results = clone / "results"
+    options = {
+        "metrics": results / "metrics.csv",
+        "items": results / "items.parquet",
+        "published": clone / "tasks/published/series.csv",
+        "labels": clone / "tasks/published/labels.csv",
+        "draws": 2000,
+        "threads": cores,
+        "output": clone / "judged/shapes.csv",
+        "evidence": clone / "judged/evidence.json",
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    return [sys.executable, "scripts/judge.py", *words]
+
+
+def curves(clone: Path) -> int:
+    """Number of curves in the table of shapes."""
+    with open(clone / "judged/shapes.csv", encoding="utf-8") as handle:
+        return len(handle.readlines()) - 1
 
 
 def timed(command: list[str], folder: Path) -> tuple[float, float]:
