@@ -56,7 +56,7 @@ def read_metrics(path: Path) -> list[Curve]:
                 metric=_one(path, key, rows, "metric"),
                 sizes=sizes,
                 flops=_numbers(path, rows, FLOPS, unknown=scale != FLOPS),
-                parameters=_numbers(path, rows, PARAMETERS),
+                parameters=_numbers(path, rows, PARAMETERS, unknown=scale == FLOPS),
                 chance=_numbers(path, rows[:1], "chance", unknown=True).item(),
                 values=_numbers(path, rows, "value"),
                 n=int(_one(path, key, rows, "n")),
