@@ -155,8 +155,9 @@ def parse() -> argparse.Namespace:
         raise UserError("--recovery", f"is {arguments.recovery}", "give a number above 0")
     if not 0 <= arguments.equivalence < math.inf:
         raise UserError("--equivalence", f"is {arguments.equivalence}", "give 0 or more")
-    if arguments.draws < 1:
-        raise UserError("--draws", f"is {arguments.draws}", "give 1 or more")
+    for name in ("draws", "threads"):
+        if getattr(arguments, name) < 1:
+            raise UserError(f"--{name}", f"is {getattr(arguments, name)}", "give 1 or more")
     return arguments
 
 

@@ -230,7 +230,8 @@ def shapes(metrics: pd.DataFrame, published: bool = True) -> pd.DataFrame:
             }
             row = _shape(key, pd.Series(values), pd.Series(["1B", "8B", "62B", "540B"]))
             rows.append(row | dict.fromkeys(tables.PROBABILITY.values(), math.nan))
-    return pd.DataFrame(rows)[list(SHAPES)]
+    # What rests on errors stays empty, as it does for means of which none are known.
+    return pd.DataFrame(rows).reindex(columns=list(SHAPES))
 
 
 def _shape(key: dict[str, Any], series: pd.Series, sizes: pd.Series) -> dict[str, Any]:
@@ -251,11 +252,14 @@ def _shape(key: dict[str, Any], series: pd.Series, sizes: pd.Series) -> dict[str
         "last": series.iloc[-1],
         "valley_size": sizes.iloc[lowest],
         "valley_flops": 1e10,
+        "valley_sizes": sizes.iloc[lowest],
+        "depth": drop if drop > 0 else math.nan,
         "recovery": (values[-1] - min(values)) / drop if drop > 0 else math.nan,
         "recovery_low": 0.1,
         "recovery_high": 0.9,
         "literal": _verdict(values, 0.0) if len(values) > 1 else "",
         "equivalent": equivalent,
+        "statistical": equivalent,
         "flags": "one-size" if len(values) == 1 else "",
         **shares,
     }
@@ -628,7 +632,8 @@ LITERATURE = Path(__file__).parents[1] / "tasks" / "published"
 def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
     """Run the steps of ``snakemake figures`` on the real numbers; return the folder."""
     series = ("--published", LITERATURE / "series.csv")
-    _run("judge", *series, "--draws", 50, "--output", folder / "shapes.csv")
+    products = ("--output", folder / "shapes.csv", "--evidence", folder / "evidence.json")
+    _run("judge", *series, "--draws", 50, *products)
     _run(
         "collate",
         *("--series", LITERATURE / "series.csv", "--humans", LITERATURE / "humans.csv"),

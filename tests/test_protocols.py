@@ -238,7 +238,7 @@ def test_the_step_writes_one_row_per_way_of_asking(
             items += [
                 {"family": "f", "model": f"m{place}", "source": "replica", "task": "neqa"}
                 | {"variant": variant, "item": int(item), "correct": float(correct)}
-                | {"cluster": 0, "answer": 0}
+                | {"cluster": 0, "answer": 0, "distractor": float("nan")}
                 for item, correct in zip(ITEMS, answered([value])[0], strict=True)
             ]
     pd.DataFrame(rows).to_csv(tmp_path / "metrics.csv", index=False)

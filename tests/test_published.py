@@ -265,8 +265,9 @@ def test_judging_nothing_or_half_is_refused(
     words: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     script = SERIES.parents[2] / "scripts" / "judge.py"
+    words += ("--output", str(tmp_path / "s.csv"), "--evidence", str(tmp_path / "e.json"))
     done = subprocess.run(
-        [sys.executable, script, *words, "--output", tmp_path / "shapes.csv"],
+        [sys.executable, script, *words],
         capture_output=True,
         text=True,
         check=False,

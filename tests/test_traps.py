@@ -131,6 +131,7 @@ def test_the_traps_of_the_published_curves_are_named(
 ) -> None:
     words = ["--published", PUBLISHED / "series.csv", "--labels", PUBLISHED / "labels.csv"]
     words += ["--draws", 50, "--output", tmp_path / "shapes.csv"]
+    words += ["--evidence", tmp_path / "evidence.json"]
     monkeypatch.setattr(sys, "argv", ["judge.py", *map(str, words)])
     judge.main()
     with open(tmp_path / "shapes.csv", encoding="utf-8", newline="") as handle:

@@ -20,7 +20,12 @@ class UserError(Exception):
     """
 
     def __init__(self, where: str, what: str, do: str) -> None:
-        super().__init__(f"{where}: {what}; {do}".replace("\n", " "))
+        # As given, so that the error can be raised again by the process that started this one.
+        super().__init__(where, what, do)
+
+    def __str__(self) -> str:
+        where, what, do = self.args
+        return f"{where}: {what}; {do}".replace("\n", " ")
 
 
 def run(main: Callable[[], None]) -> None:

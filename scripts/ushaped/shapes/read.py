@@ -56,7 +56,7 @@ def read_metrics(path: Path) -> list[Curve]:
                 metric=_one(path, key, rows, "metric"),
                 sizes=sizes,
                 flops=_numbers(path, rows, FLOPS, unknown=scale != FLOPS),
-                parameters=_numbers(path, rows, PARAMETERS),
+                parameters=_numbers(path, rows, PARAMETERS, unknown=scale == FLOPS),
                 chance=_numbers(path, rows[:1], "chance", unknown=True).item(),
                 values=_numbers(path, rows, "value"),
                 n=int(_one(path, key, rows, "n")),
@@ -225,10 +225,14 @@ def _scale(rows: Iterable[Mapping[str, str]]) -> str:
 
 
 def _in_order(path: Path, name: str, rows: list[dict[str, str]], by: str) -> list[dict[str, str]]:
-    """Rows by one column; no two of them at the same place."""
+    """Rows by one column, all above 0; no two of them at the same place."""
     scale = {row["line"]: number(path, row, by) for row in rows}
     rows = sorted(rows, key=lambda row: scale[row["line"]])
     words = {FLOPS: "training compute", PARAMETERS: "number of parameters"}
+    for row in rows:
+        if not scale[row["line"]] > 0:
+            where = f"{path}, line {row['line']}"
+            raise UserError(where, f"{by} is '{row[by]}'", "give a number above 0")
     for one, other in pairwise(rows):
         if scale[one["line"]] == scale[other["line"]]:
             raise UserError(

@@ -13,6 +13,9 @@ from ushaped.shapes.significance import null_errors
 
 LEVEL = 0.95
 
+# Share of a variance that is rounding.
+_SAME = 1e-8
+
 Estimate = tuple[float, float, float]
 
 
@@ -117,7 +120,8 @@ def possible_lowest(sample: Sample, draws: int, rng: np.random.Generator) -> tup
     covariance = sample.correlation * np.outer(errors, errors)
     variances = np.diag(covariance)
     spread = variances[:, None] + variances[None] - 2 * covariance
-    deviation = np.sqrt(np.where(spread > 0, spread, np.inf))
+    # Sizes whose errors are the same differ for certain, if at all.
+    deviation = np.sqrt(np.maximum(spread, _SAME * variances.max()))
     noise = null_errors(sample, draws, rng) * (np.sqrt(sample.weights) * errors)
     kept = []
     for size in range(len(heights)):
