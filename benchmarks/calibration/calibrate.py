@@ -34,7 +34,9 @@ from ushaped.shapes.turning import turning
 PUBLISHED = Path(__file__).resolve().parents[2] / "tasks" / "published" / "series.csv"
 RULE = Rule.published_equivalent()
 ITEMS = 300
-NULL_DRAWS = 1000
+# From the null distributions: those that all curves of a row share, and those of each curve.
+NULL_DRAWS = 10_000
+OWN_DRAWS = 500
 
 # Truths that are no U: at every size, the probability of a right answer.
 NO_U = {
@@ -190,7 +192,7 @@ def verdict_on_items(
     members = np.arange(len(values)).reshape(-1, seeds).tolist()
     sample = from_items(values, members, clusters, shares=True)
     assert sample is not None
-    p = p_values(sample, Nulls(sample, NULL_DRAWS // 2, rng))
+    p = p_values(sample, Nulls(sample, OWN_DRAWS, rng))
     found = fits(sample.heights, sample.weights, loss_of(sample))
     return conclude(p, found, sample, RULE, widest(sample, 200, rng)).shape
 

@@ -35,6 +35,7 @@ FLAGS = {
     "ordered-by-parameters": "the training compute of some sizes was never published, so the sizes "
     "are ordered by their parameters",
     "tiny-but-significant": "its change is significant, but practically nothing",
+    "more-than-one-turn": "it turns significantly both ways: a U and an inverted U",
     "small-turn": "a significant turn of it is too small to make its shape",
     "relabelled-sizes": "the published figure labels some of these sizes otherwise",
 }

@@ -3,8 +3,10 @@
 A turn, or a direction, is concluded if the test of its absence rejects at 5 % and its fall and rise
 are of practical size in the curve fitted under that shape. A turn whose smaller side is
 significantly less than the least ratio of the published-equivalent rule (a third) of the larger one
-does not make the shape. Where nothing can be rejected the curve is called flat only if it is shown
-to stay within the region of practical equivalence, else undetermined.
+does not make the shape. Where a U and an inverted U are both significant, the rule says which of
+them is concluded, and it is noted that the curve turns more than once. Where nothing can be
+rejected the curve is called flat only if it is shown to stay within the region of practical
+equivalence, else undetermined.
 """
 
 from __future__ import annotations
@@ -37,7 +39,12 @@ LEVEL = 0.05
 _ONE_SIDED = 1.6448536269514722
 
 # Flags of a curve.
-TINY, SMALL_TURN = "tiny-but-significant", "small-turn"
+TINY, SMALL_TURN, MORE_TURNS = "tiny-but-significant", "small-turn", "more-than-one-turn"
+
+_TURNS = {
+    U_SHAPED: "both its fall and its rise after it are significant",
+    INVERTED_U: "both its rise and its fall after it are significant",
+}
 
 
 @dataclass(frozen=True)
@@ -73,14 +80,12 @@ def conclude(
     ]
     turns = [s for s in significant if counts(s, found[s].heights[0], sample, rule)]
     if len(turns) == 2:
-        # Of two turns the one that matters by the rule, if it is one.
-        turns = [s for s in turns if verdict(found[s].heights[0], rule) == s]
-        if len(turns) != 1:
-            return Conclusion(IRREGULAR, "it turns significantly both ways")
-    if turns == [U_SHAPED]:
-        return Conclusion(U_SHAPED, "both its fall and its rise after it are significant")
-    if turns == [INVERTED_U]:
-        return Conclusion(INVERTED_U, "both its rise and its fall after it are significant")
+        shape = verdict(sample.heights, rule)
+        if shape not in turns:
+            return Conclusion(IRREGULAR, "it turns significantly both ways", (MORE_TURNS,))
+        return Conclusion(shape, _TURNS[shape], (MORE_TURNS,))
+    if turns:
+        return Conclusion(turns[0], _TURNS[turns[0]])
     return _direction(p, found, rule, (SMALL_TURN,) if significant else ())
 
 
