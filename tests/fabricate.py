@@ -111,6 +111,33 @@ def metrics(
     return table[list(METRICS)]
 
 
+def answers(measured: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Invent the answers behind invented metrics of single tasks.
+
+    Returns the metrics, whose primary values are means of answers now, and ``items.parquet``. Every
+    twenty items are of one template.
+    """
+    measured = measured.copy()
+    primary = measured["metric"].isin(tables.PRIMARY)
+    keys = ["family", "source", "task", "variant"]
+    made = []
+    for place, row in measured[primary & (measured["model"] != "")].iterrows():
+        rng = np.random.default_rng(zlib.crc32("/".join(row[[*keys, "model"]]).encode()))
+        if row["metric"] == "accuracy":
+            correct = (rng.permutation(ITEMS) < round(row["value"] * ITEMS)).astype(float)
+        else:
+            correct = -row["value"] + rng.normal(size=ITEMS)
+        value = correct.mean() if row["metric"] == "accuracy" else -correct.mean()
+        measured.loc[place, "value"] = value
+        item = np.arange(ITEMS)
+        told = {"item": item, "cluster": item // 20, "answer": item % 2, "distractor": math.nan}
+        made.append(pd.DataFrame(row[[*keys, "model"]].to_dict() | told | {"correct": correct}))
+    pooled = measured["value"].where(measured["model"] != "")
+    means = pooled.groupby([measured[key] for key in [*keys, "metric", "size"]]).transform("mean")
+    measured.loc[primary & (measured["model"] == ""), "value"] = means
+    return measured, pd.concat(made, ignore_index=True)
+
+
 def of_two_sources(official: Sequence[str], **options: Any) -> pd.DataFrame:
     """Invent ``metrics.csv`` in which some tasks have official items beside their replica items.
 

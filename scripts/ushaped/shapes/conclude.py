@@ -114,7 +114,8 @@ def counts(shape: str, fitted: Floats, sample: Sample, rule: Rule) -> bool:
     contrast = smaller - rule.recovery * larger
     _, errors = half_counts(sample, sample.heights)
     deviation = errors * contrast
-    error = np.sqrt(deviation @ sample.correlation @ deviation)
+    # Where sizes make the same errors, rounding may leave less than nothing.
+    error = np.sqrt(max(0.0, deviation @ sample.correlation @ deviation))
     return bool(contrast @ heights >= -_ONE_SIDED * error)
 
 
