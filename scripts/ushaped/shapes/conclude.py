@@ -3,9 +3,10 @@
 A turn, or a direction, is concluded if the test of its absence rejects at 5 % and its fall and rise
 are of practical size in the curve fitted under that shape. A turn whose smaller side is
 significantly less than the least ratio of the published-equivalent rule (a third) of the larger one
-does not make the shape. Where a U and an inverted U are both significant, the rule says which of
-them is concluded, and it is noted that the curve turns more than once. Where nothing can be
-rejected the curve is called flat only if it is shown to stay within the region of practical
+does not make the shape. Where a U and an inverted U are both significant, the likelier one is
+concluded, and it is noted that the curve turns more than once; it is irregular if even that one
+leaves more than a third of what sets the curve apart from a flat one unexplained. Where nothing can
+be rejected the curve is called flat only if it is shown to stay within the region of practical
 equivalence, else undetermined.
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ushaped.shapes.fits import Fit
+from ushaped.shapes.fits import ANY, Fit
 from ushaped.shapes.rules import (
     FLAT,
     INVERSE,
@@ -80,13 +81,19 @@ def conclude(
     ]
     turns = [s for s in significant if counts(s, found[s].heights[0], sample, rule)]
     if len(turns) == 2:
-        shape = verdict(sample.heights, rule)
-        if shape not in turns:
+        shape = min(turns, key=lambda shape: float(found[shape].loss[0]))
+        if unexplained(shape, found) > rule.recovery:
             return Conclusion(IRREGULAR, "it turns significantly both ways", (MORE_TURNS,))
         return Conclusion(shape, _TURNS[shape], (MORE_TURNS,))
     if turns:
         return Conclusion(turns[0], _TURNS[turns[0]])
     return _direction(p, found, rule, (SMALL_TURN,) if significant else ())
+
+
+def unexplained(shape: str, found: dict[str, Fit]) -> float:
+    """Share of the deviance of a flat curve that a fit of one shape leaves."""
+    flat, fitted, least = (float(found[name].loss[0]) for name in (FLAT, shape, ANY))
+    return (fitted - least) / (flat - least)
 
 
 def counts(shape: str, fitted: Floats, sample: Sample, rule: Rule) -> bool:
