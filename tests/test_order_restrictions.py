@@ -451,6 +451,21 @@ def test_errors_are_those_of_the_draws(clusters: Floats | None, seeds: int) -> N
         assert found.correlation[0, 1] == pytest.approx(np.corrcoef(drawn.T)[0, 1], abs=0.05)
 
 
+@pytest.mark.parametrize(("seeds", "apart"), [(2, 0.0), (3, 0.0), (3, 0.2)])
+def test_errors_count_the_luck_of_the_items_once(seeds: int, apart: float) -> None:
+    # Seeds that answer each item on their own: what they leave over items is the luck that also
+    # sets their means apart.
+    rng, found, heights = np.random.default_rng(0), [], []
+    for _ in range(300):
+        chances = 0.5 + apart * rng.uniform(-1, 1, 4 * seeds)
+        sample = of_items((rng.random((4 * seeds, 60)) < chances[:, None]).astype(float), seeds)
+        found.append((sample.errors**2).mean())
+        heights.append(sample.heights)
+    # Nothing is taken away where seeds seem to agree more than luck allows. For a spread that is
+    # estimated from four pairs that makes E[max(1, X / 4)] = 1.27, X chi-squared with four degrees.
+    assert 0.95 < np.mean(found) / np.var(heights) < 1.4
+
+
 def test_the_widest_difference_is_bounded_with_95_percent_confidence() -> None:
     rng = np.random.default_rng(0)
     exact = from_errors(np.array([0.5, 0.4, 0.45]), np.full(3, 1e-9))
@@ -493,6 +508,14 @@ def test_intervals_hold_the_estimate_and_the_possible_places_the_valley(right: l
     for value, low, high in (found.depth, found.rise, found.recovery):
         assert (low <= value <= high) or (np.isnan(low) and np.isnan(high))
     assert np.isnan(found.recovery[1]) == (found.depth[1] <= 0)
+
+
+def test_the_depth_of_a_noisy_valley_may_be_less_than_its_plain_interval_says() -> None:
+    # The lowest of eight noisy sizes is low by chance.
+    found = turned([150, 146, 165, 132, 152, 148, 150, 140], 300)
+    assert found is not None
+    plain = 33 / 300 - 1.96 * (0.55 * 0.45 / 300 + 0.44 * 0.56 / 300) ** 0.5
+    assert found.depth[1] < plain - 0.004
 
 
 def test_more_items_leave_fewer_places_for_the_valley() -> None:

@@ -177,6 +177,13 @@ def test_a_turn_counts_unless_its_smaller_side_is_significantly_too_small() -> N
     assert concluded(shares, 5000, **mirrored).shape == "positive"
 
 
+def test_a_turn_counts_only_if_both_of_its_sides_are_of_practical_size() -> None:
+    # A fall of 0.01 before a rise of 0.03: a third, but practically nothing.
+    found = concluded([0.51, 0.5, 0.53], 100, u=0.01)
+    assert (found.shape, found.notes) == ("undetermined", ("small-turn",))
+    assert concluded([0.53, 0.5, 0.53], 100, u=0.01).shape == "U-shaped"
+
+
 def test_sizes_that_hang_together_show_a_small_recovery_sooner() -> None:
     sample = from_counts(np.array([180, 60, 90]), np.full(3, 200))
     found = fits(sample.heights, sample.weights, loss_of(sample))
@@ -542,6 +549,8 @@ def test_both_files_are_whole_and_say_the_same(step: Step) -> None:
         assert {name: said[name] for name in record["about"]} == record["about"]
         assert said["statistical"] == record["verdict"]["statistical"]
         assert float(said["pvalue_u"]) == pytest.approx(record["verdict"]["p_u"])
+        assert float(said["qvalue_u"]) == pytest.approx(record["verdict"]["q_u"])
+        assert record["verdict"]["q_u"] >= record["verdict"]["p_u"]
         assert (record["clusters"], record["seeds"]) == (10, [2] * 8)
     assert {record["unit"] for record in told["curves"]} == {"share", "nats"}
 
