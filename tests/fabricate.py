@@ -505,7 +505,7 @@ def _weighed(
 
 
 def _verdict_of(row: pd.Series, said: str, known: bool, rng: np.random.Generator) -> dict[str, Any]:
-    names = ("p_u", "p_inverted_u", "p_rise", "p_fall", "p_change", "q_u", "q_change")
+    names = ("p_u", "p_inverted_u", "p_misfit", "p_rise", "p_fall", "p_change", "q_u", "q_change")
     p = {name: float(rng.uniform() ** 3) if known else None for name in names}
     shares = {shape: float(row[column]) for shape, column in tables.PROBABILITY.items()}
     because = f"a made-up reason to say {said}"

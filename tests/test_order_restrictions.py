@@ -248,6 +248,21 @@ def test_a_flat_curve_is_hardly_ever_a_u() -> None:
     assert np.mean([one.u <= 0.05 for one in found]) < 0.02
 
 
+@pytest.mark.parametrize(
+    "truth", [[0.5] * 8, [0.7, 0.3, 0.3, 0.3], np.linspace(0.7, 0.3, 8), [0.7, 0.4, 0.4, 0.4, 0.7]]
+)
+def test_curves_of_one_turn_are_rarely_said_to_have_more(truth: list[float]) -> None:
+    sample = counted([0.5] * len(truth))
+    rows = np.random.default_rng(1).binomial(300, truth, (500, len(truth))) / 300
+    found = p_values_of(sample, rows, Nulls(sample, 500, np.random.default_rng(0)))
+    assert np.mean([one.misfit <= 0.05 for one in found]) < 0.05
+
+
+def test_curves_of_three_sizes_have_no_second_turn() -> None:
+    assert p_of(counted([0.9, 0.1, 0.8], 1000)).misfit == 1
+    assert p_of(counted([0.9, 0.5, 0.9, 0.5], 1000)).misfit < 0.001
+
+
 @pytest.mark.parametrize("shares", [[0.5, 0.4, 0.5], [0.6, 0.5, 0.55], [0.5, 0.4, 0.45, 0.5]])
 def test_more_items_never_raise_the_p_value_of_an_exact_u(shares: list[float]) -> None:
     found = [p_of(counted(shares, n), 1000).u for n in (20, 40, 100, 200, 400, 1000, 4000)]

@@ -94,6 +94,12 @@ def verdict_of(shares: list[float], n: int = 300) -> dict[str, Any]:
         # A zigzag turns both ways.
         ([0.5, 0.9, 0.3, 0.7], 1000, "irregular"),
         ([0.7, 0.3, 0.9, 0.5], 1000, "irregular"),
+        # Of these no single turn fits better than none.
+        ([0.9, 0.5, 0.9, 0.5], 1000, "irregular"),
+        ([0.5, 0.9, 0.5, 0.9], 1000, "irregular"),
+        ([0.9, 0.5, 0.8, 0.4], 1000, "irregular"),
+        # Of few items they may be noise.
+        ([0.6, 0.55, 0.6, 0.55], 100, "undetermined"),
         # Noise of 100 items.
         ([0.5, 0.53, 0.48, 0.51], 100, "undetermined"),
         ([0.0, 0.0, 0.0], 20, "undetermined"),
@@ -143,6 +149,13 @@ def test_a_small_recovery_makes_no_u_of_a_fall_and_is_noted() -> None:
     assert "too small" in found["because"]
 
 
+def test_a_small_zigzag_makes_a_fall_no_less_a_fall_and_is_noted() -> None:
+    found = verdict_of([0.9, 0.5, 0.6, 0.1], 2000)
+    assert found["p_misfit"] < 0.01
+    assert (found["statistical"], found["notes"]) == ("inverse", ["small-turn"])
+    assert "no rise" not in found["because"]
+
+
 def test_palm_is_judged_as_published_where_its_errors_are_known() -> None:
     curves = {curve.task: curve for curve in read_published(SERIES) if curve.family == "PaLM"}
     del curves[AVERAGE]
@@ -161,7 +174,7 @@ def concluded(shares: list[float], n: int, span: float = 1.0, **p: float) -> Con
     """Conclude from p-values that are given."""
     sample = from_counts(np.rint(np.array(shares) * n).astype(np.int64), np.full(len(shares), n))
     found = fits(sample.heights, sample.weights, loss_of(sample))
-    names = ("change", "rise", "fall", "u", "inverted_u")
+    names = ("change", "rise", "fall", "u", "inverted_u", "misfit")
     return conclude(PValues(**(dict.fromkeys(names, 1.0) | p)), found, sample, RULE, span)
 
 
@@ -187,7 +200,7 @@ def test_a_turn_counts_only_if_both_of_its_sides_are_of_practical_size() -> None
 def test_sizes_that_hang_together_show_a_small_recovery_sooner() -> None:
     sample = from_counts(np.array([180, 60, 90]), np.full(3, 200))
     found = fits(sample.heights, sample.weights, loss_of(sample))
-    p = PValues(0.01, 0.01, 0.01, 0.01, 1.0)
+    p = PValues(0.01, 0.01, 0.01, 0.01, 1.0, 1.0)
     together = replace(sample, correlation=np.full((3, 3), 0.95) + 0.05 * np.eye(3))
     assert conclude(p, found, sample, RULE, 1.0).shape == "U-shaped"
     assert conclude(p, found, together, RULE, 1.0).shape == "inverse"
@@ -382,7 +395,7 @@ RECORD = {
 }
 VERDICT = {
     *("literal", "equivalent", "probabilities", "statistical", "because", "notes"),
-    *("p_change", "p_rise", "p_fall", "p_u", "p_inverted_u"),
+    *("p_change", "p_rise", "p_fall", "p_u", "p_inverted_u", "p_misfit"),
 }
 
 

@@ -59,6 +59,7 @@ VERDICT = (
     "because",
     "p_u",
     "p_inverted_u",
+    "p_misfit",
     "p_rise",
     "p_fall",
     "p_change",

@@ -264,6 +264,7 @@ def _evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
     tests = (
         ("a U", "p_u", "q_u"),
         ("an inverted U", "p_inverted_u", None),
+        ("more turns", "p_misfit", None),
         ("any change", "p_change", "q_change"),
     )
     known = [

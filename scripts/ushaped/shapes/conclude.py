@@ -5,9 +5,10 @@ are of practical size in the curve fitted under that shape. A turn whose smaller
 significantly less than the least ratio of the published-equivalent rule (a third) of the larger one
 does not make the shape. Where a U and an inverted U are both significant, the likelier one is
 concluded, and it is noted that the curve turns more than once; it is irregular if even that one
-leaves more than a third of what sets the curve apart from a flat one unexplained. Where nothing can
-be rejected the curve is called flat only if it is shown to stay within the region of practical
-equivalence, else undetermined.
+leaves more than a third of what sets the curve apart from a flat one unexplained. Where neither is,
+but no shape of one turn fits, it is irregular if its largest rise and fall both count by the rule.
+Where nothing can be rejected the curve is called flat only if it is shown to stay within the region
+of practical equivalence, else undetermined.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ def conclude(
         return Conclusion(shape, _TURNS[shape], (MORE_TURNS,))
     if turns:
         return Conclusion(turns[0], _TURNS[turns[0]])
-    return _direction(p, found, rule, (SMALL_TURN,) if significant else ())
+    misfit = p.misfit <= LEVEL
+    if misfit and _zigzags(sample.heights, rule):
+        return Conclusion(IRREGULAR, "it turns significantly more than once", (MORE_TURNS,))
+    return _direction(p, found, rule, (SMALL_TURN,) if significant or misfit else ())
 
 
 def unexplained(shape: str, found: dict[str, Fit]) -> float:
@@ -126,6 +130,21 @@ def counts(shape: str, fitted: Floats, sample: Sample, rule: Rule) -> bool:
     return bool(contrast @ heights >= -_ONE_SIDED * error)
 
 
+def _zigzags(heights: Floats, rule: Rule) -> bool:
+    """Whether the largest rise and the largest fall between any two sizes count beside each other.
+
+    Examples
+    --------
+    >>> rule = Rule.published_equivalent()
+    >>> [_zigzags(np.array([0.9, 0.5, high, 0.1]), rule) for high in (0.8, 0.6)]
+    [True, False]
+    """
+    rise = float((heights - np.minimum.accumulate(heights)).max())
+    fall = float((np.maximum.accumulate(heights) - heights).max())
+    smaller, larger = min(rise, fall), max(rise, fall)
+    return smaller > rule.equivalence and smaller >= rule.recovery * larger
+
+
 def _direction(p: PValues, found: dict[str, Fit], rule: Rule, notes: tuple[str, ...]) -> Conclusion:
     """Conclude on a curve without a turn that counts."""
     rises, falls = p.rise <= LEVEL, p.fall <= LEVEL
@@ -145,6 +164,9 @@ def _direction(p: PValues, found: dict[str, Fit], rule: Rule, notes: tuple[str, 
             FLAT, f"its {word} is significant but practically nothing", (*notes, TINY)
         )
     other = "fall" if rises else "rise"
+    if p.misfit <= LEVEL:
+        reason = f"its {word} is significant, and what turns is too small to count beside it"
+        return Conclusion(shape, reason, notes)
     return Conclusion(shape, f"its {word} is significant, and no {other} is", notes)
 
 

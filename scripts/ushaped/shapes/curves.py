@@ -49,6 +49,7 @@ COLUMNS = (
     "pvalue_fall",
     "pvalue_u",
     "pvalue_inverted_u",
+    "pvalue_misfit",
     "qvalue_u",
     "qvalue_change",
     "weight_flat",

@@ -49,6 +49,7 @@ _TESTED = {
     "p_fall": "pvalue_fall",
     "p_u": "pvalue_u",
     "p_inverted_u": "pvalue_inverted_u",
+    "p_misfit": "pvalue_misfit",
     "q_u": "qvalue_u",
     "q_change": "qvalue_change",
 }

@@ -8,14 +8,20 @@ Each is a likelihood ratio test of an order restriction, with the null hypothesi
     u        is no U: it never falls, or never rises (the larger of two p-values: Berger 1982),
     inverted_u    is no inverted U, likewise,
 
-against curves of one turn at most. The null distribution is that of normal errors with the sample's
+against curves of one turn at most, and
+
+    misfit    turns once at most,
+
+against any curve. The null distribution is that of normal errors with the sample's
 covariance (a mixture of chi-squared ones: Robertson, Wright and Dykstra 1988, chapter 2), divided
 by the root of a chi-squared variable where the errors themselves are estimated from few seeds. A
 monotone null hypothesis is worst where the curve is flat, but neighbours that clearly differ cannot
 change places: the fitted monotone curve is taken as flat between its significant steps only
 (generalized moment selection: Andrews and Soares 2010, section 4.2, with their kappa, the root of
-ln n). Half a right and half a wrong answer are added to counts, without which the tests would
-reject too often where shares are near 0 or 1. `benchmarks/calibration` measures how often they err.
+ln n). What a curve of one turn leaves unexplained is at most what a monotone one would, which is
+most where the truth is flat. Half a right and half a wrong answer are added to counts, without
+which the tests would reject too often where shares are near 0 or 1. `benchmarks/calibration`
+measures how often they err.
 """
 
 from __future__ import annotations
@@ -24,7 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ushaped.shapes.fits import Fit, Loss, fits, loss_of, normal_loss
+from ushaped.shapes.fits import ANY, Fit, Loss, fits, loss_of, normal_loss
 from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats
 from ushaped.shapes.sample import Sample, half_counts
 
@@ -39,13 +45,14 @@ _TOLERANCE = 1e-7
 
 @dataclass(frozen=True)
 class PValues:
-    """P-values of the five null hypotheses; see the module."""
+    """P-values of the six null hypotheses; see the module."""
 
     change: float
     rise: float
     fall: float
     u: float
     inverted_u: float
+    misfit: float
 
 
 class Nulls:
@@ -125,6 +132,10 @@ def p_values_of(sample: Sample, rows: Floats, nulls: Nulls) -> list[PValues]:
                 fall=p["turn over positive"],
                 u=max(p["u over positive"], p["u over inverse"]),
                 inverted_u=max(p["inverted over positive"], p["inverted over inverse"]),
+                misfit=_share_beyond(
+                    nulls.ratios(FLAT, np.zeros(len(row)))["any over positive"],
+                    float(ratios["any over turn"][place]),
+                ),
             )
         )
     return made
@@ -134,7 +145,7 @@ _DIRECTION = {FLAT: 0.0, POSITIVE: 1.0, INVERSE: -1.0}
 
 # The likelihood ratios that are compared with the distribution under each null hypothesis.
 NEEDED = {
-    FLAT: ("turn over flat",),
+    FLAT: ("turn over flat", "any over positive"),
     POSITIVE: ("turn over positive", "u over positive", "inverted over positive"),
     INVERSE: ("turn over inverse", "u over inverse", "inverted over inverse"),
 }
@@ -153,6 +164,8 @@ def _ratios(found: dict[str, Fit]) -> dict[str, Floats]:
         "u over inverse": 2 * (losses[INVERSE] - u),
         "inverted over positive": 2 * (losses[POSITIVE] - inverted),
         "inverted over inverse": 2 * (losses[INVERSE] - inverted),
+        "any over positive": 2 * (losses[POSITIVE] - losses[ANY]),
+        "any over turn": 2 * (turn - losses[ANY]),
     }
 
 
