@@ -65,6 +65,7 @@ def turning(sample: Sample, drawn: Floats, draws: int, rng: np.random.Generator)
     found = valley(heights)
     if not found.drop[0] > 0:
         return None
+    drawn = _varied(sample, drawn, rng)
     place, last = int(found.place[0]), len(heights) - 1
     peak = int(np.argmax(heights[: place + 1]))
     places = possible_lowest(sample, draws, rng)
@@ -76,23 +77,40 @@ def turning(sample: Sample, drawn: Floats, draws: int, rng: np.random.Generator)
 
     fall, climb = drawn[:, peak] - drawn[:, place], drawn[:, last] - drawn[:, place]
     ratio = np.divide(climb, fall, out=np.full(len(fall), np.nan), where=fall > 0)
-    depth = _estimate(found.drop, fall, some.drop - flat.drop)
-    recovery = _estimate(found.recovery, ratio, some.recovery - flat.recovery)
+    most = 1.0 if sample.trials is not None else np.inf
+    depth = _estimate(found.drop, fall, some.drop - flat.drop, most)
+    recovery = _estimate(found.recovery, ratio, some.recovery - flat.recovery, np.inf)
     return Turning(
         place,
         places,
         depth,
-        _estimate(found.rise, climb, some.rise - flat.rise),
+        _estimate(found.rise, climb, some.rise - flat.rise, most),
         recovery if depth[1] > 0 else (recovery[0], np.nan, np.nan),
     )
 
 
-def _estimate(value: Floats, there: Floats, errors: Floats) -> Estimate:
-    """An estimate and its interval, from draws at the places observed and errors of any place."""
+def _varied(sample: Sample, drawn: Floats, rng: np.random.Generator) -> Floats:
+    """Draws in which shares of exactly 0 or 1 vary too, as if they had half an answer more."""
+    if sample.trials is None:
+        return drawn
+    fixed = np.flatnonzero((sample.heights <= 0) | (sample.heights >= 1))
+    n = np.maximum(1, np.rint(sample.trials[fixed])).astype(np.int64)
+    shares = half_counts(sample, sample.heights)[0][fixed]
+    drawn = drawn.copy()
+    drawn[:, fixed] = rng.binomial(n, shares, size=(len(drawn), len(fixed))) / n
+    return drawn
+
+
+def _estimate(value: Floats, there: Floats, errors: Floats, most: float) -> Estimate:
+    """An estimate and its interval, from draws at the places observed and errors of any place.
+
+    Neither end is beyond ``most``, nor below minus that.
+    """
     found = float(value[0])
     low, high = percentile_interval(there[~np.isnan(there)])
     below, above = percentile_interval(errors[~np.isnan(errors)])
-    return found, min(float(low), found - float(above)), max(float(high), found - float(below))
+    low, high = min(float(low), found - float(above)), max(float(high), found - float(below))
+    return found, max(low, -most), min(high, most)
 
 
 def _possible_highest(
