@@ -107,10 +107,9 @@ def _estimate(value: Floats, there: Floats, errors: Floats, most: float) -> Esti
     Neither end is beyond ``most``, nor below minus that.
     """
     found = float(value[0])
-    low, high = percentile_interval(there[~np.isnan(there)])
-    below, above = percentile_interval(errors[~np.isnan(errors)])
-    low, high = min(float(low), found - float(above)), max(float(high), found - float(below))
-    return found, max(low, -most), min(high, most)
+    low, high = map(float, percentile_interval(there[~np.isnan(there)]))
+    below, above = map(float, percentile_interval(errors[~np.isnan(errors)]))
+    return found, max(min(low, found - above), -most), min(max(high, found - below), most)
 
 
 def _possible_highest(
