@@ -68,11 +68,13 @@ class Echo:
         """Read an answer; None if it has no log-probabilities."""
         listed = answer["choices"][0].get("logprobs") or {}
         tokens, values = listed.get("tokens"), listed.get("token_logprobs")
-        offsets = listed.get("text_offset")
-        if not tokens or not values or not offsets or not len(tokens) == len(values) == len(offsets):
+        offsets, count = listed.get("text_offset"), (answer.get("usage") or {}).get("prompt_tokens")
+        if not (tokens and values and offsets and count):
+            return None
+        if not len(tokens) == len(values) == len(offsets):
             return None
         tops = listed.get("top_logprobs") or [None] * len(tokens)
-        return cls(tokens, offsets, values, tops, (answer.get("usage") or {})["prompt_tokens"])
+        return cls(tokens, offsets, values, tops, count)
 
     def spelled(self, first: int, last: int) -> str:
         """Letters of some tokens, as `letters`."""

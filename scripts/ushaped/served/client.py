@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
 
 from ushaped.errors import UserError
@@ -76,9 +77,9 @@ class Endpoint:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Endpoint:
-        """The endpoint of a registry entry, or of what ``model.json`` says of it."""
+        """The endpoint of a registry entry."""
         usual = ("key_variable", "concurrency", "timeout", "retries")
-        told = {name: entry[name] for name in usual if entry.get(name) is not None}
+        told = {name: entry[name] for name in usual if name in entry}
         return cls(entry["endpoint"].rstrip("/"), entry["served_as"], **told)
 
 
@@ -282,7 +283,7 @@ def _pause(asked: float | None, attempt: int) -> float:
     return asked + random.uniform(0, min(most, 0.1 * asked))
 
 
-def _asked_pause(headers: Mapping[str, str]) -> float | None:
+def _asked_pause(headers: Message) -> float | None:
     """Seconds that a server asks for: ``Retry-After``, else the time of a limit's reset."""
     told = headers.get("Retry-After")
     if told is None:
@@ -295,7 +296,7 @@ def _asked_pause(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _spent(headers: Mapping[str, str]) -> float | None:
+def _spent(headers: Message) -> float | None:
     """Seconds until a rate limit of which nothing is left is reset; None if none is spent."""
     found = [
         seconds(headers.get(f"x-ratelimit-reset-{kind}") or "")
