@@ -278,7 +278,9 @@ def place(echo: Echo, count: int, asked: Asked) -> tuple[int, bool]:
     start = next(at for at, end in enumerate(ends) if end > begin)
     merged = echo.offsets[start] < begin
     spelled, name = echo.spelled(start, count), letters(asked.name)
-    if not (spelled.endswith(name) if merged else spelled == name):
+    # A token across the join is needed to spell the class, unless none of it is ASCII.
+    needed = not name or len(echo.spelled(start + 1, count)) < len(name)
+    if not (spelled.endswith(name) and needed if merged else spelled == name):
         raise UserError(
             asked.where,
             f"has a class {asked.name!r}, which the offsets of the server's tokens do not find",
