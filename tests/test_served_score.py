@@ -143,6 +143,23 @@ def test_a_token_across_the_join_belongs_to_the_class(
     assert there == here
 
 
+@pytest.mark.parametrize(("echo", "known"), [("right", True), ("late", False)])
+def test_parts_of_a_character_are_not_looked_up_by_their_text(
+    ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch, echo: str, known: bool
+) -> None:
+    path = write_prompts(ready, "neqa", "zero-shot")
+    rows = pq.read_table(path).to_pylist()
+    rows[0]["classes"] = [" 🦜", " no"]
+    pq.write_table(pa.Table.from_pylist(rows, schema=prompt_step.SCHEMA), path)
+    server.echo = echo
+    if known:
+        score(ready, monkeypatch)
+        assert scores(ready)["zero-shot"][0]["class_tokens"][0] > 1
+        return
+    with pytest.raises(UserError, match="item 0: has a class ' 🦜', of a token of which"):
+        score(ready, monkeypatch)
+
+
 def test_nothing_is_asked_twice(
     ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +304,9 @@ def echo(tokens: list[str], **more: Any) -> Echo:
         # Bytes of one character come as nothing, or as a replacement each.
         (["a", "\ufffd", "\ufffd", "?", " yes"], "a🦜?", " yes", (4, False)),
         (["a", "", "", "?", " yes"], "a🦜?", " yes", (4, False)),
+        (["a", "\ufffd", "\ufffd", " yes"], "a🦜", " yes", (3, False)),
+        (["Is", "?", " ", "\ufffd", "\ufffd"], "Is?", " 🦜", (2, False)),
+        (["<s>", "Is", "?", "", ""], "Is?", "🦜", (3, False)),
     ],
 )
 def test_a_class_begins_where_its_letters_do(
@@ -307,6 +327,14 @@ def test_tokens_that_do_not_fit_the_text_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=f"item 1: .*{problem}"):
         place(echo(tokens), len(tokens), Asked(text, " yes", "item 1"))
+
+
+def test_a_class_that_counts_as_other_than_its_letters_is_not_guessed() -> None:
+    both = echo(["\ufffd", "\ufffd", "?", "\ufffd", "\ufffd"])
+    with pytest.raises(UserError, match="offsets of the server's tokens do not find"):
+        place(both, 5, Asked("🦜?", "🦜", "item 1"))
+    whole = echo(["🦜", "?", "🦜"])
+    assert place(whole, 3, Asked("🦜?", "🦜", "item 1")) == (2, False)
 
 
 def test_offsets_that_contradict_the_tokens_are_refused() -> None:

@@ -108,9 +108,13 @@ def _one_after(echo: Echo, at: int) -> float | None:
 
 
 def _listed_before(echo: Echo, at: int) -> float | None:
-    """The predictions of each position stand one token late: a token's is in the list before."""
-    top = echo.tops[at - 1] if at >= 1 else None
-    return None if top is None else top.get(echo.tokens[at])
+    """The predictions of each position stand one token late: a token's is in the list before.
+
+    Lists go by text, so a token whose text is only a part of a character, which it shares with
+    others, cannot be found in them.
+    """
+    top, token = echo.tops[at - 1] if at >= 1 else None, echo.tokens[at]
+    return None if top is None or not token or "\ufffd" in token else top.get(token)
 
 
 READINGS: dict[str, Reading] = {

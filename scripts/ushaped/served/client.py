@@ -183,7 +183,8 @@ class Client:
             try:
                 return self._send((root or self.endpoint.url) + path, body)
             except urllib.error.HTTPError as error:
-                problem = f"status {error.code}{self._said(error)}"
+                with error:
+                    problem = f"status {error.code}{self._said(error)}"
                 if error.code not in LATER:
                     raise self._refused(path, error.code, problem) from None
                 asked = _asked_pause(error.headers)

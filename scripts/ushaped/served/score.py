@@ -273,22 +273,40 @@ def place(echo: Echo, count: int, asked: Asked) -> tuple[int, bool]:
             "look whether the server cuts long prompts",
         )
     ends = [*echo.offsets[1:], echo.offsets[-1] + len(echo.tokens[-1])][:count]
-    # Counted from the end: before a text may stand a special token that is spelled out.
-    begin = ends[-1] - len(asked.name)
-    start = next(at for at, end in enumerate(ends) if end > begin)
+    begin = _begin(asked, ends[-1], len(echo.spelled(0, count)) - len(text))
+    places = zip(echo.offsets, ends, strict=False)
+    start = next(n for n, (at, end) in enumerate(places) if end > begin or at >= begin)
     merged = echo.offsets[start] < begin
     spelled, name = echo.spelled(start, count), letters(asked.name)
     # A token across the join is needed to spell the class, unless none of it is ASCII.
     needed = not name or len(echo.spelled(start + 1, count)) < len(name)
     if not (spelled.endswith(name) and needed if merged else spelled == name):
-        raise UserError(
-            asked.where,
-            f"has a class {asked.name!r}, which the offsets of the server's tokens do not find",
-            "leave out the variant or the model",
-        )
+        raise _not_found(asked)
     if start + (echo.prompt_tokens - count) < 1:
         raise UserError(asked.where, "leaves no token before the class", "leave out the variant")
     return start, merged
+
+
+def _begin(asked: Asked, end: int, before: int) -> int:
+    """Offset at which a class begins, if all of its text ends at ``end``.
+
+    Offsets count letters of tokens, and a character that several tokens share may count as none or
+    as several: it moves all that comes after. ``before`` letters stand before the text, those of a
+    special token that is spelled out.
+    """
+    if asked.name.isascii():
+        return end - len(asked.name)
+    if asked.text.isascii() or end == before + len(asked.text + asked.name):
+        return before + len(asked.text)
+    raise _not_found(asked)
+
+
+def _not_found(asked: Asked) -> UserError:
+    return UserError(
+        asked.where,
+        f"has a class {asked.name!r}, which the offsets of the server's tokens do not find",
+        "leave out the variant or the model",
+    )
 
 
 def chain(client: Client, text: str, stop: Sequence[str], limit: int, where: str) -> Value:
