@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ushaped.errors import UserError
-from ushaped.scoring.job import MADE, Prompt, Scorer, Settings
+from ushaped.scoring.job import CHAIN_SHARE, MADE, Prompt, Scorer, Settings
 from ushaped.scoring.store import Value
 from ushaped.scoring.telemetry import Counts, Telemetry
 from ushaped.served.check import LISTED, READINGS, Checked, Echo, check, letters
@@ -136,18 +136,20 @@ class ServedScorer(Scorer):
         # All that is wanted of a text and a class comes with one answer.
         wanted: dict[tuple[str, str], dict[str, bool]] = {}
         asked: dict[tuple[str, str], Asked] = {}
+        done: dict[tuple[str, str], float] = {}
         for prompt in prompts:
+            share = 1 - CHAIN_SHARE if prompt.row["chain"] else 1.0
+            more = share * len(prompt.row["prompt"]) / len(prompt.wanted)
             for one in prompt.wanted:
                 if (name := self._key(prompt, one)) not in self.store.rows:
                     both = (one.text, one.name)
                     wanted.setdefault(both, {})[name] = one.last
                     asked.setdefault(both, Asked(*both, prompt.where))
+                    done[both] = done.get(both, 0.0) + more
 
         def ask(both: tuple[str, str]) -> Found:
             return scored(client, checked, asked[both])
 
-        letters_left = max(1, sum(len(text) for text, _ in asked))
-        share = (self._letters - self._done) / letters_left
         for found in self._timed(self._answers(ask, list(asked))):
             self.store.add(
                 {
@@ -157,9 +159,9 @@ class ServedScorer(Scorer):
                 }
             )
             assert self.telemetry.counts is not None
-            for (text, _), one in found:
+            for both, one in found:
                 self.telemetry.counts.total_tokens += one.prompt_tokens + len(one.values)
-                self._done += share * len(text)
+                self._done += done[both]
             self._tell()
 
     def _answers(self, ask: Callable[[T], R], asked: Sequence[T]) -> Iterator[list[tuple[T, R]]]:
