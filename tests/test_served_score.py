@@ -164,17 +164,20 @@ def test_nothing_is_asked_twice(
     ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_prompts(ready, "neqa", "one-shot")
+    # The same prompts again, of the same file and of another.
+    write_prompts(ready, "memo-trap", "cot", texts=(*TEXTS, TEXTS[0]))
     first = score(ready, monkeypatch)
-    assert (first["items"], first["items_kept"]) == (9, 0)
+    assert (first["items"], first["items_kept"]) == (13, 0)
     assert first["total_tokens"] > 0
     assert first["computed_tokens"] != first["computed_tokens"]
-    sent = echoes(server)
+    sent = [(body["prompt"], body.get("echo")) for body in server.asked]
+    sent = [one for one in sent if not one[0].startswith(PROBES)]
     assert len(sent) == len(set(sent))
     before, kept = scores(ready), parts(ready)
     server.asked.clear()
     server.lives = 0
     again = score(ready, monkeypatch)
-    assert (again["items"], again["items_kept"]) == (0, 9)
+    assert (again["items"], again["items_kept"]) == (0, 13)
     assert server.asked == []
     assert (scores(ready), parts(ready)) == (before, kept)
 

@@ -127,9 +127,12 @@ class ServedScorer(Scorer):
             prompt = prompts[number]
             return chain(client, prompt.row["prompt"], stop, self._limit(prompt), prompt.where)
 
-        missing = [number for number, prompt in enumerate(prompts) if prompt.chain is None]
-        for found in self._timed(self._answers(ask, missing)):
+        # Of prompts that are the same, one.
+        missing = {self._chain_key(p): n for n, p in enumerate(prompts) if p.chain is None}
+        for found in self._timed(self._answers(ask, list(missing.values()))):
             self._keep_chains(prompts, dict(found))
+        for prompt in prompts:
+            prompt.chain = self.store.rows[self._chain_key(prompt)]
 
     def _score(self, prompts: Sequence[Prompt]) -> None:
         client, checked = self._server
@@ -177,11 +180,12 @@ class ServedScorer(Scorer):
                     future.cancel()
                 running = [future for future in futures if not future.cancelled()]
                 wait(running)
-                yield [
+                if found := [
                     (one, future.result())
                     for one, future in zip(some, futures, strict=True)
                     if not future.cancelled() and future.exception() is None
-                ]
+                ]:
+                    yield found
                 for future in running:
                     future.result()
         finally:
