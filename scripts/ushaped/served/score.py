@@ -127,8 +127,9 @@ class ServedScorer(Scorer):
             prompt = prompts[number]
             return chain(client, prompt.row["prompt"], stop, self._limit(prompt), prompt.where)
 
-        # Of prompts that are the same, one.
-        missing = {self._chain_key(p): n for n, p in enumerate(prompts) if p.chain is None}
+        # Of prompts that are the same, one; another task may have had it.
+        keys = {self._chain_key(prompt): number for number, prompt in enumerate(prompts)}
+        missing = {key: number for key, number in keys.items() if key not in self.store.rows}
         for found in self._timed(self._answers(ask, list(missing.values()))):
             self._keep_chains(prompts, dict(found))
         for prompt in prompts:
