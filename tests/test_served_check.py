@@ -90,6 +90,17 @@ def test_a_server_that_generates_nothing_to_compare_is_refused(
         checked(server)
 
 
+def test_a_server_with_other_answers_is_told_what_is_missing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As llama.cpp's own server answers: of the tokens that it generated, in a form of its own.
+    listed = {"content": [{"token": " yes", "logprob": -0.5}]}
+    answer = {"choices": [{"text": " yes", "logprobs": listed}], "usage": {"prompt_tokens": 5}}
+    monkeypatch.setattr(server, "_completed", lambda body: (200, {}, answer | {"model": NAME}))
+    with pytest.raises(UserError, match="gives no log-probabilities of a prompt"):
+        checked(server)
+
+
 def test_an_answer_whose_lists_do_not_match_is_no_echo() -> None:
     listed = {"tokens": ["a", "b"], "text_offset": [0, 1], "token_logprobs": [None]}
     answer = {"choices": [{"logprobs": listed}], "usage": {"prompt_tokens": 2}}

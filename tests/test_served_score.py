@@ -192,8 +192,8 @@ def test_a_run_that_lost_its_server_goes_on_where_it_was(
     expected = scores(ready)
     (ready / "store").rename(ready / "aside")
     server.asked.clear()
-    # The check takes at most 24 requests, and the items 40 more.
-    server.lives = 24 + 20
+    # The check takes at most 25 requests, and the items 40 more.
+    server.lives = 25 + 20
     with pytest.raises(UserError, match="what was scored is kept"):
         score(ready, monkeypatch)
     reached = len(echoes(server))

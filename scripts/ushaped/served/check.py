@@ -176,6 +176,8 @@ def check(client: Client) -> Checked:
     """
     where = client.endpoint.url
     try:
+        # First, so that a server without any is told so, whatever it says of what it generates.
+        echoed(client, PROBES[0])
         found = [one for probe in PROBES for one in _probe(client, probe)]
     except (RefusedError, TooLongError) as error:
         what = f"cannot be checked: it refuses to echo a prompt or to continue it ({error})"
