@@ -91,8 +91,10 @@ def locally(
     return scores(here)
 
 
-@pytest.mark.parametrize("echo", ["right", "late", "before", "after"])
-@pytest.mark.parametrize("begins_with", ["", "<s>"])
+@pytest.mark.parametrize(
+    ("echo", "begins_with"),
+    [("right", ""), ("right", "<s>"), ("late", ""), ("late", "<s>"), ("before", ""), ("after", "")],
+)
 def test_served_scores_are_those_of_the_same_model_here(
     ready: Path,
     server: Server,
