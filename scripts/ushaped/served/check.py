@@ -35,7 +35,7 @@ ALTERNATIVES = 5
 LEAST = 6
 # Two numbers of one token agree within ABSOLUTE nats plus a share of the log-probability. An engine
 # computes an echoed prompt in one batch and a generated token by itself, with other kernels: with
-# 4-bit weights that moves a log-probability of -8.5 by 0.25, with bfloat16 less.
+# 4-bit weights that moved a log-probability of -8.5 by 0.23 (benchmarks/README.md).
 ABSOLUTE, SHARE = 0.1, 0.05
 LOST = "use a server that gives them (vLLM does), or run the model here"
 
