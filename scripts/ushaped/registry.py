@@ -21,13 +21,14 @@ def check(families: Mapping[str, Any], series: Path) -> None:
     Raises
     ------
     UserError
-        Naming the first model whose training compute is to be computed from an unknown number, or
-        that cannot be put in order with its family, or the first published point that is not in
-        the table.
+        Naming the first model whose training compute is to be computed from an unknown number,
+        that cannot be put in order with its family or whose family asks of a server what it does
+        not do, or the first published point that is not in the table.
     """
     for family, told in families.items():
         for name, entry in told.get("models", {}).items():
             _check_compute(f"{FILE}, families.{family}.models.{name}", entry)
+            _check_served(f"{FILE}, families.{family}", name, told, entry)
         _check_order(family, told.get("models", {}))
         if "published" in told:
             _check_published(f"{FILE}, families.{family}.published", told, series)
@@ -46,6 +47,15 @@ def _check_compute(where: str, entry: Mapping[str, Any]) -> None:
                 f"is 6ND, but {key} is {UNKNOWN}",
                 f"write {UNKNOWN} here too, or the number of the source",
             )
+
+
+def _check_served(where: str, name: str, told: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
+    if "endpoint" in entry and told.get("bos", "default") != "default":
+        raise UserError(
+            f"{where}.bos",
+            f"is {told['bos']}, but the server of {name} decides what a text begins with",
+            "say default, or put the model into a family of its own",
+        )
 
 
 def _check_order(family: str, models: Mapping[str, Mapping[str, Any]]) -> None:

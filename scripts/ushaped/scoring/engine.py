@@ -18,6 +18,7 @@ from torch import Tensor
 from ushaped.errors import UserError
 from ushaped.scoring import attention, plain
 from ushaped.scoring.encoding import TOKEN, Encoded, Encoder, context_length, data, fitted, tokens
+from ushaped.scoring.telemetry import Counts
 from ushaped.scoring.tree import Ints, layout, plan
 
 if TYPE_CHECKING:
@@ -35,28 +36,6 @@ Log = Callable[[str], None]
 def to_screen(line: str) -> None:
     """Write a line of the log."""
     print(line, file=sys.stderr, flush=True)
-
-
-@dataclass
-class Counts:
-    """What an engine has done.
-
-    Attributes
-    ----------
-    sequences : int
-        Prompt-continuation pairs.
-    total_tokens : int
-        Tokens of all of them, each prompt counted with each of its continuations.
-    computed_tokens : int
-        Tokens that went through the model.
-    predictions : int
-        Positions that met the vocabulary matrix.
-    """
-
-    sequences: int = 0
-    total_tokens: int = 0
-    computed_tokens: int = 0
-    predictions: int = 0
 
 
 class Engine:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -207,13 +207,21 @@ class Scorer:
         log: Callable[[str], None],
     ) -> None:
         self.about, self.settings, self.log = about, settings, log
-        depends = (about["fingerprint"], settings.dtype, VERSION, settings.bos)
-        self.store = Store(store / digest(*depends)[:32], log)
-        self.telemetry = Telemetry(about["model"], about["non_embedding_parameters"])
+        self.store = Store(store / digest(*self.depends)[:32], log)
+        self.telemetry = self.telemetry_of(about)
         self._devices = ExitStack()
         self._told = time.monotonic()
         # What the progress is measured by: letters of prompts, asked for and done.
         self._letters, self._done = 0, 0.0
+
+    @property
+    def depends(self) -> tuple[str, ...]:
+        """What every score depends on, besides what is in its key."""
+        return (self.about["fingerprint"], self.settings.dtype, VERSION, self.settings.bos)
+
+    def telemetry_of(self, about: Mapping[str, Any]) -> Telemetry:
+        """Where what the job does is counted."""
+        return Telemetry(about["model"], about["non_embedding_parameters"])
 
     # -- the job ----------------------------------------------------------------------------------
 
@@ -305,19 +313,15 @@ class Scorer:
         numbers = {i for i, prompt in enumerate(prompts) if prompt.chain is None}
         batches = chains(engine, tokenizer, asked, stop, numbers)
         for found in self._timed(batches):
-            new = {
-                self._chain_key(prompts[i]): {
-                    "text": one.text,
-                    "tokens": one.tokens,
-                    "stopped": one.stopped,
-                }
-                for i, one in found
-            }
-            self.store.add(new)
-            for i, _ in found:
-                prompts[i].chain = self.store.rows[self._chain_key(prompts[i])]
-                self._done += CHAIN_SHARE * len(prompts[i].row["prompt"])
-            self._tell()
+            self._keep_chains(prompts, {i: asdict(one) for i, one in found})
+
+    def _keep_chains(self, prompts: Sequence[Prompt], found: Mapping[int, Value]) -> None:
+        """Store chains, by number of their prompts, and hand them to the prompts."""
+        self.store.add({self._chain_key(prompts[i]): one for i, one in found.items()})
+        for i in found:
+            prompts[i].chain = self.store.rows[self._chain_key(prompts[i])]
+            self._done += CHAIN_SHARE * len(prompts[i].row["prompt"])
+        self._tell()
 
     def _limit(self, prompt: Prompt) -> int:
         """Longest chain of a prompt: what its task says, else what the settings say."""

@@ -12,10 +12,30 @@ from ushaped.files import write_text
 if TYPE_CHECKING:
     import torch
 
-    from ushaped.scoring.engine import Counts
-
 # Seconds between two lines of progress.
 EVERY = 5.0
+
+
+@dataclass
+class Counts:
+    """What a scorer has done.
+
+    Attributes
+    ----------
+    sequences : int
+        Prompt-continuation pairs.
+    total_tokens : int
+        Tokens of all of them, each prompt counted with each of its continuations.
+    computed_tokens : int
+        Tokens that went through the model.
+    predictions : int
+        Positions that met the vocabulary matrix.
+    """
+
+    sequences: int = 0
+    total_tokens: int = 0
+    computed_tokens: int = 0
+    predictions: int = 0
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""Models that a server holds: asked over the OpenAI-compatible protocol, and checked first."""

@@ -1,0 +1,324 @@
+"""A client of an OpenAI-compatible server: patient, and silent about its key.
+
+Requests that may succeed later (no connection, no answer in time, an answer that breaks off, status
+408, 409, 429 and 5xx) are sent again, after the time that the server asks for or else after an
+exponentially growing, random one. The wait is shared: while the server asks for time, no thread
+sends anything.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import json
+import os
+import random
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+from ushaped.errors import UserError
+from ushaped.files import digest
+
+Json = dict[str, Any]
+
+LATER = {408, 409, 425, 429, 500, 502, 503, 504}
+# Seconds of the first pause, and of the longest that we choose ourselves.
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+# A server that asks for more than this many seconds is not waited for.
+PATIENCE = 600.0
+# Units of durations such as 6m0s or 20ms, as rate-limit headers give them.
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+TOO_LONG = re.compile("context.?(length|size|window)|maximum.*tokens|too long|too large", re.I)
+# Of what a server says of a model, the keys that say which model it is; others change by the hour.
+TELLING = ("id", "root", "parent", "owned_by", "max_model_len", "meta")
+
+
+class RefusedError(UserError):
+    """The server answered that it will not do what it was asked."""
+
+
+class TooLongError(Exception):
+    """A text does not fit into the context of the served model."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a model is served, and how it may be asked.
+
+    Attributes
+    ----------
+    url : str
+        Of the server, up to and with ``/v1``.
+    model : str
+        Name by which the server knows the model.
+    key_variable : str or None
+        Environment variable that holds the key.
+    concurrency : int
+        Requests under way at once, at most.
+    timeout : float
+        Seconds without an answer after which a request is given up.
+    retries : int
+        How often a request is sent again.
+    """
+
+    url: str
+    model: str
+    key_variable: str | None = None
+    concurrency: int = 4
+    timeout: float = 120.0
+    retries: int = 6
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Endpoint:
+        """The endpoint of a registry entry."""
+        usual = ("key_variable", "concurrency", "timeout", "retries")
+        told = {name: entry[name] for name in usual if name in entry}
+        return cls(entry["endpoint"].rstrip("/"), entry["served_as"], **told)
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirection is an error: followed, it could carry the key to another host."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow none."""
+
+
+class Client:
+    """Asks one server; may be used by several threads.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+    log : callable
+        Gets a line for each pause.
+
+    Raises
+    ------
+    UserError
+        If the key is not there.
+    """
+
+    def __init__(self, endpoint: Endpoint, log: Callable[[str], None]) -> None:
+        self.endpoint, self.log = endpoint, log
+        self._key = _key(endpoint)
+        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._lock = threading.Lock()
+        self._not_before = 0.0
+
+    def identity(self) -> Json:
+        """What the server says of the model and of itself, without what changes by the hour.
+
+        Raises
+        ------
+        UserError
+            If it cannot be asked, or does not serve the model.
+        """
+        models = self._ask("/models").get("data") or []
+        known = {str(one.get("id")): one for one in models}
+        if self.endpoint.model not in known:
+            raise UserError(
+                self.endpoint.url,
+                f"serves no '{self.endpoint.model}'",
+                f"set served_as to one of: {', '.join(sorted(known)) or '(it names none)'}",
+            )
+        said = {k: v for k, v in known[self.endpoint.model].items() if k in TELLING}
+        return {"model": said, "engine": self._engine()}
+
+    def fingerprint(self, identity: Json) -> str:
+        """SHA-256 (hex) over where the model is served, its name there, and `identity`."""
+        told = json.dumps(identity, sort_keys=True)
+        return digest(self.endpoint.url, self.endpoint.model, told)
+
+    def complete(self, prompt: str, **more: Any) -> Json:
+        """Ask ``/completions``, greedily, and return the answer.
+
+        Raises
+        ------
+        TooLongError
+            If the prompt does not fit.
+        UserError
+            If the server refuses, cannot be asked, or answers with another model.
+        """
+        body = {"model": self.endpoint.model, "prompt": prompt, "temperature": 0} | more
+        answer = self._ask("/completions", body)
+        if answer.get("model") != self.endpoint.model:
+            raise UserError(
+                self.endpoint.url,
+                f"was asked for '{self.endpoint.model}' and answered with '{answer.get('model')}'",
+                "set served_as to the name of the model that is meant",
+            )
+        if not answer.get("choices"):
+            raise RefusedError(self.endpoint.url, "answers without 'choices'", "look at its log")
+        return answer
+
+    def _engine(self) -> Json:
+        """Version of the serving program, from where the usual ones tell it."""
+        root = self.endpoint.url.removesuffix("/v1")
+        found: Json = {}
+        for path, keys in (
+            ("/version", ("version",)),
+            ("/props", ("build_info",)),
+            ("/openapi.json", ("title", "version")),
+        ):
+            try:
+                told = self._ask(path, root=root)
+            except RefusedError:
+                continue
+            told = told.get("info", told)
+            found |= {f"{path[1:]} {key}": told[key] for key in keys if key in told}
+        return found
+
+    def _ask(self, path: str, body: Json | None = None, root: str | None = None) -> Json:
+        """Send a request until it is answered, or not worth sending again."""
+        problem, pause = "", 0.0
+        for attempt in range(self.endpoint.retries + 1):
+            self._wait()
+            try:
+                return self._send((root or self.endpoint.url) + path, body)
+            except urllib.error.HTTPError as error:
+                with error:
+                    problem = f"status {error.code}{self._said(error)}"
+                if error.code not in LATER:
+                    raise self._refused(path, error.code, problem) from None
+                asked = _asked_pause(error.headers)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                # Neither the request nor its headers are in the text of these.
+                problem, asked = self._hidden(f"{type(error).__name__}: {error}"), None
+            pause = _pause(asked, attempt)
+            if pause > PATIENCE:
+                break
+            if attempt < self.endpoint.retries:
+                self.log(f"{self.endpoint.url}: {problem}; asking again in {pause:.1f} s")
+                self._hold(pause)
+        raise UserError(
+            self.endpoint.url,
+            f"gives no answer ({problem})",
+            f"it asks for {pause:.0f} s: run again later"
+            if pause > PATIENCE
+            else "look whether the server runs, and run again: what was scored is kept",
+        )
+
+    def _send(self, url: str, body: Json | None) -> Json:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data, headers)
+        with self._opener.open(request, timeout=self.endpoint.timeout) as answer:
+            if pause := _spent(answer.headers):
+                self._hold(min(pause, PATIENCE))
+            found = json.loads(answer.read())
+        if not isinstance(found, dict):
+            raise ValueError("the answer is no JSON object")
+        return found
+
+    def _hold(self, seconds: float) -> None:
+        """Let no thread send anything for some time."""
+        with self._lock:
+            self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+    def _wait(self) -> None:
+        while (left := self._not_before - time.monotonic()) > 0:
+            time.sleep(left)
+
+    def _said(self, error: urllib.error.HTTPError) -> str:
+        """The reason that an error's body gives, in short."""
+        try:
+            text = error.read(10000).decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            return ""
+        try:
+            told = json.loads(text)
+            told = told.get("error", told)
+            text = str(told.get("message", told) if isinstance(told, dict) else told)
+        except (ValueError, AttributeError):
+            pass
+        # Hidden before it is shortened, so that no half of a key is left at its end.
+        text = " ".join(self._hidden(text).split())[:300]
+        return f": {text}" if text else ""
+
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._key, "(key)") if self._key else text
+
+    def _refused(self, path: str, status: int, problem: str) -> Exception:
+        if path == "/completions" and status in (400, 413, 422) and TOO_LONG.search(problem):
+            return TooLongError(problem)
+        where = self.endpoint.url
+        if status in (401, 403):
+            variable = self.endpoint.key_variable
+            do = f"check the key in {variable}" if variable else "name its key with key_variable"
+            return RefusedError(where, f"refuses the request ({problem})", do)
+        return RefusedError(
+            where, f"refuses {path} ({problem})", "check endpoint and served_as in the registry"
+        )
+
+
+def _key(endpoint: Endpoint) -> str | None:
+    name = endpoint.key_variable
+    if name is None:
+        return None
+    key = os.environ.get(name, "").strip()
+    where = f"environment variable {name}"
+    if not key:
+        raise UserError(where, f"is not set, but {endpoint.url} needs a key", f"export {name}=...")
+    if not (key.isascii() and key.isprintable()):
+        raise UserError(where, "holds something that is no key", "set it to the key alone")
+    return key
+
+
+def _pause(asked: float | None, attempt: int) -> float:
+    """Seconds to wait: what was asked for and a little more, else exponential with full jitter.
+
+    The little more keeps clients that were sent away together from coming back together.
+    """
+    most = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
+    if asked is None:
+        return random.uniform(0, most)
+    return asked + random.uniform(0, min(most, 0.1 * asked))
+
+
+def _asked_pause(headers: Message) -> float | None:
+    """Seconds that a server asks for: ``Retry-After``, else the time of a limit's reset."""
+    told = headers.get("Retry-After")
+    if told is None:
+        return _spent(headers)
+    if (number := seconds(told)) is not None:
+        return number
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _spent(headers: Message) -> float | None:
+    """Seconds until a rate limit of which nothing is left is reset; None if none is spent."""
+    found = [
+        seconds(headers.get(f"x-ratelimit-reset-{kind}") or "")
+        for kind in ("requests", "tokens")
+        if headers.get(f"x-ratelimit-remaining-{kind}") == "0"
+    ]
+    return max((one for one in found if one is not None), default=None)
+
+
+def seconds(text: str) -> float | None:
+    """Seconds of a duration: a bare number, or numbers with units; None if it is neither.
+
+    Examples
+    --------
+    >>> seconds("6m0s"), seconds("20ms"), seconds("1.5"), seconds("soon")
+    (360.0, 0.02, 1.5, None)
+    """
+    text = text.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return sum(float(number) * UNITS[unit] for number, unit in parts)

@@ -1,0 +1,213 @@
+"""A server of a tiny model that answers as OpenAI's completions do, well or badly, for tests."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import torch
+
+NAME = "tiny"
+Reply = tuple[int, dict[str, str], Any]
+
+
+@dataclass
+class Server:
+    """A model behind an address, and switches for what it does wrong.
+
+    Attributes
+    ----------
+    echo : str
+        How log-probabilities of a prompt are given: ``right``, ``late`` (those of the position
+        after each token), ``before`` or ``after`` (beside the wrong token), ``noise``, ``none``,
+        ``ignored`` (the prompt is not echoed) or ``refused``.
+    begins_with : str
+        A special token that it lists before every text.
+    named : str
+        The model that it says it has used.
+    key : str or None
+        What it wants as a key; told back to whoever brings another.
+    context : int
+        Tokens that a prompt may have.
+    faults : list of (int, dict, body)
+        Replies that come before any other, one each; status 0 is a connection that breaks off.
+    pause : float
+        Seconds before each reply.
+    lives : int or None
+        Requests after which it only fails.
+    asked : list of dict
+        Bodies of all requests for completions.
+    most : int
+        Highest number of requests at once.
+    """
+
+    model: Any = None
+    tokenizer: Any = None
+    echo: str = "right"
+    begins_with: str = ""
+    named: str = NAME
+    version: str = "1.0"
+    key: str | None = None
+    context: int = 96
+    faults: list[Reply] = field(default_factory=list)
+    pause: float = 0.0
+    lives: int | None = None
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    most: int = 0
+    url: str = ""
+    _now: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def reply(self, path: str, body: dict[str, Any] | None, key: str | None) -> Reply:
+        """Status, headers and body of an answer."""
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+            self.keys.append(key)
+        try:
+            time.sleep(self.pause)
+            with self._lock:
+                return self._reply(path, body, key)
+        finally:
+            with self._lock:
+                self._now -= 1
+
+    def _reply(self, path: str, body: dict[str, Any] | None, key: str | None) -> Reply:
+        if self.key and key != f"Bearer {self.key}":
+            return 401, {}, {"error": {"message": f"no such key: {key}"}}
+        if path == "/version":
+            return 200, {}, {"version": self.version}
+        if path == "/v1/models":
+            model = {"id": NAME, "created": time.time(), "max_model_len": self.context}
+            return 200, {}, {"object": "list", "data": [model]}
+        if path != "/v1/completions" or body is None:
+            return 404, {}, {"detail": "Not Found"}
+        self.asked.append(body)
+        if self.faults:
+            return self.faults.pop(0)
+        if self.lives is not None:
+            self.lives -= 1
+            if self.lives < 0:
+                return 500, {}, {}
+        return self._completed(body)
+
+    def _completed(self, body: dict[str, Any]) -> Reply:
+        echo, count = bool(body.get("echo")), body.get("logprobs")
+        if echo and self.echo == "refused":
+            return 400, {}, {"error": {"message": "echo is not supported"}}
+        ids = self.tokenizer(body["prompt"])["input_ids"]
+        if len(ids) > self.context:
+            said = f"maximum context length is {self.context} tokens, you sent {len(ids)}"
+            return 400, {}, {"error": {"message": said}}
+        made, ended = self._generated(ids, body)
+        text = self.tokenizer.decode(made)
+        for stop in body.get("stop") or []:
+            text = text.split(stop)[0]
+        answer: dict[str, Any] = {
+            "text": (body["prompt"] if echo else "") + text,
+            "finish_reason": "stop" if ended else "length",
+        }
+        if count is not None and not (echo and self.echo == "none"):
+            shown = ids + made if echo and self.echo != "ignored" else made
+            first = 0 if echo and self.echo != "ignored" else len(ids)
+            answer["logprobs"] = self._listed(ids + made, first, count, echo)
+            assert len(answer["logprobs"]["tokens"]) == len(shown) + bool(self.begins_with) * echo
+        usage = {"prompt_tokens": len(ids) + bool(self.begins_with), "completion_tokens": len(made)}
+        return 200, {}, {"model": self.named, "choices": [answer], "usage": usage}
+
+    @torch.inference_mode()
+    def _predicted(self, ids: list[int]) -> Any:
+        logits = self.model(torch.tensor([ids]), use_cache=False).logits[0].double()
+        return torch.log_softmax(logits, -1)
+
+    def _generated(self, ids: list[int], body: dict[str, Any]) -> tuple[list[int], bool]:
+        made: list[int] = []
+        while len(made) < body["max_tokens"]:
+            made.append(int(self._predicted(ids + made)[-1].argmax()))
+            text = self.tokenizer.decode(made)
+            if any(stop in text for stop in body.get("stop") or []):
+                return made, True
+        return made, False
+
+    def _listed(self, ids: list[int], first: int, count: int, echo: bool) -> dict[str, Any]:
+        rows = self._predicted(ids)
+        names = [self.tokenizer.decode([one]) for one in ids]
+        values: list[float | None] = []
+        tops: list[dict[str, float] | None] = []
+        for at in range(first, len(ids)):
+            row = rows[at] if echo and self.echo == "late" else rows[at - 1]
+            if at == 0:
+                values.append(None)
+                tops.append(None)
+                continue
+            best = row.topk(min(count, len(row)))
+            # Of tokens that are written alike, the likeliest is kept.
+            pairs = list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+            top = {self.tokenizer.decode([one]): value for one, value in reversed(pairs)}
+            value = float(row[ids[at]])
+            values.append(value)
+            tops.append(top | {names[at]: value})
+        if echo and self.echo in ("before", "after"):
+            values = [*values[1:], None] if self.echo == "before" else [None, *values[:-1]]
+        if echo and self.echo == "noise":
+            values = [None if one is None else 1.3 * one - 1 for one in values]
+        names, offsets, place = names[first:], [], 0
+        if echo and self.begins_with:
+            names, values, tops = [self.begins_with, *names], [None, *values], [None, *tops]
+        for name in names:
+            offsets.append(place)
+            place += len(name)
+        return {
+            "tokens": names,
+            "text_offset": offsets,
+            "token_logprobs": values,
+            "top_logprobs": tops,
+        }
+
+
+@contextmanager
+def served(server: Server) -> Iterator[Server]:
+    """The server, answering below its ``url`` until the block ends."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.answer(None)
+
+        def do_POST(self) -> None:
+            self.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def answer(self, body: dict[str, Any] | None) -> None:
+            status, headers, told = server.reply(self.path, body, self.headers["Authorization"])
+            self.close_connection = True
+            if status == 0:
+                return
+            data = told if isinstance(told, bytes) else json.dumps(told).encode()
+            try:
+                self.send_response(status)
+                for name, value in ({"Content-Length": str(len(data))} | headers).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+            except OSError:
+                pass  # whoever asked did not wait for the answer
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True).start()
+    server.url = f"http://127.0.0.1:{listening.server_port}/v1"
+    try:
+        yield server
+    finally:
+        listening.shutdown()
+        listening.server_close()
