@@ -10,7 +10,16 @@ from pathlib import Path
 ROOT = Path(os.path.relpath(workflow.basedir))
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from ushaped.config import SOURCES, check, models, read_registry, sources, taught, told
+from ushaped.config import (
+    REPLICA,
+    SOURCES,
+    check,
+    models,
+    read_registry,
+    sources,
+    taught,
+    told,
+)
 from ushaped.errors import UserError
 from ushaped.models import UNKNOWN
 from ushaped.official import BLOCKS, OWN, find_own, mirror, said
@@ -94,6 +103,15 @@ def own_items(wildcards):
     return str(find_own(load_task(ROOT / "tasks" / wildcards.task)))
 
 
+def at_hand(file):
+    """Whether a file of prompts can be built without a download."""
+    source, task, _ = file.split("/")
+    if source in (REPLICA, OWN) or Path(f"{OUT}/tasks/{source}/{task}.jsonl").exists():
+        return True
+    name = FACTS[task].facts[BLOCKS[source]]["file"]
+    return bool(mirror(config)) and (Path(mirror(config)) / name).exists()
+
+
 def demonstrations(wildcards):
     """Our demonstrations of a task; nothing where it has none, since no variant asks for them then."""
     path = ROOT / "tasks" / wildcards.task / "demonstrations.yaml"
@@ -101,9 +119,9 @@ def demonstrations(wildcards):
 
 
 def entry(wildcards):
-    """The registry entry of a released model as JSON, without the words on its sources."""
+    """The registry entry of a released model as JSON, without what its weights do not depend on."""
     told = MODELS[wildcards.model]["entry"].items()
-    return as_json({key: value for key, value in told if key != "source"})
+    return as_json({key: value for key, value in told if key not in ("source", "architecture")})
 
 
 def family(wildcards):
