@@ -193,8 +193,8 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
     ]
     if bare := [row["model"] for row in rows if row["attention_flops"] is None]:
         found.append(
-            f"Without attention and memory of keys and values: {named(bare)}, whose layers are not "
-            "known before they are fetched."
+            "Without attention, the launching of layers and the memory of keys and values: "
+            f"{named(bare)}, whose layers are not known before they are fetched."
         )
     if unknown := [row["model"] for row in rows if row["gpu_hours"] is None]:
         found.append(f"Not in the sum of hours: {named(unknown)}.")
