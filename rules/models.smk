@@ -95,6 +95,7 @@ rule fetch:
         model="|".join(FETCHED) or "none",
     conda:
         environment
+    priority: millions
     resources:
         mem_mb=fetching_memory,
         runtime=240,

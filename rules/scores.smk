@@ -18,6 +18,8 @@ rule scores:
     conda:
         environment
     threads: scoring_threads
+    # Longest first, so that no large model is left alone at the end.
+    priority: millions
     resources:
         mem_mb=scoring_memory,
         runtime=120,
