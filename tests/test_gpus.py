@@ -15,6 +15,7 @@ from workflow import TINY, Project
 # down which and when.
 SCORE = """
 import argparse, json, os, sys, time
+from pathlib import Path
 from types import SimpleNamespace
 
 sys.modules["torch"] = SimpleNamespace(cuda=SimpleNamespace(device_count=lambda: 2))
