@@ -43,7 +43,7 @@ told.benchmark.write_text("")
 Path("jobs", row["model"]).write_text(json.dumps(row))
 """
 # Parameters in millions, and GPUs of the largest.
-SIZES = (10, 20, 40, 80, 160)
+SIZES = (40, 160, 10, 80, 20)
 
 
 @pytest.fixture(scope="module")
