@@ -1,7 +1,7 @@
 """What a step used, in a benchmark file as Snakemake writes them.
 
-For steps that `benchmark:` does not suit: it has no columns for what only the step knows, and a rule
-with it cannot be cached between workflows.
+For steps that `benchmark:` does not suit: it has no columns for what only the step knows, and a
+rule with it cannot be cached between workflows.
 """
 
 from __future__ import annotations
