@@ -154,6 +154,16 @@ def literature_folder(wildcards, input):
     return str(Path(input.published_tables[0]).parents[1])
 
 
+def score_folder(wildcards, input):
+    """The folder of all scores."""
+    return str(Path(input.scores[0]).parents[3])
+
+
+def tasks_folder(wildcards, input):
+    """The folder of all tasks."""
+    return str(Path(input.facts[0]).parents[1])
+
+
 def benchmark_folder(wildcards, input):
     """The folder of all benchmark files, from those of scoring inside it."""
     return str(Path(input.benchmarks[0]).parents[1])

@@ -36,7 +36,7 @@ rule metrics:
         runtime=10,
     params:
         # Not file by file: there are too many for a command line with some dozens of models.
-        scores=f"{OUT}/scores",
+        scores=score_folder,
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
         points=as_json(points(config["families"], REGISTRY)),

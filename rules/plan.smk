@@ -24,7 +24,7 @@ rule plan:
         ladder=as_json(config["ladder"]),
         tokenizer=f"{OUT}/ladder/tokenizer.json",
         models=f"{OUT}/models",
-        tasks=str(ROOT / "tasks"),
+        tasks=tasks_folder,
         batch_tokens=SCORING["batch_tokens"],
         chain_tokens=SCORING["chain_tokens"],
         # A plan is for a GPU, wherever the scoring is.
