@@ -93,9 +93,9 @@ rule fetch:
         f"{BENCHMARKS}/models/{{model}}.tsv"
     wildcard_constraints:
         model="|".join(FETCHED) or "none",
+    priority: millions
     conda:
         environment
-    priority: millions
     resources:
         mem_mb=fetching_memory,
         runtime=240,

@@ -27,6 +27,7 @@ rule plan:
         tasks=tasks_folder,
         batch_tokens=SCORING["batch_tokens"],
         chain_tokens=SCORING["chain_tokens"],
+        device=SCORING["device"],
         # A plan is for a GPU, wherever the scoring is.
         dtype="bfloat16" if SCORING["dtype"] == "auto" else SCORING["dtype"],
         gpu=config["plan"]["gpu"],
@@ -37,5 +38,6 @@ rule plan:
         " --ladder {params.ladder:q} --ladder-tokenizer {params.tokenizer}"
         " --models {params.models} --tasks {params.tasks} --prompts {input.prompts}"
         " --absent {params.absent} --batch-tokens {params.batch_tokens}"
-        " --chain-tokens {params.chain_tokens} --dtype {params.dtype} --gpu {params.gpu}"
+        " --chain-tokens {params.chain_tokens} --dtype {params.dtype}"
+        " --device {params.device} --gpu {params.gpu}"
         " --utilisation {params.utilisation} --output {params.output} 2>&1 | tee {log}"

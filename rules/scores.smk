@@ -15,11 +15,11 @@ rule scores:
         benchmark=f"{BENCHMARKS}/scores/{{model}}.tsv",
     log:
         f"{LOGS}/scores/{{model}}.log",
+    # Longest first, so that no large model is left alone at the end.
+    priority: millions
     conda:
         environment
     threads: scoring_threads
-    # Longest first, so that no large model is left alone at the end.
-    priority: millions
     resources:
         mem_mb=scoring_memory,
         runtime=120,

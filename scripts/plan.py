@@ -86,6 +86,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, required=True)
     parser.add_argument("--chain-tokens", type=int, required=True)
     parser.add_argument("--dtype", choices=sorted(plan.BYTES), required=True)
+    parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
     parser.add_argument("--gpu", choices=sorted(GPUS), required=True)
     parser.add_argument("--utilisation", type=float, required=True)
     parser.add_argument("--output", type=Path, required=True, metavar="CSV")
@@ -191,6 +192,10 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
         + ". Chains of thought are taken to be as long as they may become.",
         "For everything from nothing: what is in the store already costs nothing again.",
     ]
+    if arguments.device == "cpu":
+        found.append(
+            "This configuration scores on the processor; with scoring.device: cuda it would not."
+        )
     if bare := [row["model"] for row in rows if row["attention_flops"] is None]:
         found.append(
             "Without attention, the launching of layers and the memory of keys and values: "
