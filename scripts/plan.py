@@ -142,6 +142,7 @@ def row(model: Model, work: Work, basis: str, arguments: argparse.Namespace) -> 
         "unique_tokens": work.read + work.continued,
         "predictions": work.predictions,
         "generated_tokens": work.generated,
+        "sent_tokens": work.sent if model.served else None,
         "gpu": arguments.gpu,
         "utilisation": arguments.utilisation,
         "dtype": arguments.dtype,
@@ -200,6 +201,12 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
         found.append(
             "Without attention, the launching of layers and the memory of keys and values: "
             f"{named(bare)}, whose layers are not known before they are fetched."
+        )
+    if served := [row for row in rows if row["sent_tokens"] is not None]:
+        most = max(row["sent_tokens"] + row["generated_tokens"] for row in served)
+        found.append(
+            f"Served by others: {named([row['model'] for row in served])}. Each is sent every prompt "
+            f"with each of its classes, and may write chains: at most {most:,.0f} tokens."
         )
     if unknown := [row["model"] for row in rows if row["gpu_hours"] is None]:
         found.append(f"Not in the sum of hours: {named(unknown)}.")

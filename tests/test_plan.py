@@ -275,6 +275,18 @@ def test_what_is_not_known_stays_unknown(pythia: Model) -> None:
     assert layers["memory_gb"] < cost(pythia, work, H100, 0.3, "bfloat16", 2048)["memory_gb"]
 
 
+def test_a_served_model_needs_no_gpu_but_is_sent_every_prompt_with_every_class() -> None:
+    work = counted([row("abcd", " x", " yz")], letters(), LIMITS)
+    assert work.sent == 4 + 2 + 4 + 3
+    about = configured({"families": ["pythia"]}, read_registry(ROOT))["pythia-70m"]
+    entry = {"endpoint": "http://localhost", "served_as": "x"} | about["entry"]
+    del entry["hub"]
+    model = released("pythia-70m", about | {"entry": entry}, None)
+    found = cost(model, work, H100, 0.3, "bfloat16", 2048)
+    assert (found["gpus"], found["gpu_hours"], found["memory_gb"]) == (None, None, None)
+    assert found["download_gb"] == 0
+
+
 def test_weights_that_are_here_tell_their_layers_and_need_no_download(tmp_path: Path) -> None:
     sizes = {"num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4}
     more = {"num_key_value_heads": 2, "head_dim": 32, "vocab_size": 99}

@@ -27,6 +27,8 @@ from ushaped.tasks import Task, load_demonstrations
 # On the eleven replicas and two released files, SmolLM2's tokenizer takes 1.7 (numbers) to 4.3
 # (plain English) characters for a token.
 CHARACTERS_PER_TOKEN = 3
+# Of a prompt in a file that is not here; most tasks have so many.
+CLASSES = 2
 # A batch of prompts that are continued has this many times the tokens of one that is scored
 # (`ushaped.scoring.generation.LARGER`), and so many numbers of vocabulary x predictions are held at
 # once (`ushaped.scoring.engine.MOST_CELLS`); those modules import PyTorch, which a plan can spare.
@@ -104,6 +106,8 @@ class Work:
         Passes that generate one token for each prompt of a batch, at most.
     longest : float
         Tokens of the longest sequence.
+    sent : float
+        Tokens of all prompts, each with each of its classes: what a server is asked for scores.
     """
 
     prompts: int = 0
@@ -116,6 +120,7 @@ class Work:
     generated_pairs: float = 0.0
     steps: float = 0.0
     longest: float = 0.0
+    sent: float = 0.0
 
     def __add__(self, other: Work) -> Work:
         """Both."""
@@ -217,11 +222,12 @@ def counted(rows: Sequence[Mapping[str, Any]], ruler: Ruler, limits: Limits) -> 
             limit = row["chain_limit"] or limits.chain_tokens
             thinking.setdefault(tuple(row["stop"]), []).append((data, limit))
             more = limit + after[row["answer_after"]]
-        nodes, deepest = below(tuple(row["classes"]))
+        nodes, deepest, total = below(tuple(row["classes"]))
         read += more + nodes
         predictions += 1 + nodes
         pairs += more * (length + more / 2) + nodes * (length + more)
-        work += Work(longest=length + more + deepest)
+        sent = (length + more) * len(row["classes"]) + total
+        work += Work(longest=length + more + deepest, sent=sent)
     shared, shared_pairs = _tree(lengths, per_token)
     read += shared
     work += Work(0, read, predictions, pairs + shared_pairs, math.ceil(read / limits.batch_tokens))
@@ -246,15 +252,16 @@ class _Classes:
 
     def __init__(self, ruler: Ruler) -> None:
         self.ruler = ruler
-        self.known: dict[tuple[str, ...], tuple[float, float]] = {}
+        self.known: dict[tuple[str, ...], tuple[float, float, float]] = {}
 
-    def __call__(self, classes: tuple[str, ...]) -> tuple[float, float]:
-        """How many they are, and tokens of the longest class."""
+    def __call__(self, classes: tuple[str, ...]) -> tuple[float, float, float]:
+        """How many they are, and all tokens of the longest class and of all classes."""
         if classes not in self.known:
             per_token, unit = self.ruler.per_token, TOKEN.itemsize
             encoded = self.ruler.encode(classes)
             nodes, _ = _tree([data[: -unit * per_token] for data in encoded], per_token)
-            self.known[classes] = nodes, max(map(len, encoded)) / unit / per_token
+            sizes = [len(data) / unit / per_token for data in encoded]
+            self.known[classes] = nodes, max(sizes), sum(sizes)
         return self.known[classes]
 
 
@@ -325,6 +332,7 @@ def from_file_size(
             generated_pairs=pairs + own if limit else 0.0,
             steps=batches * limit,
             longest=shown + length + limit,
+            sent=CLASSES * rows * (shown + length + limit),
         )
     return work
 
@@ -402,6 +410,8 @@ class Model:
         What the registry asks for.
     download : bool
         Whether it must be fetched from a hub.
+    served : bool
+        Whether somebody else runs it.
     """
 
     name: str
@@ -412,6 +422,7 @@ class Model:
     architecture: Architecture | None = None
     gpus: int = 1
     download: bool = False
+    served: bool = False
 
 
 def trained(name: str, about: Mapping[str, Any], ladder: Mapping[str, Any]) -> Model:
@@ -442,6 +453,7 @@ def released(name: str, about: Mapping[str, Any], folder: Path | None) -> Model:
         built,
         entry.get("gpus", 1),
         download="hub" in entry and folder is None,
+        served="endpoint" in entry,
     )
 
 
@@ -470,7 +482,8 @@ def cost(
 
     The time of a pass is the longest of three: of its operations and of reading the weights, at
     ``utilisation`` of the published rates, and of launching its layers. A model on several GPUs
-    works on one of them at a time, so that its hours are paid once for each.
+    works on one of them at a time, so that its hours are paid once for each. A served model needs
+    no GPU here.
 
     Parameters
     ----------
@@ -493,9 +506,9 @@ def cost(
     # Predictions x vocabulary in float32; with a huge vocabulary there are still 64 predictions.
     logits = 4 * max(MOST_CELLS, 64 * built.vocabulary if built else 0)
     weights = kept = memory = gpus = None
-    if built:
+    if built and not model.served:
         kept = 2 * built.layers * built.key_width * size * (batch_tokens + work.longest)
-    if model.parameters is not None:
+    if model.parameters is not None and not model.served:
         weights = model.parameters * size
         memory = weights + (kept or 0) + logits
         gpus = math.ceil(memory / (USABLE * gpu.memory))
