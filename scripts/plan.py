@@ -205,8 +205,8 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
     if served := [row for row in rows if row["sent_tokens"] is not None]:
         most = max(row["sent_tokens"] + row["generated_tokens"] for row in served)
         found.append(
-            f"Served by others: {named([row['model'] for row in served])}. Each is sent every prompt "
-            f"with each of its classes, and may write chains: at most {most:,.0f} tokens."
+            f"Served by others: {named([row['model'] for row in served])}. Each is sent every "
+            f"prompt with each of its classes, and may write chains: at most {most:,.0f} tokens."
         )
     if unknown := [row["model"] for row in rows if row["gpu_hours"] is None]:
         found.append(f"Not in the sum of hours: {named(unknown)}.")
