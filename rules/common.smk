@@ -124,6 +124,18 @@ def entry(wildcards):
     return as_json({key: value for key, value in told if key not in ("source", "architecture")})
 
 
+def millions(wildcards):
+    """Parameters of a released model, in millions: the order in which they are fetched and scored.
+
+    Of a model whose parameters are not known it is seven billion. Those that are trained here have
+    none: their weights are files that Snakemake sees the size of.
+    """
+    if wildcards.model not in FETCHED:
+        return 0
+    parameters = MODELS[wildcards.model]["entry"]["parameters"]
+    return 7000 if parameters == UNKNOWN else parameters // 10**6
+
+
 def family(wildcards):
     """The family of a model."""
     return MODELS[wildcards.model]["family"]
@@ -187,21 +199,15 @@ def scoring_threads(wildcards):
     return 8 if SCORING["device"] == "cpu" else 2
 
 
-def millions(wildcards):
-    """Parameters of a released model, in millions: the order in which they are fetched and scored.
-
-    Of a model whose parameters are not known it is seven billion. Those that are trained here have
-    none: their weights are files that Snakemake sees the size of.
-    """
-    if wildcards.model not in FETCHED:
-        return 0
-    parameters = MODELS[wildcards.model]["entry"]["parameters"]
-    return 7000 if parameters == UNKNOWN else parameters // 10**6
-
-
 def scoring_memory(wildcards):
-    """Main memory of a scoring job in MB: the weights, and room to work."""
-    return 4000 + 5 * millions(wildcards) if wildcards.model in FETCHED else 2000
+    """Main memory of a scoring job in MB: the weights, and room to work.
+
+    Of a model whose parameters are not known it is what seven billion of them would need.
+    """
+    if wildcards.model in FETCHED:
+        parameters = MODELS[wildcards.model]["entry"]["parameters"]
+        return 4000 + (7 * 10**9 if parameters == UNKNOWN else parameters) * 5 // 10**6
+    return 2000
 
 
 def fetching_memory(wildcards):
