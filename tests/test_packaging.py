@@ -167,6 +167,7 @@ def test_every_step_says_what_it_needs(name: str, resource: str) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_log_and_benchmark_lie_at_the_same_place(name: str) -> None:
     [log] = re.findall(r'\n    log:\n        f"\{LOGS\}/(.*)\.log"', STEPS[name])
+    # A plan has no benchmark.
     [benchmark] = re.findall(r'benchmark[:=]\s*f"\{BENCHMARKS\}/(.*)\.tsv"', STEPS[name]) or [
         "plan"
     ]
