@@ -10,7 +10,16 @@ from pathlib import Path
 ROOT = Path(os.path.relpath(workflow.basedir))
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 
-from ushaped.config import SOURCES, check, models, read_registry, sources, taught, told
+from ushaped.config import (
+    REPLICA,
+    SOURCES,
+    check,
+    models,
+    read_registry,
+    sources,
+    taught,
+    told,
+)
 from ushaped.errors import UserError
 from ushaped.models import UNKNOWN
 from ushaped.official import BLOCKS, OWN, find_own, mirror, said
@@ -96,6 +105,15 @@ def own_items(wildcards):
     return str(find_own(load_task(ROOT / "tasks" / wildcards.task)))
 
 
+def at_hand(file):
+    """Whether a file of prompts can be built without a download."""
+    source, task, _ = file.split("/")
+    if source in (REPLICA, OWN) or Path(f"{OUT}/tasks/{source}/{task}.jsonl").exists():
+        return True
+    name = FACTS[task].facts[BLOCKS[source]]["file"]
+    return bool(mirror(config)) and (Path(mirror(config)) / name).exists()
+
+
 def demonstrations(wildcards):
     """Our demonstrations of a task; nothing where it has none, since no variant asks for them then."""
     path = ROOT / "tasks" / wildcards.task / "demonstrations.yaml"
@@ -103,9 +121,21 @@ def demonstrations(wildcards):
 
 
 def entry(wildcards):
-    """The registry entry of a released model as JSON, without the words on its sources."""
+    """The registry entry of a released model as JSON, without what its weights do not depend on."""
     told = MODELS[wildcards.model]["entry"].items()
-    return as_json({key: value for key, value in told if key != "source"})
+    return as_json({key: value for key, value in told if key not in ("source", "architecture")})
+
+
+def millions(wildcards):
+    """Parameters of a released model, in millions: the order in which they are fetched and scored.
+
+    Of a model whose parameters are not known it is seven billion. Those that are trained here have
+    none: their weights are files that Snakemake sees the size of.
+    """
+    if wildcards.model not in FETCHED:
+        return 0
+    parameters = MODELS[wildcards.model]["entry"]["parameters"]
+    return 7000 if parameters == UNKNOWN else parameters // 10**6
 
 
 def family(wildcards):
@@ -138,6 +168,16 @@ def literature_folder(wildcards, input):
     return str(Path(input.published_tables[0]).parents[1])
 
 
+def score_folder(wildcards, input):
+    """The folder of all scores."""
+    return str(Path(input.scores[0]).parents[3])
+
+
+def tasks_folder(wildcards, input):
+    """The folder of all tasks."""
+    return str(Path(input.facts[0]).parents[1])
+
+
 def benchmark_folder(wildcards, input):
     """The folder of all benchmark files, from those of scoring inside it."""
     return str(Path(input.benchmarks[0]).parents[1])
@@ -153,9 +193,12 @@ def weights(wildcards):
 def scoring_threads(wildcards):
     """Threads of a scoring job; Snakemake lowers them to the cores that there are.
 
-    Two models of the ladder on one thread each are done sooner than one after the other on two.
+    Two models of the ladder on one thread each are done sooner than one after the other on two. With
+    more for a model on a GPU, the cores would be taken before the GPUs are.
     """
-    return 8 if wildcards.model in FETCHED and wildcards.model not in SERVED else 1
+    if wildcards.model not in FETCHED or wildcards.model in SERVED:
+        return 1
+    return 8 if SCORING["device"] == "cpu" else 2
 
 
 def scoring_memory(wildcards):

@@ -35,11 +35,13 @@ rule metrics:
         mem_mb=2000,
         runtime=10,
     params:
+        # Not file by file: there are too many for a command line with some dozens of models.
+        scores=score_folder,
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
         points=as_json(points(config["families"], REGISTRY)),
     shell:
-        "python {input.code[0]} --prompts {input.prompts} --scores {input.scores}"
+        "python {input.code[0]} --prompts {input.prompts} --scores {params.scores}"
         " --models {input.models} --published {input.published} --points {params.points:q}"
         " --draws {params.draws} --seed {params.seed}"
         " --output {output.table} --items {output.details} --parts {output.parts}"

@@ -54,10 +54,10 @@ rule train:
         config=f"{OUT}/models/ladder-{{size}}-s{{seed}}/config.json",
         tokenizer=f"{OUT}/models/ladder-{{size}}-s{{seed}}/tokenizer.json",
         tokenizer_config=f"{OUT}/models/ladder-{{size}}-s{{seed}}/tokenizer_config.json",
+        # Not `benchmark:`, which `snakemake --cache train` does not allow.
+        benchmark=f"{BENCHMARKS}/models/ladder-{{size}}-s{{seed}}.tsv",
     log:
         f"{LOGS}/models/ladder-{{size}}-s{{seed}}.log",
-    benchmark:
-        f"{BENCHMARKS}/models/ladder-{{size}}-s{{seed}}.tsv"
     wildcard_constraints:
         size="|".join(RUNGS),
         seed="|".join(map(str, LADDER["seeds"])),
@@ -78,7 +78,7 @@ rule train:
         "python {input.code[0]} --corpus {params.corpus} --rung {params.rung:q}"
         " --settings {params.recipe:q} --family ladder --size {wildcards.size}"
         " --seed {wildcards.seed} --code {input.trainer} --store {params.store}"
-        " --output {params.target} 2>&1 | tee {log} >&2"
+        " --output {params.target} --benchmark {output.benchmark} 2>&1 | tee {log} >&2"
 
 
 rule fetch:
@@ -93,6 +93,7 @@ rule fetch:
         f"{BENCHMARKS}/models/{{model}}.tsv"
     wildcard_constraints:
         model="|".join(FETCHED) or "none",
+    priority: millions
     conda:
         environment
     resources:

@@ -15,6 +15,8 @@ rule scores:
         benchmark=f"{BENCHMARKS}/scores/{{model}}.tsv",
     log:
         f"{LOGS}/scores/{{model}}.log",
+    # Longest first, so that no large model is left alone at the end.
+    priority: millions
     conda:
         environment
     threads: scoring_threads

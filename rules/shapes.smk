@@ -48,7 +48,7 @@ rule power:
     """Find how large a dip must be for a curve to be called U-shaped."""
     input:
         code=code("power"),
-        metrics=rules.metrics.output.table,
+        models=MODEL_FILES,
         published=PUBLISHED,
         registry=str(ROOT / "config/models.yaml"),
     output:
@@ -74,7 +74,7 @@ rule power:
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
     shell:
-        "python {input.code[0]} --metrics {input.metrics} --published {input.published}"
+        "python {input.code[0]} --models {input.models} --published {input.published}"
         " --series PaLM --registry {input.registry} --reference pythia"
         " --recovery {params.recovery} --equivalence {params.equivalence}"
         " --simulations {params.simulations} --draws {params.draws} --seed {params.seed}"

@@ -44,7 +44,7 @@ from ushaped.files import whole
 from ushaped.metrics import parts
 from ushaped.metrics.definitions import Floats
 from ushaped.metrics.published import published_average, published_rows, read_points
-from ushaped.metrics.read import conditions, key_of, read_model
+from ushaped.metrics.read import conditions, key_of, read_model, score_files
 from ushaped.metrics.table import (
     COLUMNS,
     Condition,
@@ -67,7 +67,8 @@ def main() -> None:
     averages: dict[tuple[str, str, str], dict[str, TaskMeans]] = {}
     points = read_points(arguments.published, arguments.points) if arguments.points else {}
     published: dict[str, dict[str, list[Row]]] = {}
-    for condition, scores in conditions(prompts, arguments.scores, models):
+    files = score_files(arguments.scores, models, prompts)
+    for condition, scores in conditions(prompts, files, models):
         found, per_item, means = measure(condition, scores, arguments.draws, arguments.seed)
         theirs = published_rows(condition, points, means.chance if means else None)
         rows += found + theirs
@@ -92,7 +93,14 @@ def parse() -> argparse.Namespace:
     """Command line of the step."""
     parser = argparse.ArgumentParser(description="Measure every scored task.")
     parser.add_argument("--prompts", nargs="+", type=Path, required=True, metavar="PARQUET")
-    parser.add_argument("--scores", nargs="+", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument(
+        "--scores",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="PARQUET",
+        help="files, or the folder that holds those of all models and prompts",
+    )
     parser.add_argument("--models", nargs="+", type=Path, required=True, metavar="MODEL.JSON")
     parser.add_argument("--published", type=Path, metavar="CSV", help="series of the literature")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """Step: how large a dip must be for a family's curve to be called U-shaped.
 
 One row per family, number of items and ratio of recovery to dip, with the columns
-`ushaped.shapes.power.COLUMNS`: the families that were measured here (``--metrics``), published
+`ushaped.shapes.power.COLUMNS`: the families that are run here (``--models``), published
 series (``--series`` of ``--published``), and families of the registry (``--reference`` of
 ``--registry``). ``dip`` is the smallest fall that the statistical verdict calls U-shaped with the
 probability in the last column; empty where no dip is large enough.
@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 
 from ushaped.errors import UserError, run
 from ushaped.metrics.table import write_table
-from ushaped.models import compute
-from ushaped.shapes.curves import Curve
+from ushaped.models import compute, read
+from ushaped.shapes.curves import FLOPS, PARAMETERS, Curve
 from ushaped.shapes.power import COLUMNS, power_rows
-from ushaped.shapes.read import read_metrics, read_published
+from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Floats, Rule
 
 ITEMS = (100, 300, 1000, 3000, 10_000)
@@ -30,7 +31,7 @@ RATIOS = (0.5, 1.0)
 def main() -> None:
     """Read the command line, simulate, write the table."""
     arguments = parse()
-    families = longest(read_metrics(arguments.metrics))
+    families = run_here(arguments.models)
     published = longest(read_published(arguments.published))
     for name in arguments.series:
         if name not in published:
@@ -43,6 +44,20 @@ def main() -> None:
         families, ITEMS, RATIOS, rule, arguments.simulations, arguments.draws, arguments.seed
     )
     write_table(arguments.output, COLUMNS, list(rows))
+
+
+def run_here(paths: list[Path]) -> dict[str, Floats]:
+    """Log scale of the families of some ``model.json``."""
+    by_family: dict[str, list[dict[str, Any]]] = {}
+    for path in paths:
+        told = read(path)
+        by_family.setdefault(told["family"], []).append(told)
+    found = {}
+    for family, models in by_family.items():
+        unknown = any(one[FLOPS] is None for one in models)
+        places = {one["size"]: one[PARAMETERS if unknown else FLOPS] for one in models}
+        found[family] = np.sort(np.log10(np.array(list(places.values()), dtype=np.float64)))
+    return found
 
 
 def longest(curves: list[Curve]) -> dict[str, Floats]:
@@ -72,7 +87,7 @@ def registered(path: Path, family: str) -> Floats:
 def parse() -> argparse.Namespace:
     """Command line of the step."""
     parser = argparse.ArgumentParser(description="How large a dip must be to be seen.")
-    parser.add_argument("--metrics", type=Path, required=True, metavar="CSV")
+    parser.add_argument("--models", nargs="+", type=Path, required=True, metavar="MODEL.JSON")
     parser.add_argument("--published", type=Path, required=True, metavar="CSV")
     parser.add_argument("--series", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--registry", type=Path, required=True, metavar="YAML")

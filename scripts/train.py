@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ushaped import models
+from ushaped import costs, models
 from ushaped.errors import run
 from ushaped.files import digest, file_digest, whole, write_json
 from ushaped.kept import kept
@@ -30,6 +30,7 @@ TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 def main() -> None:
     """Read the command line, train or take from the store, describe the model."""
+    began = time.monotonic()
     arguments = parse()
     folder: Path = arguments.output
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,6 +56,7 @@ def main() -> None:
     write_json(folder / "model.json", description(arguments, summary))
     if found:
         print(f"{folder.name}: nothing that it depends on has changed; kept", file=sys.stderr)
+    costs.write(arguments.benchmark, costs.used(began))
 
 
 def parse() -> argparse.Namespace:
@@ -69,6 +71,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--code", nargs="+", type=Path, required=True)
     parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--benchmark", type=Path, required=True, metavar="TSV")
     return parser.parse_args()
 
 

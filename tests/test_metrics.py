@@ -376,6 +376,13 @@ def test_each_model_and_the_mean_over_seeds_get_a_row(
     assert pick(rows, "", "label_mass")["chance"] == ""
 
 
+def test_a_folder_of_scores_stands_for_its_files(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_file = house.measure(monkeypatch)
+    assert house.measure(monkeypatch, "--scores", str(house.folder / "scores")) == by_file
+
+
 def test_chains_that_did_not_end_by_themselves_are_counted(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

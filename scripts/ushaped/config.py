@@ -124,11 +124,12 @@ def sources(config: Config) -> list[tuple[str, str]]:
 
 
 def told(config: Config) -> dict[str, Any]:
-    """The configuration as provenance tells it: without the folder of the mirror.
+    """The configuration as provenance tells it: without the folder of the mirror, and the plan.
 
-    Where the verified files lay says nothing about the results, and much about the machine.
+    Where the verified files lay says nothing about the results, and much about the machine; what
+    they might have cost elsewhere says nothing about them either.
     """
-    return {key: value for key, value in config.items() if key != "official"}
+    return {key: value for key, value in config.items() if key not in ("official", "plan")}
 
 
 def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 PACKAGE = "ushaped"
@@ -39,15 +40,21 @@ def closure(script: str | Path, root: str | Path) -> list[str]:
     return [str(script), *sorted(str(path) for path in found)]
 
 
-def _imported(path: Path) -> set[str]:
+def _imported(path: Path) -> frozenset[str]:
     """Dotted names of this project's modules that a file imports, with what it takes from them."""
+    return _imports(path.read_text(encoding="utf-8"))
+
+
+# Many steps share their modules, and every run of Snakemake asks for all steps.
+@cache
+def _imports(text: str) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == PACKAGE}
+    return frozenset(name for name in names if name.split(".")[0] == PACKAGE)
 
 
 def _files(root: Path, module: str) -> list[Path]:

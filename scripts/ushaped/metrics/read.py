@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +84,29 @@ def read_model(path: Path) -> Model:
         name=told["model"],
         **{key: told[key] for key in ("family", "size", "seed", *NUMBERS)},
     )
+
+
+def score_files(given: Sequence[Path], models: Iterable[str], prompts: Iterable[Key]) -> list[Path]:
+    """Files of scores; a folder stands for one of each model and each file of prompts in it.
+
+    Examples
+    --------
+    >>> given = [Path("scores"), Path("other/m/replica/neqa/cot.parquet")]
+    >>> found = score_files(given, ["m"], [("replica", "neqa", "zero-shot")])
+    >>> [path.as_posix() for path in found]
+    ['scores/m/replica/neqa/zero-shot.parquet', 'other/m/replica/neqa/cot.parquet']
+    """
+    files: list[Path] = []
+    for path in given:
+        if path.suffix:
+            files.append(path)
+        else:
+            files += [
+                path / model / source / task / f"{variant}.parquet"
+                for model in models
+                for source, task, variant in prompts
+            ]
+    return files
 
 
 def conditions(

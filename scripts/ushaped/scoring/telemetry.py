@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ushaped.files import write_text
+from ushaped.costs import used, write
 
 if TYPE_CHECKING:
     import torch
@@ -92,18 +91,10 @@ class Telemetry:
 
     def row(self) -> dict[str, Any]:
         """The columns of a benchmark file: Snakemake's usual ones, and those of scoring."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        cpu = used.ru_utime + used.ru_stime
-        wall = time.monotonic() - self.began
         computed = self.counts.computed_tokens if self.counts else 0
         total = self.counts.total_tokens if self.counts else 0
         return {
-            "s": round(wall, 4),
-            "max_rss": round(used.ru_maxrss / 1024, 2),
-            "io_in": round(used.ru_inblock / 2048, 2),
-            "io_out": round(used.ru_oublock / 2048, 2),
-            "mean_load": round(100 * cpu / wall, 2) if wall else 0.0,
-            "cpu_time": round(cpu, 2),
+            **used(self.began),
             "items": self.items,
             "items_kept": self.kept,
             "scoring_s": round(self.seconds, 3),
@@ -115,9 +106,8 @@ class Telemetry:
         }
 
     def write(self, path: str) -> None:
-        """Write the benchmark file: a line of names, a line of values, separated by tabs."""
-        row = self.row()
-        write_text(path, "\t".join(row) + "\n" + "\t".join(map(str, row.values())) + "\n")
+        """Write the benchmark file."""
+        write(path, self.row())
 
     def line(self, share: float) -> str:
         """One line of progress; ``share`` of the job's text is done."""

@@ -1,0 +1,43 @@
+# plan: what the run will cost, before any model is fetched, trained or run.
+
+
+rule plan:
+    """Print and write tokens, operations, GPU hours, memory and download of every model."""
+
+    # No output, so it is made anew whenever it is asked for: it also depends on what is at hand.
+    input:
+        code=code("plan"),
+        registry=str(ROOT / "config/models.yaml"),
+        facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
+        prompts=[f"{OUT}/prompts/{file}" for file in PROMPT_FILES if at_hand(file)],
+    log:
+        f"{LOGS}/plan.log",
+    localrule: True
+    conda:
+        environment
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        absent=[file for file in PROMPT_FILES if not at_hand(file)],
+        families=config["families"],
+        ladder=as_json(config["ladder"]),
+        tokenizer=f"{OUT}/ladder/tokenizer.json",
+        models=f"{OUT}/models",
+        tasks=tasks_folder,
+        batch_tokens=SCORING["batch_tokens"],
+        chain_tokens=SCORING["chain_tokens"],
+        device=SCORING["device"],
+        # A plan is for a GPU, wherever the scoring is.
+        dtype="bfloat16" if SCORING["dtype"] == "auto" else SCORING["dtype"],
+        gpu=config["plan"]["gpu"],
+        utilisation=config["plan"]["utilisation"],
+        output=f"{OUT}/plan.csv",
+    shell:
+        "python {input.code[0]} --registry {input.registry} --families {params.families}"
+        " --ladder {params.ladder:q} --ladder-tokenizer {params.tokenizer}"
+        " --models {params.models} --tasks {params.tasks} --prompts {input.prompts}"
+        " --absent {params.absent} --batch-tokens {params.batch_tokens}"
+        " --chain-tokens {params.chain_tokens} --dtype {params.dtype}"
+        " --device {params.device} --gpu {params.gpu}"
+        " --utilisation {params.utilisation} --output {params.output} 2>&1 | tee {log}"

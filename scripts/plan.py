@@ -1,0 +1,229 @@
+"""Step: say what the configured run will cost, model by model, before any model runs.
+
+Prints a table, and writes it with all its columns as CSV.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from ushaped import models, plan
+from ushaped.config import LADDER
+from ushaped.config import models as configured
+from ushaped.errors import run
+from ushaped.files import whole
+from ushaped.official import BLOCKS, UNKNOWN
+from ushaped.plan import GPUS, Limits, Model, Ruler, Work
+from ushaped.tasks import load_task
+
+COLUMNS = ["prompt", "other_prompt", "classes", "chain", "chain_limit", "stop", "answer_after"]
+# Of the printed table: title, column, how a number is written.
+SHOWN = (
+    ("model", "model", "{}"),
+    ("prompts", "prompts", "{:,}"),
+    ("unique tokens", "unique_tokens", "{:,.0f}"),
+    ("generated, at most", "generated_tokens", "{:,.0f}"),
+    ("FLOPs", "flops", "{:.1e}"),
+    ("GPU hours", "gpu_hours", "{:.2f}"),
+    ("GPU memory GB", "memory_gb", "{:.1f}"),
+    ("GPUs", "gpus", "{}"),
+    ("download GB", "download_gb", "{:.1f}"),
+)
+# What the last line adds up.
+SUMS = ("prompts", "unique_tokens", "generated_tokens", "flops", "gpu_hours", "download_gb")
+
+
+def main() -> None:
+    """Read the command line, count, print, write."""
+    arguments = parse()
+    limits = Limits(arguments.batch_tokens, arguments.chain_tokens)
+    registry = yaml.safe_load(arguments.registry.read_text(encoding="utf-8"))["families"]
+    config = {"families": arguments.families, LADDER: arguments.ladder}
+    rows = []
+    for family, some in groupby(configured(config, registry).items(), key=lambda m: m[1]["family"]):
+        about = dict(some)
+        folders = {name: here(name, one, arguments.models) for name, one in about.items()}
+        ruler = measure(family, folders.values(), arguments.ladder_tokenizer)
+        work, basis = amount(arguments.prompts, arguments.absent, arguments.tasks, ruler, limits)
+        for name, one in about.items():
+            if "entry" in one:
+                model = plan.released(name, one, folders[name])
+            else:
+                model = plan.trained(name, one, arguments.ladder)
+            rows.append(row(model, work, basis, arguments))
+    write(arguments.output, rows)
+    print(table(rows))
+    print("\n".join(notes(rows, arguments)))
+
+
+def parse() -> argparse.Namespace:
+    """Command line of the step."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--registry", type=Path, required=True, metavar="YAML")
+    parser.add_argument("--families", nargs="+", required=True)
+    parser.add_argument("--ladder", type=json.loads, required=True, help="settings as JSON")
+    parser.add_argument("--ladder-tokenizer", type=Path, required=True, metavar="JSON")
+    parser.add_argument("--models", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--tasks", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--prompts", nargs="*", type=Path, default=[], metavar="PARQUET")
+    parser.add_argument(
+        "--absent",
+        nargs="*",
+        type=Path,
+        default=[],
+        metavar="SOURCE/TASK/VARIANT",
+        help="prompts of files that are not here",
+    )
+    parser.add_argument("--batch-tokens", type=int, required=True)
+    parser.add_argument("--chain-tokens", type=int, required=True)
+    parser.add_argument("--dtype", choices=sorted(plan.BYTES), required=True)
+    parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
+    parser.add_argument("--gpu", choices=sorted(GPUS), required=True)
+    parser.add_argument("--utilisation", type=float, required=True)
+    parser.add_argument("--output", type=Path, required=True, metavar="CSV")
+    return parser.parse_args()
+
+
+def here(name: str, about: Mapping[str, Any], folder: Path) -> Path | None:
+    """Where the weights and the tokenizer of a model lie, if they are on this machine."""
+    if "path" in about.get("entry", {}):
+        return Path(about["entry"]["path"])
+    told = folder / name / "model.json"
+    return Path(models.read(told)["folder"]) if told.exists() else None
+
+
+def measure(family: str, folders: Iterable[Path | None], ladder: Path) -> Ruler:
+    """By the tokenizer of the family, if one of its models is here; else by characters."""
+    known = [ladder] if family == LADDER else [one / "tokenizer.json" for one in folders if one]
+    return next((plan.by_tokens(path) for path in known if path.exists()), plan.by_characters())
+
+
+def amount(
+    prompts: Sequence[Path], absent: Sequence[Path], tasks: Path, ruler: Ruler, limits: Limits
+) -> tuple[Work, str]:
+    """The work on all files of prompts, and what it rests on."""
+    work, bases = Work(), []
+    for _, files in groupby(prompts, key=lambda path: path.parent):
+        read = [pq.read_table(path, columns=COLUMNS).to_pylist() for path in files]
+        work += plan.counted([row for rows in read for row in rows], ruler, limits)
+        bases.append(ruler.basis)
+    for folder, files in groupby(absent, key=lambda path: path.parent):
+        task = load_task(tasks / folder.name)
+        facts = task.facts[BLOCKS[str(folder.parent)]]
+        variants = [path.stem for path in files]
+        if UNKNOWN in (facts["rows"], facts["bytes"]):
+            bases.append(f"without {folder}, whose size is unknown")
+            continue
+        work += plan.from_file_size(task, facts["rows"], facts["bytes"], variants, limits)
+        bases.append(plan.FILE_SIZE)
+    return work, "; ".join(dict.fromkeys(bases))
+
+
+def row(model: Model, work: Work, basis: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """One line of the table."""
+    gpu, batch = GPUS[arguments.gpu], arguments.batch_tokens
+    costs = plan.cost(model, work, gpu, arguments.utilisation, arguments.dtype, batch)
+    return {
+        "family": model.family,
+        "model": model.name,
+        "size": model.size,
+        "parameters": model.parameters,
+        "prompts": work.prompts,
+        "basis": basis,
+        "unique_tokens": work.read + work.continued,
+        "predictions": work.predictions,
+        "generated_tokens": work.generated,
+        "sent_tokens": work.sent if model.served else None,
+        "gpu": arguments.gpu,
+        "utilisation": arguments.utilisation,
+        "dtype": arguments.dtype,
+        "registry_gpus": model.gpus,
+        **costs,
+    }
+
+
+def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write all columns; what is not known is empty."""
+    with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(
+            {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows
+        )
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The printed table, with a line of sums."""
+    known = {key: [row[key] for row in rows if row[key] is not None] for key in SUMS}
+    total = {key: sum(values) if values else None for key, values in known.items()}
+    lines = [[title for title, _, _ in SHOWN]]
+    for one in [*rows, {"model": "all"} | total]:
+        cells = [(one.get(key, ""), form) for _, key, form in SHOWN]
+        lines.append(
+            ["unknown" if v is None else "" if v == "" else form.format(v) for v, form in cells]
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            [line[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+        )
+        for line in lines
+    )
+
+
+def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> list[str]:
+    """What the numbers rest on, and what they leave out."""
+    gpu = GPUS[arguments.gpu]
+    found = [
+        f"Hours: on {arguments.gpu}, at {arguments.utilisation:.0%} of its published rate "
+        f"({gpu.rates[arguments.dtype] / 1e12:.0f} TFLOP/s in {arguments.dtype}, {gpu.source}); "
+        "plan.utilisation is an assumption until you have measured yours.",
+        "Tokens: those with different histories, by "
+        + "; ".join(dict.fromkeys(row["basis"] for row in rows))
+        + ". Chains of thought are taken to be as long as they may become.",
+        "For everything from nothing: what is in the store already costs nothing again.",
+    ]
+    if arguments.device == "cpu":
+        found.append(
+            "This configuration scores on the processor; with scoring.device: cuda it would not."
+        )
+    if bare := [row["model"] for row in rows if row["attention_flops"] is None]:
+        found.append(
+            "Without attention, the launching of layers and the memory of keys and values: "
+            f"{named(bare)}, whose layers are not known before they are fetched."
+        )
+    if served := [row for row in rows if row["sent_tokens"] is not None]:
+        most = max(row["sent_tokens"] + row["generated_tokens"] for row in served)
+        found.append(
+            f"Served by others: {named([row['model'] for row in served])}. Each is sent every "
+            f"prompt with each of its classes, and may write chains: at most {most:,.0f} tokens."
+        )
+    if unknown := [row["model"] for row in rows if row["gpu_hours"] is None]:
+        found.append(f"Not in the sum of hours: {named(unknown)}.")
+    if tight := [row["model"] for row in rows if (row["gpus"] or 0) > row["registry_gpus"]]:
+        found.append(f"Need more GPUs than config/models.yaml gives them: {named(tight)}.")
+    if any(row["family"] == LADDER for row in rows):
+        found.append("The training of the ladder is not counted.")
+    if any(row["download_gb"] for row in rows):
+        found.append("Downloads: at 16 bits for each parameter.")
+    return found
+
+
+def named(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,56 @@
+"""What a step used, in a benchmark file as Snakemake writes them.
+
+For steps that `benchmark:` does not suit: it has no columns for what only the step knows, and a
+rule with it cannot be cached between workflows.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ushaped.files import write_text
+
+
+def used(began: float) -> dict[str, float]:
+    """What this process used, in Snakemake's columns.
+
+    Parameters
+    ----------
+    began : float
+        When it began, of ``time.monotonic()``.
+
+    Returns
+    -------
+    dict of str to float
+        ``s``, ``cpu_time`` (seconds), ``max_rss``, ``io_in``, ``io_out`` (MiB) and ``mean_load``
+        (percent of one core).
+    """
+    resources = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = resources.ru_utime + resources.ru_stime
+    wall = time.monotonic() - began
+    return {
+        "s": round(wall, 4),
+        "max_rss": round(resources.ru_maxrss / 1024, 2),
+        "io_in": round(resources.ru_inblock / 2048, 2),
+        "io_out": round(resources.ru_oublock / 2048, 2),
+        "mean_load": round(100 * cpu / wall, 2) if wall else 0.0,
+        "cpu_time": round(cpu, 2),
+    }
+
+
+def write(path: str | Path, row: Mapping[str, Any]) -> None:
+    """Write a benchmark file: a line of names, a line of values, separated by tabs.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.tsv"
+    >>> write(path, {"s": 1.5, "items": 3})
+    >>> path.read_text()
+    's\\titems\\n1.5\\t3\\n'
+    """
+    write_text(path, "\t".join(row) + "\n" + "\t".join(map(str, row.values())) + "\n")
