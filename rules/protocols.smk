@@ -52,6 +52,7 @@ rule protocols_figure:
         f"{LOGS}/figures/protocols.log",
     benchmark:
         f"{BENCHMARKS}/figures/protocols.tsv"
+    localrule: True
     conda:
         environment
     resources:

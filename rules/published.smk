@@ -71,6 +71,7 @@ rule published_tables:
         f"{LOGS}/published/tables.log",
     benchmark:
         f"{BENCHMARKS}/published/tables.tsv"
+    localrule: True
     conda:
         environment
     resources:
@@ -104,6 +105,7 @@ rule published_figure:
         f"{BENCHMARKS}/published/figures/{{figure}}.tsv"
     wildcard_constraints:
         figure="|".join(PUBLISHED_FIGURES),
+    localrule: True
     conda:
         environment
     resources:
