@@ -43,7 +43,7 @@ rule published_shapes:
         environment
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         recovery=config["shapes"]["recovery"],
