@@ -250,12 +250,20 @@ def test_the_device_that_slurm_gives_is_kept(tmp_path: Path) -> None:
 # -- faults ------------------------------------------------------------------------------------
 
 
-def test_a_cancelled_job_is_sent_again(undisturbed: Project, trained: Project) -> None:
+def test_a_cancelled_job_is_sent_again_and_asks_for_more_memory(
+    undisturbed: Project, trained: Project
+) -> None:
     run = score(trained)
     run.wait_until_scoring()
-    ask("scancel", *scoring_jobs("RUNNING"))
+    first = scoring_jobs("RUNNING")
+    ask("scancel", *first)
     run.finish()
-    assert len({told["job"] for told in run.told()}) == 2 * len(MODELS)
+    jobs = {told["job"] for told in run.told()}
+    assert len(jobs) == 2 * len(MODELS)
+    memory = ask("squeue", "--states=all", "--noheader", "--format=%i %m")
+    asked = dict(line.split() for line in memory.splitlines())
+    assert {asked[job] for job in first} == {"2000M"}
+    assert {asked[job] for job in jobs - set(first)} == {"4000M"}
     assert_as_undisturbed(run, undisturbed, again=1)
 
 
@@ -263,9 +271,8 @@ def test_a_job_past_its_time_limit_goes_on_in_the_next(
     undisturbed: Project, trained: Project
 ) -> None:
     # A minute is the shortest limit that Slurm has.
-    run = score(trained, "--set-resources", "scores:runtime=1", batch_seconds=5)
+    run = score(trained, "--set-resources", "scores:runtime=1", batch_seconds=4)
     wait_for(lambda: scoring_jobs("TIMEOUT"), 150)
-    run.batch_seconds = 0
     run.finish()
     assert len({told["job"] for told in run.told()}) >= 2 * len(MODELS)
     assert_as_undisturbed(run, undisturbed, again=1)
