@@ -165,6 +165,16 @@ def test_every_step_says_what_it_needs(name: str, resource: str) -> None:
 
 
 @pytest.mark.parametrize("name", STEPS)
+def test_a_step_runs_beside_snakemake_or_asks_for_more_memory_when_it_is_sent_again(
+    name: str,
+) -> None:
+    grows = re.search(
+        r"\n        mem_mb=(growing\(\d+\)|scoring_memory|fetching_memory),", STEPS[name]
+    )
+    assert bool(grows) != ("\n    localrule: True\n" in STEPS[name])
+
+
+@pytest.mark.parametrize("name", STEPS)
 def test_log_and_benchmark_lie_at_the_same_place(name: str) -> None:
     [log] = re.findall(r'\n    log:\n        f"\{LOGS\}/(.*)\.log"', STEPS[name])
     [benchmark] = re.findall(r'benchmark[:=]\s*f"\{BENCHMARKS\}/(.*)\.tsv"', STEPS[name])
