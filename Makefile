@@ -13,7 +13,8 @@ CONFIG ?=
 BIN := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: report figures smollm test lint bench setup setup-dev setup-smollm setup-bench pins clean
+.PHONY: report figures smollm test lint bench setup setup-dev setup-smollm setup-slurm setup-bench \
+    pins clean
 .DEFAULT_GOAL := report
 
 report: setup
@@ -70,6 +71,14 @@ setup-smollm: setup
 	    cp requirements-smollm.txt "$(BIN)/../requirements-smollm.txt"; \
 	fi
 
+# What sends jobs to Slurm; the rest of what it needs is in requirements.txt already.
+setup-slurm: setup
+	@if ! cmp -s requirements-slurm.txt "$(BIN)/../requirements-slurm.txt"; then \
+	    set -e; \
+	    "$(BIN)/python" -m pip install --quiet --requirement requirements-slurm.txt; \
+	    cp requirements-slurm.txt "$(BIN)/../requirements-slurm.txt"; \
+	fi
+
 setup-bench: setup-smollm
 	@if ! cmp -s requirements-bench.txt "$(BIN)/../requirements-bench.txt"; then \
 	    set -e; \
@@ -85,6 +94,8 @@ pins: setup
 	    --constraints requirements.txt --output-file requirements-dev.txt
 	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:smollm \
 	    --constraints requirements.txt --output-file requirements-smollm.txt
+	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:slurm \
+	    --constraints requirements.txt --output-file requirements-slurm.txt
 	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:bench \
 	    --constraints requirements.txt --constraints requirements-smollm.txt \
 	    --output-file requirements-bench.txt

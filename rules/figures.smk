@@ -28,6 +28,7 @@ rule figure:
         f"{BENCHMARKS}/figures/{{figure}}.tsv"
     wildcard_constraints:
         figure="|".join(FIGURES),
+    localrule: True
     conda:
         environment
     resources:
@@ -63,6 +64,7 @@ rule task_figure:
         f"{LOGS}/figures/tasks/{{source}}/{{task}}.log",
     benchmark:
         f"{BENCHMARKS}/figures/tasks/{{source}}/{{task}}.tsv"
+    localrule: True
     conda:
         environment
     resources:
@@ -94,6 +96,7 @@ rule power_figure:
         f"{LOGS}/figures/power.log",
     benchmark:
         f"{BENCHMARKS}/figures/power.tsv"
+    localrule: True
     conda:
         environment
     resources:

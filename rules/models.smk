@@ -25,7 +25,7 @@ rule corpus:
     conda:
         environment
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime=10,
     params:
         settings=as_json(LADDER["corpus"]),
@@ -66,7 +66,7 @@ rule train:
     # Two trainings of one thread each beat one of two threads at these sizes.
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime=60,
     params:
         rung=rung,

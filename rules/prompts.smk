@@ -19,6 +19,7 @@ rule prompts:
         f"{LOGS}/prompts/{{source}}/{{task}}.log",
     benchmark:
         f"{BENCHMARKS}/prompts/{{source}}/{{task}}.tsv"
+    localrule: True
     conda:
         environment
     resources:
@@ -48,6 +49,7 @@ rule shortened_prompts:
         f"{BENCHMARKS}/prompts/{{source}}/{{task}}/{{variant}}.tsv"
     wildcard_constraints:
         variant=r"inside-\d+",
+    localrule: True
     conda:
         environment
     resources:

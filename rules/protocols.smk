@@ -21,7 +21,7 @@ rule protocols:
     conda:
         environment
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime=10,
     params:
         recovery=config["shapes"]["recovery"],
@@ -52,6 +52,7 @@ rule protocols_figure:
         f"{LOGS}/figures/protocols.log",
     benchmark:
         f"{BENCHMARKS}/figures/protocols.tsv"
+    localrule: True
     conda:
         environment
     resources:

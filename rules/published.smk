@@ -43,7 +43,7 @@ rule published_shapes:
         environment
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         recovery=config["shapes"]["recovery"],
@@ -71,6 +71,7 @@ rule published_tables:
         f"{LOGS}/published/tables.log",
     benchmark:
         f"{BENCHMARKS}/published/tables.tsv"
+    localrule: True
     conda:
         environment
     resources:
@@ -104,6 +105,7 @@ rule published_figure:
         f"{BENCHMARKS}/published/figures/{{figure}}.tsv"
     wildcard_constraints:
         figure="|".join(PUBLISHED_FIGURES),
+    localrule: True
     conda:
         environment
     resources:

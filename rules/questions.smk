@@ -30,6 +30,7 @@ rule published_question:
         f"{BENCHMARKS}/questions/{{question}}.tsv"
     wildcard_constraints:
         question="continuing-published|matching|selection",
+    localrule: True
     conda:
         environment
     resources:
@@ -66,6 +67,7 @@ rule measured_question:
         f"{BENCHMARKS}/questions/{{question}}.tsv"
     wildcard_constraints:
         question="continuing-measured|chains",
+    localrule: True
     conda:
         environment
     resources:
@@ -103,6 +105,7 @@ rule question_figure:
         f"{BENCHMARKS}/figures/{{answer}}.tsv"
     wildcard_constraints:
         answer="|".join(OPEN_QUESTION_FIGURES),
+    localrule: True
     conda:
         environment
     resources:

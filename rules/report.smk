@@ -27,6 +27,7 @@ rule provenance:
         f"{LOGS}/provenance.log",
     benchmark:
         f"{BENCHMARKS}/provenance.tsv"
+    localrule: True
     conda:
         environment
     resources:
@@ -78,6 +79,7 @@ rule report:
         f"{LOGS}/report.log",
     benchmark:
         f"{BENCHMARKS}/report.tsv"
+    localrule: True
     conda:
         environment
     resources:

@@ -22,8 +22,9 @@ rule scores:
     threads: scoring_threads
     resources:
         mem_mb=scoring_memory,
-        runtime=120,
+        runtime=scoring_runtime,
         gpu=scoring_gpus,
+        gpu_mem_mb=scoring_gpu_memory,
         # Resources, not parameters: they change no score, so they must not cause a rerun.
         batch_tokens=SCORING["batch_tokens"],
         device=SCORING["device"],

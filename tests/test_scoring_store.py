@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import resource
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +162,39 @@ def test_a_part_is_text_that_one_can_read(tmp_path: Path) -> None:
     head, line = part.read_text().splitlines()
     assert json.loads(line) == ["a", {"log_likelihood": -0.5}]
     assert set(json.loads(head)) == {"sha256"}
+
+
+def test_a_job_waits_for_the_one_before_and_takes_what_it_has_kept(tmp_path: Path) -> None:
+    first, _ = opened(tmp_path)
+    second, said = opened(tmp_path)
+    found: dict[str, Any] = {}
+
+    def follow() -> None:
+        with second.alone():
+            found.update(second.rows)
+
+    follower = threading.Thread(target=follow)
+    with first.alone():
+        follower.start()
+        first.add({"a": row(1)})
+        follower.join(0.2)
+        assert follower.is_alive()
+        assert found == {}
+        first.add({"b": row(2)})
+    follower.join(10)
+    assert found == {"a": row(1), "b": row(2)}
+    assert "waiting" in said[0]
+
+
+def test_where_the_file_system_has_no_locks_nobody_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(store_module.fcntl, "flock", refuse)
+    store, said = opened(tmp_path)
+    with store.alone():
+        store.add({"a": row(1)})
+    assert opened(tmp_path)[0].rows == {"a": row(1)}
+    assert "not locked (No locks available)" in said[0]

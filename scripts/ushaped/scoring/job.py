@@ -236,6 +236,10 @@ class Scorer:
             If the model cannot be loaded, a prompt does not fit, or a score cannot be kept.
         """
         files = [File.read(path) for path in paths]
+        with self.store.alone():
+            self._run(files, output)
+
+    def _run(self, files: Sequence[File], output: Path) -> None:
         self._letters = sum(self._waiting(file) for file in files)
         for _, some in groupby(files, key=lambda file: file.path.parent):
             together = list(some)

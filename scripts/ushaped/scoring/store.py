@@ -9,9 +9,11 @@ at worst.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,7 @@ class Store:
     def __init__(self, folder: str | Path, log: Callable[[str], None]) -> None:
         self.folder, self.log = Path(folder), log
         self.rows: dict[str, Value] = {}
+        self._known: set[Path] = set()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             parts = self._read()
@@ -67,6 +70,31 @@ class Store:
         self._write(rows)
         self.rows.update(rows)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While this is entered, no other job that enters it computes for this store.
+
+        A job that is there already is waited for, and what it has kept is taken over: on a cluster,
+        one that outlived the run that sent it. The lock is the operating system's, so it goes when
+        its process does. On file systems without locks nobody waits, and at worst scores are
+        computed twice.
+        """
+        with ExitStack() as held:
+            try:
+                handle = held.enter_context(open(self.folder / "lock", "ab"))
+                self._wait(handle.fileno())
+            except OSError as error:
+                self.log(f"{self.folder}: is not locked ({error.strerror})")
+            self._read()
+            yield
+
+    def _wait(self, handle: int) -> None:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.log(f"{self.folder}: another job scores with this model; waiting for it")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+
     def _write(self, rows: Mapping[str, Value]) -> Path:
         body = "".join(
             json.dumps([name, value], ensure_ascii=False) + "\n" for name, value in rows.items()
@@ -78,15 +106,17 @@ class Store:
                 beside.write_bytes(json.dumps({"sha256": found}).encode() + b"\n" + body)
         except OSError as error:
             raise self._refused(error) from None
+        self._known.add(path)
         return path
 
     def _read(self) -> list[Path]:
-        """Read all parts; those that another job is just merging are looked for again."""
+        """Read all new parts; those that another job is just merging are looked for again."""
         read: list[Path] = []
         # What begins with a dot is being written, or was when its writer died.
-        while new := sorted(set(self.folder.glob("[!.]*.jsonl")) - set(read)):
+        while new := sorted(set(self.folder.glob("[!.]*.jsonl")) - self._known):
             for path in new:
                 read.append(path)
+                self._known.add(path)
                 try:
                     content = path.read_bytes()
                 except FileNotFoundError:
