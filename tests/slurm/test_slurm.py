@@ -310,10 +310,12 @@ def test_jobs_wait_for_a_drained_node_and_survive_one_that_goes_down(
         ask("scontrol", "update", f"nodename={node}", f"state={state}", "reason=test")
 
     def bring_back() -> None:
-        # A node that was taken down comes back by itself when its daemon tells of itself again, and
-        # Slurm refuses to bring back one that is there.
-        if ask("sinfo", "--noheader", "--format=%t").strip().startswith(("down", "drain", "drng")):
-            make("resume")
+        # A node that was taken down may come back by itself, when its daemon tells of itself again;
+        # Slurm then refuses to bring it back.
+        command = ["scontrol", "update", f"nodename={node}", "state=resume"]
+        subprocess.run(command, check=False, capture_output=True)
+        state = ["sinfo", "--noheader", "--format=%t"]
+        wait_for(lambda: ask(*state).strip().startswith(("idle", "mix", "alloc")))
 
     make("drain")
     try:
