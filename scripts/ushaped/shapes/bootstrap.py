@@ -225,10 +225,16 @@ def binomial_draws(right: Ints, n: Ints, draws: int, rng: np.random.Generator) -
     UserError
         If there are more right answers than items.
     """
-    if (right > n).any() or (right < 0).any() or (n < 1).any():
-        at = int(np.argmax((right > n) | (right < 0) | (n < 1)))
-        raise UserError("counts", f"{right[at]} of {n[at]} items are right", "mend k or n")
+    check_counts(right, n)
     return rng.binomial(n, right / n, size=(draws, len(n))) / n
+
+
+def check_counts(right: Ints, n: Ints) -> None:
+    """Raise a UserError if a count is negative, above ``n``, or ``n`` is zero."""
+    wrong = (right > n) | (right < 0) | (n < 1)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise UserError("counts", f"{right[at]} of {n[at]} items are right", "mend k or n")
 
 
 def verdict_shares(drawn: Floats, rule: Rule) -> dict[str, float]:

@@ -5,8 +5,7 @@ A p-value that is NaN belongs to a test that could not be made: it stays NaN and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import overload
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,11 +14,7 @@ from scipy.stats import false_discovery_control
 from ushaped.shapes.rules import Floats
 
 
-@overload
-def benjamini_hochberg(p: Mapping[str, float]) -> dict[str, float]: ...
-@overload
-def benjamini_hochberg(p: ArrayLike) -> Floats: ...
-def benjamini_hochberg(p: Mapping[str, float] | ArrayLike) -> dict[str, float] | Floats:
+def benjamini_hochberg(p: ArrayLike) -> Floats:
     """Least false discovery rates at which each test is still a discovery: q-values.
 
     The step-up procedure of Benjamini and Hochberg (1995, section 3.1). It holds where the tests
@@ -27,38 +22,34 @@ def benjamini_hochberg(p: Mapping[str, float] | ArrayLike) -> dict[str, float] |
 
     Parameters
     ----------
-    p : mapping of str to float, or array_like of float, shape (tests,)
+    p : array_like of float, shape (tests,)
         Between 0 and 1, or NaN.
 
     Returns
     -------
-    dict of str to float, or ndarray of float, shape (tests,)
-        As ``p`` came, in its order.
+    ndarray of float, shape (tests,)
+        NaN where ``p`` is; such tests do not count.
 
     Examples
     --------
-    >>> benjamini_hochberg({"neqa": 0.01, "redefine": 0.5, "memo-trap": 0.02})
-    {'neqa': 0.03, 'redefine': 0.5, 'memo-trap': 0.03}
+    >>> benjamini_hochberg([0.01, 0.5, 0.02]).tolist()
+    [0.03, 0.5, 0.03]
     """
     return _corrected(p, false_discovery_control)
 
 
-@overload
-def holm(p: Mapping[str, float]) -> dict[str, float]: ...
-@overload
-def holm(p: ArrayLike) -> Floats: ...
-def holm(p: Mapping[str, float] | ArrayLike) -> dict[str, float] | Floats:
+def holm(p: ArrayLike) -> Floats:
     """P-values that keep the chance of any false finding: Holm's (1979) step-down correction.
 
     Parameters
     ----------
-    p : mapping of str to float, or array_like of float, shape (tests,)
+    p : array_like of float, shape (tests,)
         Between 0 and 1, or NaN.
 
     Returns
     -------
-    dict of str to float, or ndarray of float, shape (tests,)
-        As ``p`` came, in its order.
+    ndarray of float, shape (tests,)
+        NaN where ``p`` is; such tests do not count.
 
     Examples
     --------
@@ -76,12 +67,7 @@ def _step_down(p: Floats) -> Floats:
     return corrected
 
 
-def _corrected(
-    p: Mapping[str, float] | ArrayLike, correction: Callable[[Floats], Floats]
-) -> dict[str, float] | Floats:
-    if isinstance(p, Mapping):
-        values = _corrected(list(p.values()), correction)
-        return dict(zip(p, np.asarray(values).tolist(), strict=True))
+def _corrected(p: ArrayLike, correction: Callable[[Floats], Floats]) -> Floats:
     corrected = np.array(p, dtype=np.float64)
     tested = ~np.isnan(corrected)
     if tested.any():

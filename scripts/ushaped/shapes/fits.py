@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats, _rows
+from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats, as_rows
 from ushaped.shapes.sample import Sample
 
 ANY = "any"
@@ -86,7 +86,7 @@ def fits(values: ArrayLike, weights: Floats, loss: Loss) -> dict[str, Fit]:
     >>> {shape: found[shape].heights[0].round(3).tolist() for shape in ("positive", "U-shaped")}
     {'positive': [0.35, 0.35, 0.4], 'U-shaped': [0.5, 0.2, 0.4]}
     """
-    rows = _rows(values)
+    rows = as_rows(values)
     means = _block_means(rows, weights)
     mirrored = -means
     rising, falling = _rising_suffixes(means), _rising_prefixes(mirrored)

@@ -116,7 +116,7 @@ def valley(values: ArrayLike) -> Valley:
     >>> int(found.place[0]), round(float(found.recovery[0]), 3)
     (1, 0.667)
     """
-    rows = _rows(values)
+    rows = as_rows(values)
     scales = rows.shape[1]
     each = np.arange(len(rows))
     lowest = rows.min(axis=1)
@@ -150,7 +150,7 @@ def verdicts(values: ArrayLike, rule: Rule) -> Ints:
     UserError
         For fewer than two scales or values that are not finite.
     """
-    rows = _rows(values)
+    rows = as_rows(values)
     if rows.shape[1] < 2:
         raise UserError("a curve", "has one size", "score two sizes or more of the family")
     if not np.isfinite(rows).all():
@@ -187,5 +187,6 @@ def _turns(rows: Floats, rule: Rule) -> NDArray[np.bool_]:
     return (found.drop > rule.drop) & (found.rise > 0) & enough
 
 
-def _rows(values: ArrayLike) -> Floats:
+def as_rows(values: ArrayLike) -> Floats:
+    """Curves as rows, also a single one, shape (curves, scales)."""
     return np.atleast_2d(np.asarray(values, dtype=np.float64))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.shapes.bootstrap import answer_variance, clusters_drawn
+from ushaped.shapes.bootstrap import answer_variance, check_counts, clusters_drawn
 from ushaped.shapes.rules import Floats, Ints
 
 
@@ -81,10 +81,7 @@ def from_counts(right: Ints, n: Ints) -> Sample:
     UserError
         If a count is negative, above ``n``, or ``n`` is zero.
     """
-    wrong = (right > n) | (right < 0) | (n < 1)
-    if wrong.any():
-        at = int(np.argmax(wrong))
-        raise UserError("counts", f"{right[at]} of {n[at]} items are right", "mend k or n")
+    check_counts(right, n)
     shares = right / n
     errors = np.sqrt(shares * (1 - shares) / n)
     return Sample(shares, errors, np.eye(len(shares)), n.astype(np.float64))
