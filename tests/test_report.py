@@ -11,6 +11,7 @@ import json
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -39,7 +40,9 @@ from ushaped.errors import UserError
 from ushaped.figures import NAMES, OF_ONE_TABLE, figure_module, tables
 from ushaped.figures.save import save
 from ushaped.report import Inputs, gather, render
+from ushaped.report import page as page_module
 from ushaped.report.origin import costs, flatten, frequencies, read_made, scorings, total
+from ushaped.report.packed import as_json, pack
 from ushaped.report.text import FLAGS, by_metric, in_order, probability, slug
 from ushaped.report.verdicts import count_range
 
@@ -244,7 +247,6 @@ def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
         assert attributes.get("href", "#").startswith(("data:", "#"))
         assert not {"srcset", "action", "style"} & set(attributes)
         assert not [name for name in attributes if name.startswith("on")]
-    assert not parsed.all("script")
     assert not parsed.all("link")
     assert not parsed.all("iframe")
     (css,) = parsed.texts["style"]
@@ -259,27 +261,56 @@ def test_figures_inside_the_page_load_nothing_either(page: str) -> None:
         assert not re.search(r'href="(?!#)|url\((?!#)|@import|<script', svg)
 
 
-def test_the_policy_allows_this_style_sheet_and_no_script(page: str) -> None:
-    (policy,) = [a["content"] for a in Page(page).all("meta") if "http-equiv" in a]
-    (css,) = Page(page).texts["style"]
-    seal = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    assert f"style-src 'sha256-{seal}'" in policy
-    assert "default-src 'none'" in policy
-    assert "script-src" not in policy
+def own_scripts(parsed: Page) -> list[str]:
+    """Texts of the elements that run; blocks of data have a type."""
+    texts = zip(parsed.all("script"), parsed.texts["script"], strict=True)
+    return [text for attributes, text in texts if "type" not in attributes]
+
+
+def seal(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def test_the_policy_allows_this_style_sheet_and_this_script_alone(page: str) -> None:
+    parsed = Page(page)
+    (policy,) = [a["content"] for a in parsed.all("meta") if "http-equiv" in a]
+    (css,) = parsed.texts["style"]
+    (script,) = own_scripts(parsed)
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert rules["style-src"] == f"'sha256-{seal(css)}'"
+    assert rules["script-src"] == f"'sha256-{seal(script)}'"
     assert "unsafe" not in policy
 
 
-def test_a_hostile_prompt_is_shown_as_text(other: Callable[..., Inputs]) -> None:
+def test_a_script_that_would_end_its_element_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "00-core.js").write_text("const end = '</script>';\n")
+    with pytest.raises(UserError, match=r"00-core\.js.*holds '</'"):
+        page_module.script(tmp_path)
+    with pytest.raises(UserError, match="holds no script"):
+        page_module.script(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("text", ["</script><script>", "<!--", "a\u2028b & 'c' \"d\"", "é漢"])
+def test_values_for_the_script_stay_inside_their_element(text: str) -> None:
+    written = as_json({text: [text, 1.5, None]})
+    assert not set("<>&\u2028") & set(written)
+    assert json.loads(written) == {text: [text, 1.5, None]}
+    raw = zlib.decompress(base64.b64decode(pack([text])), -zlib.MAX_WBITS)
+    assert json.loads(raw) == [text]
+
+
+def test_a_hostile_prompt_is_shown_as_text(page: str, other: Callable[..., Inputs]) -> None:
     text = render(TEMPLATE, other(prompt=HOSTILE, title=HOSTILE))
     parsed = Page(text)
-    assert not parsed.all("script")
+    assert HOSTILE not in text
     assert all(a["src"].startswith("data:") for a in parsed.all("img"))
-    assert "<script" not in text
+    assert own_scripts(parsed) == own_scripts(Page(page))
     assert parsed.texts["pre"]
     assert set(parsed.texts["pre"]) == {HOSTILE}
 
 
-def test_hostile_settings_and_names_are_shown_as_text(results: Path) -> None:
+def test_hostile_settings_and_names_are_shown_as_text(page: str, results: Path) -> None:
     given = inputs(results)
     given.config["<script>"] = {HOSTILE: HOSTILE}
     given.provenance["hardware"] = {"cpu": HOSTILE}
@@ -291,8 +322,8 @@ def test_hostile_settings_and_names_are_shown_as_text(results: Path) -> None:
     given.made[HOSTILE] = {"dtype": HOSTILE, "begins_with": [HOSTILE], "prefixes_shared": False}
     given.made[name] = {"dtype": HOSTILE, "begins_with": HOSTILE, "prefixes_shared": HOSTILE}
     text = render(TEMPLATE, given)
-    assert not Page(text).all("script")
-    assert "<script" not in text
+    assert HOSTILE not in text
+    assert own_scripts(Page(text)) == own_scripts(Page(page))
     assert "evil.example" in Page(text).words
 
 

@@ -2,8 +2,8 @@
 
 Everything here turns tables and files into plain values; the templates under ``report/`` turn those
 into HTML. Jinja2 escapes all of them: prompts, classes, titles, flags and settings are shown as
-text whatever they hold. The page loads nothing: figures and downloads are ``data:`` URIs, the only
-style sheet is allowed by its hash, and scripts are not allowed at all.
+text whatever they hold. The page loads nothing: figures are ``data:`` URIs, and the only style
+sheet and the only script are allowed by their hashes.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from ushaped.errors import UserError
 from ushaped.figures import style, tables
 from ushaped.official import said
 from ushaped.report import text
+from ushaped.report.compare import compare_values
 from ushaped.report.comparisons import (
     MAIN,
     PALM,
@@ -25,6 +26,7 @@ from ushaped.report.comparisons import (
 from ushaped.report.evidence import agreeing, evidence_values, shown_by_data, test_name
 from ushaped.report.inputs import Inputs
 from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, scorings, total
+from ushaped.report.packed import as_json, pack
 from ushaped.report.pictures import of_edition, pictures
 from ushaped.report.protocols import protocol_values
 from ushaped.report.published import literature
@@ -74,6 +76,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "untaught": [name for name in tasks if name not in taught],
         "figures": drawn,
         "matrix": verdict_matrix(found),
+        "compare": compare_values(inputs, found),
         "tasks": views,
         "task_figures": {one: drawn.get(of_edition(one)) for one in run},
         "task_count": len(tasks),
@@ -156,6 +159,7 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update({name: getattr(text, name) for name in FILTERS})
+    made.filters.update(as_json=as_json, pack=pack)
     made.filters["test_name"] = test_name
     made.filters["say_probability"] = tables.say_probability
     made.filters["zetta"] = style.zetta
@@ -170,13 +174,40 @@ def style_sheet(path: Path) -> tuple[Markup, str]:
     UserError
         If there is none, or it would end the element that holds it.
     """
+    return _sealed(_inline(path))
+
+
+def script(folder: Path) -> tuple[Markup, str]:
+    """Join the files of a folder, by name, to one script; return it with its hash.
+
+    They share one function, so that nothing of them is global.
+
+    Raises
+    ------
+    UserError
+        If there are none, or one would end the element that holds it.
+    """
+    paths = sorted(folder.glob("*.js"))
+    if not paths:
+        raise UserError(str(folder), "holds no script", "keep it beside the template")
+    parts = "\n".join(_inline(path) for path in paths)
+    return _sealed(f"(() => {{\n'use strict';\n{parts}}})();\n")
+
+
+def _inline(path: Path) -> str:
+    """Read a file that stands inside an element of the page."""
     if not path.exists():
         raise UserError(str(path), "no such file", "keep it beside the template")
-    css = path.read_text(encoding="utf-8")
-    if "</" in css:
-        raise UserError(str(path), "holds '</'", "write the style sheet without it")
-    seal = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return Markup(css), f"sha256-{seal}"
+    text = path.read_text(encoding="utf-8")
+    for ending in ("</", "<!--"):
+        if ending in text:
+            raise UserError(str(path), f"holds '{ending}'", "write it without")
+    return text
+
+
+def _sealed(text: str) -> tuple[Markup, str]:
+    seal = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), f"sha256-{seal}"
 
 
 def render(template: str | Path, inputs: Inputs) -> str:
@@ -185,7 +216,7 @@ def render(template: str | Path, inputs: Inputs) -> str:
     Parameters
     ----------
     template : str or Path
-        ``report.html.j2``; its folder holds ``style.css`` and the partial templates.
+        ``report.html.j2``; its folder holds ``style.css``, the partial templates and the script.
     inputs : Inputs
         What to show.
 
@@ -195,9 +226,11 @@ def render(template: str | Path, inputs: Inputs) -> str:
         If the template is not there or is wrong.
     """
     template = Path(template)
-    css, seal = style_sheet(template.parent / "style.css")
+    css, css_hash = style_sheet(template.parent / "style.css")
+    code, code_hash = script(template.parent / "script")
+    shell = {"css": css, "css_hash": css_hash, "script": code, "script_hash": code_hash}
     try:
         page = environment(template.parent).get_template(template.name)
-        return page.render(**page_values(inputs), css=css, css_hash=seal)
+        return page.render(**page_values(inputs), **shell)
     except TemplateError as error:
         raise UserError(str(template), f"cannot be rendered ({error})", "mend it") from error
