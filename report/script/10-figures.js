@@ -9,7 +9,7 @@ function svgFile(image) {
   return text.replace(/<style id="dark">[^]*?<\/style>/, '');
 }
 
-async function fileOf(image, format, name) {
+async function figureFile(image, format, name) {
   if (format === 'csv') return [(await unpack('pack-files'))[name], 'text/csv'];
   const svg = svgFile(image);
   if (format === 'svg') return [svg, 'image/svg+xml'];
@@ -26,7 +26,7 @@ onReady(() => {
       const button = make('button', { type: 'button', 'data-format': format }, format.toUpperCase());
       button.setAttribute('aria-label', `Download ${name.replaceAll('-', ' ')} as ${format.toUpperCase()}`);
       button.addEventListener('click', async () => {
-        const [content, type] = await fileOf(image, format, csv);
+        const [content, type] = await figureFile(image, format, csv);
         download(content, `ushaped-${name}.${format}`, type);
       });
       place.append(' ', button);

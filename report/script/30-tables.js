@@ -1,7 +1,7 @@
 // Tables that sort: each heading becomes a button; groups of rows stay apart, averages stay last.
 
 const UNITS = { k: 1e3, M: 1e6, B: 1e9, T: 1e12 };
-const SUPERSCRIPTS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+const EXPONENT_DIGITS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 const NUMBER = /^[<>≥≤~]?\s*([+-]?[\d,]*\.?\d+)(?:\s*×\s*10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?\s*([kMBT])?%?(?:\s*(?:MiB|nats|points))?$/;
 const NOTHING = new Set(['', '–', '-', '·', 'unknown', 'none']);
 
@@ -17,7 +17,7 @@ function cellText(cell) {
 function asNumber(text) {
   const found = NUMBER.exec(text.replaceAll('−', '-'));
   if (!found) return Number(text === '' ? NaN : text);
-  const power = [...(found[2] || '')].map((sign) => (sign === '⁻' ? '-' : SUPERSCRIPTS.indexOf(sign))).join('');
+  const power = [...(found[2] || '')].map((sign) => (sign === '⁻' ? '-' : EXPONENT_DIGITS.indexOf(sign))).join('');
   return Number(found[1].replaceAll(',', '')) * 10 ** Number(power) * (UNITS[found[3]] || 1);
 }
 
