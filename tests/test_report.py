@@ -402,6 +402,7 @@ def test_several_families_stand_in_one_table_first(other: Callable[..., Inputs])
     given = other(families=("gpt", "ladder"))
     text = render(TEMPLATE, given)
     first = text[text.index('id="verdict"') : text.index('id="scaling"')]
+    assert "zero-shot under the official protocol, with replica items" in spaced(first)
     rows = [spaced(row) for row in re.findall(r"<tr><th scope=.row.>.*?</tr>", first, re.DOTALL)]
     ours = given.shapes[
         (given.shapes["source"] != "published") & (given.shapes["variant"] == "zero-shot")
@@ -409,7 +410,7 @@ def test_several_families_stand_in_one_table_first(other: Callable[..., Inputs])
     for family, row in zip(("gpt", "ladder"), rows, strict=True):
         judged = ours[(ours["family"] == family) & (ours["task"] != tables.AVERAGE)]
         counts = " ".join(str((judged["equivalent"] == shape).sum()) for shape in style.SHAPES)
-        assert row.startswith(f"{family} zero-shot (official), replica items {counts} ")
+        assert row.startswith(f"{family} 3 tasks, 3 sizes {counts} ")
 
 
 def test_numbers_in_the_tables_are_those_of_the_metrics(page: str, results: Path) -> None:
