@@ -58,6 +58,9 @@ rule report:
         verdicts=str(ROOT / "tasks/published/verdicts.csv"),
         power=rules.power.output,
         power_figure=rules.power_figure.output,
+        parts_table=rules.metrics.output.parts,
+        flips=rules.flips.output.table,
+        flip_items=rules.flips.output.items,
         protocols=rules.protocols.output,
         protocols_figure=rules.protocols_figure.output,
         questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
@@ -96,5 +99,6 @@ rule report:
         " --power {input.power} --questions {input.questions} --figures {params.figures}"
         " --prompts {input.prompts} --tasks {input.facts} --models {input.models}"
         " --scores {input.scores} --config {input.config} --provenance {input.provenance}"
+        " --parts {input.parts_table} --flips {input.flips} --flip-items {input.flip_items}"
         " --benchmarks {params.benchmarks} --template {input.template}"
         " --output {output} 2>&1 | tee {log} >&2"
