@@ -30,12 +30,11 @@ from scipy.special import softmax
 
 from ushaped.errors import run
 from ushaped.files import write_json
-from ushaped.flips import COLUMNS, Way, about, step_rows, ways
+from ushaped.flips import COLUMNS, VERSION, Way, about, step_rows, ways
 from ushaped.metrics.definitions import Scores, answers, item_metrics
 from ushaped.metrics.read import conditions, key_of, read_model, read_table, score_files
 from ushaped.metrics.table import Condition, Row, by_size, mean_over, write_table
 
-VERSION = 1
 # Of each way. They are the first by number, so nobody chose them.
 EXAMPLES = 3
 # Characters that are kept: what is asked stands at the end of a prompt.
@@ -126,7 +125,7 @@ def example(
     probability = softmax(found, axis=-1)[:, condition.questions.answer[place]]
     return {
         "chosen": [[int(chosen[row]) for row in rows] for rows in members],
-        "probability": [round(float(probability[list(rows)].mean()), 4) for rows in members],
+        "probability": [float(f"{probability[list(rows)].mean():.3g}") for rows in members],
     }
 
 

@@ -15,6 +15,8 @@ import numpy as np
 from ushaped.metrics.definitions import Bools, Floats
 from ushaped.metrics.table import Condition, Row, by_size, mean_over
 
+# Of the file of items; another number means another layout.
+VERSION = 1
 COLUMNS = (
     "family",
     "source",

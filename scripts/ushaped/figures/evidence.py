@@ -286,7 +286,9 @@ def _points(evidence: dict[str, Any], frame: Frame) -> str:
             continue
         x = coordinate(frame.x(math.log10(scale)))
         if low is not None and high is not None:
-            bars.append(f"M{x} {coordinate(frame.y(sign * low))}V{coordinate(frame.y(sign * high))}")
+            bars.append(
+                f"M{x} {coordinate(frame.y(sign * low))}V{coordinate(frame.y(sign * high))}"
+            )
         marks.append(f'<circle cx="{x}" cy="{coordinate(frame.y(sign * value))}" r="4"/>')
     return (_path("bar", "".join(bars)) if bars else "") + "".join(marks)
 

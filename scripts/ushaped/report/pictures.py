@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
 from ushaped.report.evidence import say_power
@@ -55,6 +57,16 @@ def picture(
     }
     shown = data_uri(style.for_dark_pages(text).encode(), FIGURE_KINDS["svg"])
     return Picture(name, shown, width, height, alt, downloads)
+
+
+def drawn_picture(name: str, svg: str, table: pd.DataFrame, alt: str) -> Picture:
+    """A figure that the page draws itself, with the table of its numbers."""
+    content = {"svg": svg, "csv": table.to_csv(index=False, lineterminator="\n")}
+    downloads = {
+        kind: data_uri(text.encode(), FIGURE_KINDS[kind]) for kind, text in content.items()
+    }
+    shown = data_uri(style.for_dark_pages(svg).encode(), FIGURE_KINDS["svg"])
+    return Picture(name, shown, *_size(svg), alt, downloads)
 
 
 def _size(svg: str) -> tuple[int, int]:
