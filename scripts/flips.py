@@ -12,10 +12,10 @@ Two products, of tasks that are judged by accuracy:
     ``{"version": 1, "prompt_end": ..., "class_start": ..., "curves": [...]}``. A curve has its
     names, its ``sizes`` with their ``seeds``, and its ``ways`` (`ushaped.flips.ways`): the
     ``sizes`` looked at, how many items go so (``count``), on how many the seeds of such a size are
-    ``split``, and the first of those that go so by number as ``examples``. Of an example there are the last ``prompt_end`` characters of its prompt, how many
-    are ``left_out`` before them, its classes (``class_start`` characters of each), and by size the
-    class that each seed chose (``chosen``) and the mean probability of the right class among the
-    classes (``probability``).
+    ``split``, and the first of those that go so by number as ``examples``. Of an example there are
+    the last ``prompt_end`` characters of its prompt, how many are ``left_out`` before them, its
+    classes (``class_start`` characters of each), and by size the class that each seed chose
+    (``chosen``) and the mean probability of the right class among the classes (``probability``).
 """
 
 from __future__ import annotations

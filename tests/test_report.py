@@ -459,8 +459,8 @@ def test_every_part_says_whose_items_its_numbers_are_from(other: Callable[..., I
         assert f"Items {source}: " in parts[name]
         assert f"every size and variant, {source} items" in parts[name]
         assert f"{source.capitalize()} items. Bands are" in parts[name]
-    assert "ladder official zero-shot" in parts["neqa"]
-    assert "PaLM, published official zero-shot" in parts["memo-trap"]
+    assert "ladder official items zero-shot" in parts["neqa"]
+    assert "PaLM published, official items zero-shot" in parts["memo-trap"]
 
 
 def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
@@ -510,8 +510,8 @@ def test_a_task_on_items_of_two_sources_has_two_cards_with_numbers_of_their_own(
         card = parts[f"neqa-{source}"]
         assert f"neqa ({source} items)" in card
         assert f"every size and variant, {source} items" in card
-        assert f"ladder {source} zero-shot" in card
-        assert f"ladder {rest} zero-shot" not in card
+        assert f"ladder {source} items zero-shot" in card
+        assert f"ladder {rest} items zero-shot" not in card
         assert values[source] <= set(card.split())
         assert f"zero-shot official ({source})" in card
         assert f"zero-shot official ({rest})" not in card

@@ -149,10 +149,10 @@ def ways(shares: Floats) -> Iterator[Way]:
     """The items that fall, rise, fall and rise, and rise and fall.
 
     A fall and a rise are those between the smallest and the largest size. A turn is that of the
-    curve: from the highest size before its lowest inner one, through that, to the largest, which are
-    the sizes that the published-equivalent rule compares; and the mirror image. An item is right at
-    a size if more than half of its seeds have it right, wrong if more than half have it wrong; one
-    on which they are split goes no way.
+    curve: from the highest size before its lowest inner one, through that, to the largest, which
+    the published-equivalent rule compares too; and the mirror image. An item is right at a size if
+    more than half of its seeds have it right, wrong if more than half have it wrong; one on which
+    they are split goes no way.
 
     Parameters
     ----------
@@ -177,8 +177,9 @@ def ways(shares: Floats) -> Iterator[Way]:
 def _way(shape: str, sizes: tuple[int, ...], shares: Floats) -> Way:
     """The items that are right and wrong in turn at some sizes, the right ones first or not."""
     looked_at = shares[list(sizes)]
-    right = np.arange(len(sizes)) % 2 == (shape in ("positive", "inverted-U"))
-    goes = np.where(right[:, None], looked_at > 0.5, looked_at < 0.5).all(axis=0)
+    first = 1.0 if shape in ("U-shaped", "inverse") else 0.0
+    wanted = np.array([[abs(first - place % 2)] for place in range(len(sizes))])
+    goes = (np.abs(looked_at - wanted) < 0.5).all(axis=0)
     return Way(shape, sizes, goes, (looked_at == 0.5).any(axis=0))
 
 

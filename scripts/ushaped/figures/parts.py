@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
 import pandas as pd
 
 from ushaped.figures import style, tables
@@ -192,8 +193,8 @@ def _frame(drawn: pd.DataFrame) -> Frame:
     margin = max(0.12, 0.05 * (max(at) - min(at)))
     low, high = 0.0, 1.0
     if drawn["metric"].iloc[0] != "accuracy":
-        heights = _sign(drawn) * drawn[["value", "low", "high"]]
-        low, high = float(heights.min(axis=None)), float(heights.max(axis=None))
+        heights = _sign(drawn) * drawn[["value", "low", "high"]].to_numpy()
+        low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
     room = 0.04 * (high - low) or 0.05
     return Frame(min(at) - margin, max(at) + margin, low - room, high + room)
 

@@ -57,11 +57,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Shown:
-    """One item with its end of the prompt, its classes, and all answers to it."""
+    """One item with the end of its prompt, its classes, and all answers to it.
+
+    ``cut`` says whether any class is not shown in full.
+    """
 
     item: int
     prompt: str
     left_out: int
+    cut: bool
     choices: list[tuple[str, str, bool, bool]]
     answers: list[Answer]
 
@@ -174,8 +178,8 @@ def flips_of(
 
 def _step(row: pd.Series, tests: Mapping[Any, Any], key: tuple[str, ...]) -> Step:
     size, after = str(row["size"]), str(row["next_size"])
-    numbers = (float(row[name]) for name in ("lost", "gained", "next_seeds_differ"))
-    return Step(size, after, *numbers, tests.get((*key, size, after)))
+    lost, gained, differ = (float(row[name]) for name in ("lost", "gained", "next_seeds_differ"))
+    return Step(size, after, lost, gained, differ, tests.get((*key, size, after)))
 
 
 def _way(curve: Mapping[str, Any], way: Mapping[str, Any]) -> Way:
@@ -209,7 +213,8 @@ def _shown(curve: Mapping[str, Any], one: Mapping[str, Any], sizes: Sequence[str
         )
         for size, chosen, probability in rows
     ]
-    return Shown(one["item"], one["prompt"], one["left_out"], choices, answers)
+    cut = any(len(text) > curve["class_start"] for text in one["classes"])
+    return Shown(one["item"], one["prompt"], one["left_out"], cut, choices, answers)
 
 
 def _word(chosen: Sequence[int], answer: int) -> str:

@@ -66,10 +66,10 @@ def parts_of(
     names = figure.parts_of(drawn)
     first = drawn.iloc[0]
     judged = {key_of(curve["about"]): curve["parts"] for curve in evidence}
-    curves = [
-        _curves(family, rows, names, judged.get((family, *edition, first["variant"])) or [])
-        for family, rows in drawn.groupby("family")
-    ]
+    curves = []
+    for family in sorted(set(drawn["family"])):
+        verdicts = judged.get((family, *edition, first["variant"])) or []
+        curves.append(_curves(family, drawn[drawn["family"] == family], names, verdicts))
     counts = drawn.groupby("part")["n"].max()
     return Parts(
         variant=str(first["variant"]),
