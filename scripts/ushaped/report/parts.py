@@ -79,7 +79,10 @@ def parts_of(
         items=[int(counts[name]) for name in names],
         curves=curves,
         picture=drawn_picture(
-            f"parts/{edition.source}/{edition.task}", figure.svg(drawn), drawn, _said(names, curves)
+            f"parts/{edition.source}/{edition.task}",
+            figure.svg(drawn),
+            drawn.to_csv(index=False, lineterminator="\n"),
+            _said(names, curves),
         ),
     )
 

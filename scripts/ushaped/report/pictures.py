@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
 from ushaped.report.evidence import say_power
@@ -59,9 +57,9 @@ def picture(
     return Picture(name, shown, width, height, alt, downloads)
 
 
-def drawn_picture(name: str, svg: str, table: pd.DataFrame, alt: str) -> Picture:
+def drawn_picture(name: str, svg: str, csv: str, alt: str) -> Picture:
     """A figure that the page draws itself, with the table of its numbers."""
-    content = {"svg": svg, "csv": table.to_csv(index=False, lineterminator="\n")}
+    content = {"svg": svg, "csv": csv}
     downloads = {
         kind: data_uri(text.encode(), FIGURE_KINDS[kind]) for kind, text in content.items()
     }

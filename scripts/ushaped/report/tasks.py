@@ -94,6 +94,11 @@ class TaskView:
         return self.edition.source
 
     @property
+    def families(self) -> list[str]:
+        """The families that were asked, each once."""
+        return in_order(curve.family for curve in self.curves)
+
+    @property
     def flags(self) -> list[str]:
         """All flags that the card shows, to be explained there."""
         lines = [flag for curve in self.curves for line in curve.lines for flag in line.flags]
