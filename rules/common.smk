@@ -105,6 +105,12 @@ def own_items(wildcards):
     return str(find_own(load_task(ROOT / "tasks" / wildcards.task)))
 
 
+def main_file(source, task):
+    """The prompts of the main way of asking: zero-shot where it is one, else the first."""
+    own = [file for file in PROMPT_FILES if file.startswith(f"{source}/{task}/")]
+    return min(own, key=lambda file: Path(file).stem != "zero-shot")
+
+
 def at_hand(file):
     """Whether a file of prompts can be built without a download."""
     source, task, _ = file.split("/")

@@ -1,12 +1,5 @@
 # flips: the items that are right at one size and wrong at another.
 
-
-def main_file(source, task):
-    """The prompts of an edition's main variant: zero-shot where it is asked, else the first."""
-    own = [file for file in PROMPT_FILES if file.startswith(f"{source}/{task}/")]
-    return min(own, key=lambda file: Path(file).stem != "zero-shot")
-
-
 MAIN_FILES = [main_file(source, task) for source, task in EDITIONS]
 
 
@@ -24,7 +17,7 @@ rule flips:
             category="Tables",
             labels={"table": "flips", "format": "CSV"},
         ),
-        items=f"{OUT}/flips.json",
+        details=f"{OUT}/flips.json",
     log:
         f"{LOGS}/flips.log",
     benchmark:
@@ -38,5 +31,5 @@ rule flips:
         scores=score_folder,
     shell:
         "python {input.code[0]} --prompts {input.prompts} --scores {params.scores}"
-        " --models {input.models} --output {output.table} --items {output.items}"
+        " --models {input.models} --output {output.table} --items {output.details}"
         " 2>&1 | tee {log} >&2"

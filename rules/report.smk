@@ -60,7 +60,7 @@ rule report:
         power_figure=rules.power_figure.output,
         parts_table=rules.metrics.output.parts,
         flips=rules.flips.output.table,
-        flip_items=rules.flips.output.items,
+        flip_items=rules.flips.output.details,
         protocols=rules.protocols.output,
         protocols_figure=rules.protocols_figure.output,
         questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),

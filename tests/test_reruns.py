@@ -14,7 +14,7 @@ from workflow import TINY, Job, Project
 DEMONSTRATIONS = "tasks/neqa/demonstrations.yaml"
 GENERATOR = "tasks/neqa/replica.py"
 HANGING_ON_SCORES = {"metrics", "shapes", "figure", "task_figure", "provenance", "report"}
-HANGING_ON_SCORES |= {"protocols", "protocols_figure", "measured_question"}
+HANGING_ON_SCORES |= {"flips", "protocols", "protocols_figure", "measured_question"}
 
 
 def rules(jobs: list[Job]) -> Counter[str]:
