@@ -67,6 +67,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     jobs = costs(inputs.benchmarks)
     ours = tables.our_families(inputs.metrics)
     models = _in_order(inputs.models)
+    papers = literature(inputs.literature)
     evidence = evidence_values(inputs.evidence, inputs.published_verdicts, inputs.power)
     return {
         "tallies": counted,
@@ -88,7 +89,9 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "shown": [shown_by_data(one.judged, evidence["proofs"]) for one in counted],
         "tested": [agreeing(one.judged, evidence["proofs"]) for one in counted],
         "spread": seed_spread(inputs.metrics),
-        "literature": literature(inputs.literature),
+        "literature": papers,
+# CSV by name; the templates add that of each figure that they show.
+        "files": dict(papers.tables) if papers else {},
         "models": models,
         "settings": list(flatten(inputs.config)),
         "rule": _rule_settings(inputs.config),
@@ -157,6 +160,7 @@ def environment(folder: Path) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.do"],
     )
     made.filters.update({name: getattr(text, name) for name in FILTERS})
     made.filters.update(as_json=as_json, pack=pack)
