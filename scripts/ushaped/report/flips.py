@@ -15,7 +15,19 @@ from ushaped.figures import tables
 from ushaped.flips import COLUMNS, VERSION
 from ushaped.report.evidence import key_of
 
-PARTS = ("family", "source", "task", "variant", "protocol", "modified", "n", "sizes", "seeds")
+CUT = ("prompt_end", "class_start")
+PARTS = (
+    "family",
+    "source",
+    "task",
+    "variant",
+    "protocol",
+    "modified",
+    "n",
+    "sizes",
+    "seeds",
+    "ways",
+)
 
 # How the items of a curve go that makes each shape, in words; sizes are put in.
 WAYS = {
@@ -122,7 +134,7 @@ def read_items(path: str) -> dict[tuple[str, str, str, str], dict[str, Any]]:
     Raises
     ------
     UserError
-        If it is not there, no JSON, of another version, or a curve lacks a part.
+        If it is not there, no JSON, of another version, or lacks a part.
     """
     again = "find the flips again"
     try:
@@ -132,11 +144,11 @@ def read_items(path: str) -> dict[tuple[str, str, str, str], dict[str, Any]]:
         raise UserError(path, f"is not readable JSON ({error})", again) from None
     if not isinstance(told, dict) or told.get("version") != VERSION:
         raise UserError(path, f"is not of version {VERSION}", again)
-    cut = {name: told[name] for name in ("prompt_end", "class_start")}
-    for curve in told["curves"]:
-        missing = [name for name in (*PARTS, "ways") if name not in curve]
-        if missing:
-            raise UserError(path, f"a curve lacks '{missing[0]}'", again)
+    missing = [name for name in (*CUT, "curves") if name not in told]
+    missing += [name for curve in told.get("curves", ()) for name in PARTS if name not in curve]
+    if missing:
+        raise UserError(path, f"lacks '{missing[0]}'", again)
+    cut = {name: told[name] for name in CUT}
     return {key_of(curve): curve | cut for curve in told["curves"]}
 
 

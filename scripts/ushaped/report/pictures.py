@@ -76,16 +76,6 @@ def drawn_picture(name: str, svg: str, csv: str, alt: str) -> Picture:
     return Picture(name, svg_uri(style.for_dark_pages(svg)), width, height, alt, csv)
 
 
-def drawn_picture(name: str, svg: str, csv: str, alt: str) -> Picture:
-    """A figure that the page draws itself, with the table of its numbers."""
-    content = {"svg": svg, "csv": csv}
-    downloads = {
-        kind: data_uri(text.encode(), FIGURE_KINDS[kind]) for kind, text in content.items()
-    }
-    shown = data_uri(style.for_dark_pages(svg).encode(), FIGURE_KINDS["svg"])
-    return Picture(name, shown, *_size(svg), alt, downloads)
-
-
 def _size(svg: str) -> tuple[int, int]:
     """Width and height in CSS pixels, from the view box."""
     start = svg.find('viewBox="')
