@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,15 @@ class Frame:
         """Place down the panel."""
         share = (height - self.low) / (self.high - self.low)
         return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share
+
+
+class Point(NamedTuple):
+    """Places of a value and of the ends of its interval; "" for one that is not known."""
+
+    at: str
+    value: str
+    low: str
+    high: str
 
 
 def table(parts: pd.DataFrame, metrics: pd.DataFrame, edition: tables.Edition) -> pd.DataFrame:
@@ -204,21 +214,21 @@ def _frame(drawn: pd.DataFrame) -> Frame:
 
 
 def _panel(drawn: pd.DataFrame, part: str, frame: Frame, looks: Mapping[str, style.Look]) -> str:
-    x, rows = tables.axis_of(drawn), drawn[drawn["part"] == part]
+    x, sign, rows = tables.axis_of(drawn), _sign(drawn), drawn[drawn["part"] == part]
     pieces = [_text(LEFT, 15, f"Part {part}, {rows['n'].max():,.0f} items", "t")]
     pieces.append(_axes(drawn, frame))
     chances = rows["chance"].dropna().unique()
     if len(chances) == 1 and frame.low <= chances[0] <= frame.high:
-        height = coordinate(frame.y(_sign(drawn) * chances[0]))
+        height = coordinate(frame.y(sign * chances[0]))
         pieces.append(f'<path class="c" d="M{LEFT} {height}H{WIDTH - RIGHT}"/>')
     if len(looks) == 1:
-        pieces.append(f'<path class="w" d="{_line(drawn[drawn["part"] == ALL], x, frame)}"/>')
+        whole = _points(drawn[drawn["part"] == ALL], x, frame, sign)
+        pieces.append(f'<path class="w" d="{_line(whole)}"/>')
     for place, (family, look) in enumerate(looks.items()):
-        own = rows[rows["family"] == family]
-        bars, marks = _bars(own, x, frame), _marks(own, x, frame, MARKERS[look.marker])
-        pieces.append(f'<path class="b{place}" d="{bars}"/>')
-        pieces.append(f'<path class="l{place}" d="{_line(own, x, frame)}"/>')
-        pieces.append(f'<path class="m{place}" d="{marks}"/>')
+        points = _points(rows[rows["family"] == family], x, frame, sign)
+        pieces.append(f'<path class="b{place}" d="{_bars(points)}"/>')
+        pieces.append(f'<path class="l{place}" d="{_line(points)}"/>')
+        pieces.append(f'<path class="m{place}" d="{_marks(points, MARKERS[look.marker])}"/>')
     return "".join(pieces)
 
 
@@ -243,29 +253,30 @@ def _axes(drawn: pd.DataFrame, frame: Frame) -> str:
     )
 
 
-def _points(rows: pd.DataFrame, x: str, frame: Frame, column: str) -> list[tuple[str, str]]:
-    rows = rows.dropna(subset=[x, column]).sort_values(x, kind="stable")
-    heights = _sign(rows) * rows[column] if len(rows) else rows[column]
+def _points(rows: pd.DataFrame, x: str, frame: Frame, sign: float) -> list[Point]:
+    """The points of one curve from left to right, without those whose place is not known."""
+    columns = rows[[x, "value", "low", "high"]].to_numpy(dtype=float)
+    columns = columns[~np.isnan(columns[:, :2]).any(axis=1)]
     return [
-        (coordinate(frame.x(scale)), coordinate(frame.y(height)))
-        for scale, height in zip(rows[x], heights, strict=True)
+        Point(
+            coordinate(frame.x(scale)),
+            *("" if np.isnan(one) else coordinate(frame.y(sign * one)) for one in heights),
+        )
+        for scale, *heights in columns[columns[:, 0].argsort(kind="stable")]
     ]
 
 
-def _line(rows: pd.DataFrame, x: str, frame: Frame) -> str:
-    points = _points(rows, x, frame, "value")
-    return "M" + "L".join(f"{at} {height}" for at, height in points) if points else ""
+def _line(points: Sequence[Point]) -> str:
+    return "M" + "L".join(f"{one.at} {one.value}" for one in points) if points else ""
 
 
-def _bars(rows: pd.DataFrame, x: str, frame: Frame) -> str:
+def _bars(points: Sequence[Point]) -> str:
     """The 95 % intervals."""
-    rows = rows.dropna(subset=["low", "high"])
-    ends = (_points(rows, x, frame, "low"), _points(rows, x, frame, "high"))
-    return "".join(f"M{at} {low}V{high}" for (at, low), (_, high) in zip(*ends, strict=True))
+    return "".join(f"M{one.at} {one.low}V{one.high}" for one in points if one.low and one.high)
 
 
-def _marks(rows: pd.DataFrame, x: str, frame: Frame, marker: str) -> str:
-    return "".join(f"M{at} {height}{marker}" for at, height in _points(rows, x, frame, "value"))
+def _marks(points: Sequence[Point], marker: str) -> str:
+    return "".join(f"M{one.at} {one.value}{marker}" for one in points)
 
 
 def _key(drawn: pd.DataFrame, looks: Mapping[str, style.Look]) -> str:
