@@ -9,7 +9,7 @@ const NOTHING = new Set(['', '–', '-', '·', 'unknown', 'none']);
 function cellText(cell) {
   if (cell.dataset.value !== undefined) return cell.dataset.value;
   const copy = cell.cloneNode(true);
-  for (const below of copy.querySelectorAll('.interval, .under, .permalink')) below.remove();
+  for (const below of copy.querySelectorAll('i, .interval, .under, .permalink')) below.remove();
   return copy.textContent.replace(/\s+/g, ' ').trim();
 }
 
