@@ -36,9 +36,9 @@ from ushaped.metrics.read import conditions, key_of, read_model, read_table, sco
 from ushaped.metrics.table import Condition, Row, by_size, mean_over, write_table
 
 # Of each way. They are the first by number, so nobody chose them.
-EXAMPLES = 3
+EXAMPLES = 2
 # Characters that are kept: what is asked stands at the end of a prompt.
-PROMPT_END, CLASS_START = 600, 160
+PROMPT_END, CLASS_START = 400, 160
 TEXTS = ("item", "prompt", "classes", "answer_index", "distractor_index")
 
 

@@ -293,7 +293,7 @@ def test_a_card_says_how_many_items_go_the_way_of_its_curve_and_shows_some(
     assert "of 4 items, 2 go the way of the curve, which is U-shaped" in words
     assert "right at 1k, wrong at 2k and right again at 3k. On 1 the seeds" in words
     assert "the first 2 by number" in words
-    assert f"the last 600 characters of its prompt; {len(LONG) - 600:,} before them" in words
+    assert f"the last 400 characters of its prompt; {len(LONG) - 400:,} before them" in words
     assert "answers are cut after 160 characters" in words
     answers = [spaced(row) for row in re.findall(r"<tr><th scope=.row.>Answer.*?</tr>", shown)]
     assert answers == [
