@@ -184,6 +184,23 @@ def test_beside_the_published_stand_only_curves_that_were_asked_alike(
     assert set(beside.table(modified, shapes(modified), published)["kind"]) == {"published"}
 
 
+def test_beside_the_published_the_axis_is_cut_where_no_model_lies(
+    published: pd.DataFrame,
+) -> None:
+    measured = metrics(**SMALL)
+    table = beside.table(measured, shapes(measured), published)
+    figure = beside.figure(table)
+    # Each task has a piece for the families run here and one for the published series.
+    pieces = [axis for axis in figure.axes if axis.axison]
+    assert len(pieces) == 2 * table["task"].nunique()
+    ours = table.loc[table["source"] != "published", "training_flops"]
+    theirs = table.loc[table["source"] == "published", "training_flops"]
+    for left, right in zip(pieces[::2], pieces[1::2], strict=True):
+        assert left.get_xlim()[0] < ours.min() < ours.max() < left.get_xlim()[1]
+        assert right.get_xlim()[0] < theirs.min() < theirs.max() < right.get_xlim()[1]
+        assert left.get_ylim() == right.get_ylim()
+
+
 def test_beside_the_published_the_legend_says_whose_items_ours_are(
     published: pd.DataFrame,
 ) -> None:

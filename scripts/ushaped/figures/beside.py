@@ -36,10 +36,9 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
 def figure(table: pd.DataFrame) -> Figure:
     """Draw small multiples, families run here in front; the last cell holds the legend."""
     with style.context():
-        drawn = panel_grid(table, _run_here)
+        drawn, _, cell = panel_grid(table, _run_here)
         some = (table["source"] != "published").any()
         legend = parts.entries(table, _run_here) + parts.chance_entry(table)
-        cell = drawn.axes[len(set(table["task"]))]
         panels.legend_cell(cell, legend, "Thick: run here; thin: published" if some else NONE_HERE)
         return drawn
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -165,6 +166,23 @@ def set_log_limits(
     axis.xaxis.set_major_locator(FixedLocator(style.decade_ticks(*bounds, most=most)))
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     axis.xaxis.set_minor_locator(NullLocator())
+
+
+def mark_cuts(axes: Sequence[Axes]) -> None:
+    """Show with two strokes where the axis leaves out an empty stretch."""
+    slanted: dict[str, Any] = {
+        "marker": [(-0.6, -1), (0.6, 1)],
+        "markersize": 8,
+        "linestyle": "none",
+        "color": style.MUTED,
+        "markeredgewidth": 1,
+        "clip_on": False,
+    }
+    for left, right in pairwise(axes):
+        left.plot([1], [0], transform=left.transAxes, **slanted)
+        right.plot([0], [0], transform=right.transAxes, **slanted)
+        right.spines["left"].set_visible(False)
+        right.tick_params(axis="y", length=0)
 
 
 def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -61,7 +60,7 @@ def figure(table: pd.DataFrame) -> Figure:
         )[0]
         for axis, piece in zip(axes[:-1], pieces, strict=True):
             flops_panel(axis, table, piece)
-        _mark_cuts(axes[:-1])
+        panels.mark_cuts(axes[:-1])
         parameters_panel(axes[-1], table)
         axes[0].set_ylabel("Mean accuracy over ten tasks")
         axes[0].set_title("a\u2002Training compute")
@@ -149,23 +148,6 @@ def _accuracy_axis(axis: Axes, table: pd.DataFrame) -> None:
     axis.yaxis.set_major_locator(FixedLocator(ticks))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
     axis.yaxis.set_minor_locator(NullLocator())
-
-
-def _mark_cuts(axes: list[Axes]) -> None:
-    """Show with two strokes where the axis leaves out an empty stretch."""
-    slanted: dict[str, Any] = {
-        "marker": [(-0.6, -1), (0.6, 1)],
-        "markersize": 8,
-        "linestyle": "none",
-        "color": style.MUTED,
-        "markeredgewidth": 1,
-        "clip_on": False,
-    }
-    for left, right in pairwise(axes):
-        left.plot([1], [0], transform=left.transAxes, **slanted)
-        right.plot([0], [0], transform=right.transAxes, **slanted)
-        right.spines["left"].set_visible(False)
-        right.tick_params(axis="y", length=0)
 
 
 def _where(rows: pd.DataFrame) -> str:

@@ -75,9 +75,14 @@ def leads(family: str, source: str) -> bool:
     return source == "published" and family == LEAD
 
 
-def all_series(axis: Axes, rows: pd.DataFrame, front: Front = leads) -> None:
-    """Draw every series of some rows against training compute, those in front last."""
-    looks = style.family_looks(rows["family"])
+def all_series(
+    axis: Axes, rows: pd.DataFrame, front: Front = leads, looks: dict[str, style.Look] | None = None
+) -> None:
+    """Draw every series of some rows against training compute, those in front last.
+
+    The looks are those of the families of all rows, where these are a part of them.
+    """
+    looks = looks or style.family_looks(rows["family"])
     for family, source in reversed(drawn_series(rows, front)):
         own = rows[(rows["family"] == family) & (rows["source"] == source)]
         series(axis, own, looks[family], front=front(family, source))

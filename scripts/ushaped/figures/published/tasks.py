@@ -14,6 +14,7 @@ from ushaped.figures.published import parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.gridspec import SubplotSpec
 
 COLUMNS = 4
 MARKER = "marker"
@@ -46,17 +47,18 @@ def figure(table: pd.DataFrame) -> Figure:
     """Draw small multiples, PaLM in front; the last cell holds the legend."""
     with style.context():
         points = table[table["kind"] != MARKER]
-        drawn = panel_grid(points)
-        tasks = tables.order_tasks(points["task"])
-        for axis, task in zip(drawn.axes, tasks, strict=False):
+        drawn, last, cell = panel_grid(points)
+        for task, axis in last.items():
             _edge(axis, table[(table["kind"] == MARKER) & (table["task"] == task)])
         legend = parts.entries(points) + parts.chance_entry(points)
-        panels.legend_cell(drawn.axes[len(tasks)], legend + _edge_entries(table))
+        panels.legend_cell(cell, legend + _edge_entries(table))
         return drawn
 
 
-def panel_grid(points: pd.DataFrame, front: parts.Front = parts.leads) -> Figure:
-    """Draw one panel per task, and an empty one after the last for the legend.
+def panel_grid(
+    points: pd.DataFrame, front: parts.Front = parts.leads
+) -> tuple[Figure, dict[str, Axes], Axes]:
+    """Draw one panel per task, its axis cut where no model lies, and an empty one for the legend.
 
     Parameters
     ----------
@@ -64,35 +66,76 @@ def panel_grid(points: pd.DataFrame, front: parts.Front = parts.leads) -> Figure
         Columns ``tables.CURVE``, one metric per task.
     front : callable
         Whether the series of a family and source is drawn in front.
+
+    Returns
+    -------
+    Figure
+    dict of str to Axes
+        The last piece of the panel of each task.
+    Axes
+        The empty one.
     """
     tasks = tables.order_tasks(points["task"])
+    pieces = style.segments(points["training_flops"].dropna())
+    looks = style.family_looks(points["family"])
     columns = min(COLUMNS, len(tasks) + 1)
     lines = -(-(len(tasks) + 1) // columns)
     drawn = Figure(figsize=(2.55 * columns, 2.35 * lines + 0.1), layout="constrained")
-    axes = drawn.subplots(lines, columns, squeeze=False).ravel()
-    for place, (axis, task) in enumerate(zip(axes, tasks, strict=False)):
+    grid = drawn.add_gridspec(lines, columns)
+    last = {}
+    for place, task in enumerate(tasks):
         rows = points[points["task"] == task]
         metric = tables.primary_metric(rows)
-        panels.chance_line(axis, panels.chance_of(rows))
-        parts.all_series(axis, rows, front)
-        panels.value_axis(axis, metric, rows["value"])
-        _compute_axis(axis, points["training_flops"])
-        axis.set_title(task, fontsize=8.5)
+        axes = _pieces(drawn, grid[divmod(place, columns)], pieces)
+        for axis, piece in zip(axes, pieces, strict=True):
+            panels.chance_line(axis, panels.chance_of(rows))
+            inside = rows[rows["training_flops"].between(*piece)]
+            parts.all_series(axis, inside, front, looks)
+            panels.value_axis(axis, metric, rows["value"])
+            _compute_axis(axis, piece, 4 if len(pieces) == 1 else 3 if axis is axes[-1] else 2)
+            axis.tick_params(labelsize=7.5, labelleft=axis is axes[0])
+        panels.mark_cuts(axes)
+        _title(axes, task)
         if place % columns == 0 or metric in tables.LOSSES:
-            axis.set_ylabel(panels.short_label(metric), fontsize=8)
-        axis.tick_params(labelsize=7.5)
-    for axis in axes[len(tasks) :]:
-        axis.axis("off")
-    return drawn
+            axes[0].set_ylabel(panels.short_label(metric), fontsize=8)
+        last[task] = axes[-1]
+    return drawn, last, drawn.add_subplot(grid[divmod(len(tasks), columns)])
 
 
-def _compute_axis(axis: Axes, flops: pd.Series) -> None:
-    """Count in zettaFLOPs unless the smallest model has less than a millionth of one."""
-    if flops.min() < 1e15:
-        panels.log_axis(axis, flops, "FLOPs", style.power_of_ten, most=4)
-    else:
-        parts.zetta_axis(axis, flops, "zettaFLOPs", most=4)
-    axis.xaxis.label.set_fontsize(8)
+def _title(axes: list[Axes], words: str) -> None:
+    """Write a title on the first of some axes; it may reach over those that follow."""
+    if len(axes) == 1:
+        axes[0].set_title(words, fontsize=8.5)
+        return
+    # The room that a title takes in height, and not in width.
+    axes[0].set_title(" ", fontsize=8.5)
+    title = axes[0].annotate(
+        words,
+        (0, 1),
+        xycoords="axes fraction",
+        xytext=(0, 6),
+        textcoords="offset points",
+        annotation_clip=False,
+        weight="bold",
+        size=8.5,
+    )
+    title.set_in_layout(False)
+
+
+def _pieces(drawn: Figure, cell: SubplotSpec, pieces: list[tuple[float, float]]) -> list[Axes]:
+    """Axes side by side, as wide as their pieces of the horizontal axis are long."""
+    spans = [math.log10(high / low) for low, high in pieces]
+    widths = [max(span / sum(spans), 0.36) for span in spans]
+    inner = cell.subgridspec(1, len(pieces), width_ratios=widths, wspace=0.05)
+    return [drawn.add_subplot(inner[place]) for place in range(len(pieces))]
+
+
+def _compute_axis(axis: Axes, piece: tuple[float, float], most: int) -> None:
+    """Count in zettaFLOPs where the piece reaches a tenth of one."""
+    large = piece[1] >= 1e20
+    write = style.zetta if large else style.power_of_ten
+    panels.set_log_limits(axis, piece, write, most)
+    axis.set_xlabel("zettaFLOPs" if large else "FLOPs", fontsize=8)
 
 
 def _edge(axis: Axes, markers: pd.DataFrame) -> None:
