@@ -158,6 +158,18 @@ def corpus_folder(wildcards, input):
     return str(Path(input.summary).parent)
 
 
+def paper_table(kind, source):
+    """A table for papers in both formats, as Snakemake's own report shows it."""
+    name = f"{kind}-{source}" if kind != "published" else kind
+    caption = f"../report/captions/paper-{kind}.rst"
+    formats = {"tex": "LaTeX", "md": "Markdown"}
+    labels = [{"table": kind, "items": source, "format": form} for form in formats.values()]
+    files = [f"{OUT}/tables/{name}.{ending}" for ending in formats]
+    category = "Tables for papers"
+    pairs = zip(files, labels)
+    return [report(f, caption=caption, category=category, labels=told) for f, told in pairs]
+
+
 def figure_folder(wildcards, input):
     """The folder of the figures."""
     return str(Path(input.figures[0]).parent)

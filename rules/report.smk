@@ -66,6 +66,8 @@ rule report:
         published_figures=PUBLISHED_FIGURE_FILES,
         config=rules.provenance.output.config,
         provenance=rules.provenance.output.provenance,
+        # Not read: the same numbers as plain files.
+        plain=f"{OUT}/report.json",
         template=str(ROOT / "report/report.html.j2"),
         parts=sorted(str(path) for path in (ROOT / "report").rglob("*.*") if path.is_file()),
     output:

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.figures import power, tables
+from ushaped.figures import power as power_figure
+from ushaped.figures import tables
 from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.report.evidence import Key, key_of, read_curves
 from ushaped.report.inputs import read_json
@@ -71,7 +72,7 @@ def gather(
     shapes: str,
     evidence: str,
     protocols: str,
-    power_table: str,
+    power: str,
     published: str,
     labels: str,
     questions: Sequence[str],
@@ -93,7 +94,7 @@ def gather(
         shapes=tables.read_shapes(shapes),
         evidence=read_curves(read_json(evidence), evidence),
         protocols=tables.read_protocols(protocols),
-        power=power.read(power_table),
+        power=power_figure.read(power),
         published=tables.read_published(published),
         labels=tables.read(labels, LABELS),
         questions={Path(path).stem: tables.read_question(path) for path in questions},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -362,7 +362,7 @@ def _protocols(table: pd.DataFrame) -> Iterator[Value]:
 def _published_verdicts(given: Given) -> Iterator[Value]:
     """What papers say of their curves, beside what is concluded here from the published numbers."""
     judged = {(row["family"], row["task"]): row for row in _records(given.shapes, published=True)}
-    for label in given.labels.to_dict("records"):
+    for label in _records(given.labels):
         ours = judged.get((label["series"], label["task"]), {})
         rules = ("equivalent", "literal", "statistical")
         yield {**label, **{rule: ours.get(rule) or None for rule in rules}}
@@ -370,15 +370,15 @@ def _published_verdicts(given: Given) -> Iterator[Value]:
 
 def _records(
     table: pd.DataFrame, whole: Sequence[str] = (), published: bool | None = None
-) -> list[dict[Hashable, Any]]:
+) -> list[Value]:
     """Rows of a table; the columns ``whole`` hold counts."""
     if published is not None:
         table = table[(table["source"] == "published") == published]
     rows = table.to_dict("records")
-    return [{k: _whole(v) if k in whole else v for k, v in row.items()} for row in rows]
+    return [{str(k): _whole(v) if k in whole else v for k, v in row.items()} for row in rows]
 
 
-def _whole(value: float) -> int | float | None:
+def _whole(value: Any) -> int | float | None:
     """A count as a whole number; the mean of counts stays what it is."""
     if math.isnan(value):
         return None
