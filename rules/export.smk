@@ -29,8 +29,8 @@ rule export:
         json=report(
             f"{OUT}/report.json",
             caption="../report/captions/json.rst",
-            category="Report",
-            labels={"file": "every verdict and number", "format": "JSON"},
+            category="Tables",
+            labels={"table": "all verdicts and numbers, for programs", "format": "JSON"},
         ),
     log:
         f"{LOGS}/export.log",

@@ -75,7 +75,7 @@ rule report:
             f"{OUT}/report.html",
             caption="../report/captions/report.rst",
             category="Report",
-            labels={"figure": "the whole report", "format": "HTML"},
+            labels={"file": "the whole report, one page", "format": "HTML"},
         ),
     log:
         f"{LOGS}/report.log",
