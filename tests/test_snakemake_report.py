@@ -79,7 +79,7 @@ def test_no_switch_of_a_category_leads_nowhere(shown: dict[str, Any]) -> None:
     # Of a label with two values, in half of the results each, the list makes a switch; one result
     # that has only one of the values makes the whole page blank.
     for category, results in by_category(shown).items():
-        first, *others = results[0]["labels"]
+        others = list(results[0]["labels"])[1:]
         switches = []
         for label in others:
             counts = Counter(result["labels"][label] for result in results)
