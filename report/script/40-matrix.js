@@ -32,7 +32,7 @@ const MATRIX_KEYS = {
   literal:
     'p is the share of bootstrap draws that give the same verdict; it is not known for published series and averages. A coloured cell is one that at least 95% of the draws share.',
   statistical:
-    'q is corrected for the number of tasks: of the test for a U-shape where that is the verdict, else of the test for any change. A coloured cell is one whose shape is shown at 5%.',
+    'q is that of the test for a U-shape where that is the verdict, else of the test for any change, corrected for the number of tasks; of the average, which is one, it is p. A coloured cell is one where it is at most 5%.',
 };
 
 function showMatrix(data) {

@@ -60,15 +60,18 @@ function roundTicks(low, high, count) {
   return ticks;
 }
 
-/** Positions of ticks on a logarithmic axis: whole decades, or 1-2-5 on a short one. */
+/** Positions of ticks on a logarithmic axis: whole decades, or finer ones where it is short. */
 function decadeTicks(low, high, most) {
   const [first, last] = [Math.ceil(low - 1e-9), Math.floor(high + 1e-9)];
-  if (last - first >= 1) {
+  if (last - first >= 2) {
     const step = [1, 2, 3, 4, 5, 10, 20].find((size) => Math.floor((last - first) / size) < most) ?? 40;
     return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, place) => 10 ** (first + place * step));
   }
-  const fine = [1, 2, 5].flatMap((digit) => [first - 1, first].map((power) => digit * 10 ** power));
-  return fine.filter((value) => Math.log10(value) >= low && Math.log10(value) <= high).sort((a, b) => a - b).slice(0, most);
+  const inside = (digits) =>
+    [first - 1, first, first + 1]
+      .flatMap((power) => digits.map((digit) => Number((digit * 10 ** power).toPrecision(2))))
+      .filter((value) => Math.log10(value) >= low - 1e-9 && Math.log10(value) <= high + 1e-9);
+  return [inside([1, 2, 5]), inside([1, 3])].find((ticks) => ticks.length <= most) ?? inside([1]).slice(0, most);
 }
 
 /** Logarithms of positions, cut into pieces where BREAK decades or more hold none. */
@@ -260,7 +263,7 @@ function planPanel(panel, wide) {
   const total = labels.reduce((sum, label) => sum + label.height, 0);
   const subtitle = wrapText(panel.subtitle, wide);
   const head = LINE * (1 + subtitle.length) + 12;
-  const body = Math.max(210, beside ? total + 4 : 0);
+  const body = Math.max(wide > 700 ? 300 : 210, beside ? total + 4 : 0);
   return { beside, room, labels, subtitle, head, body, below: 40 + (beside ? 0 : total + 6) };
 }
 
@@ -291,7 +294,7 @@ function drawPanel(group, panel, scale, box, ink, symbols) {
   const few = panel.curves.length <= 4;
   const marks = [];
   for (const curve of panel.curves) {
-    const node = makeSvg('g', { class: 'curve' });
+    const node = makeSvg('g', { class: 'curve', 'data-of': `${curve.name}, ${curve.way}` });
     const placed = curve.points.map((point) => ({ point, curve, panel, node, x: across.place(point.x), y: y(point.value) }));
     if (few) node.append(bandOf(curve, placed, y, ink));
     node.append(...whiskersOf(curve, placed, y, ink));

@@ -138,7 +138,7 @@ const DIMENSIONS = {
 function panelsOf(data, choice, curves) {
   const groups = new Map();
   for (const curve of curves) {
-    const name = choice.layout === 'one' ? curve.metric.label : DIMENSIONS[choice.layout](curve);
+    const name = choice.layout === 'one' ? 'All curves' : DIMENSIONS[choice.layout](curve);
     const key = JSON.stringify([name, curve.metric.name]);
     if (!groups.has(key)) groups.set(key, { title: name, metric: curve.metric, curves: [] });
     groups.get(key).curves.push(curve);
@@ -370,7 +370,8 @@ function picking(canvas, readout) {
     picked = mark;
     canvas.querySelector('.ring')?.remove();
     tip.remove();
-    for (const node of canvas.querySelectorAll('.curve')) node.setAttribute('opacity', !mark || node === mark.node ? 1 : 0.35);
+    // What is the same in other panels stays as it is.
+    for (const node of canvas.querySelectorAll('.curve')) node.setAttribute('opacity', !mark || node.dataset.of === mark.node.dataset.of ? 1 : 0.3);
     if (!mark) return;
     const ring = { class: 'ring', cx: mark.x, cy: mark.y, r: 8, fill: 'none', stroke: 'currentColor', 'stroke-width': 2 };
     drawn.drawing.append(makeSvg('circle', ring));
@@ -381,7 +382,7 @@ function picking(canvas, readout) {
     tip.style.top = `${mark.y > tip.offsetHeight + 16 ? mark.y - tip.offsetHeight - 14 : mark.y + 14}px`;
   }
 
-  canvas.addEventListener('pointermove', (event) => {
+  function point(event) {
     const box = drawn?.drawing.getBoundingClientRect();
     if (!box) return;
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
@@ -389,7 +390,10 @@ function picking(canvas, readout) {
     const nearest = drawn.marks.reduce((best, mark) => (!best || away(mark) < away(best) ? mark : best), null);
     const found = nearest && away(nearest) < 28 ? nearest : null;
     if (found !== picked) pick(found);
-  });
+  }
+
+  canvas.addEventListener('pointermove', point);
+  canvas.addEventListener('pointerdown', point);
   canvas.addEventListener('pointerleave', () => pick(null));
   canvas.addEventListener('blur', () => pick(null));
   canvas.addEventListener('keydown', (event) => {
@@ -483,6 +487,10 @@ onReady(async () => {
     byId('compare').scrollIntoView();
   }
 
+  for (const edition of data.editions) {
+    const link = make('a', { href: compareAddress({ ...firstChoice(data), task: [edition.key] }) }, 'Compare its curves with others');
+    if (edition.card) byId(edition.card)?.querySelector('h3').after(make('p', { class: 'small to-compare' }, link));
+  }
   panel.hidden = false;
   document.querySelector('#compare .no-script').hidden = true;
   panel.querySelector('.controls').addEventListener('change', () => choose(readControls()));

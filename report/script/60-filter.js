@@ -75,7 +75,9 @@ onReady(async () => {
   /** A link to a card that the filter hides, or to something on it, shows all cards. */
   function reveal(hash) {
     const target = document.getElementById(hash.slice(1));
-    if (target?.closest('article')?.hidden) reset();
+    const hides = Boolean(target?.closest('article')?.hidden);
+    if (hides) reset();
+    return hides ? target : null;
   }
 
   section.querySelector('#task-filter').addEventListener('input', apply);
@@ -88,6 +90,6 @@ onReady(async () => {
     const link = event.target.closest('a[href^="#"]');
     if (link) reveal(link.hash);
   });
-  addEventListener('hashchange', () => reveal(location.hash));
+  addEventListener('hashchange', () => reveal(location.hash)?.scrollIntoView());
   apply();
 });

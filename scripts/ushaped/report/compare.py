@@ -11,7 +11,7 @@ import pandas as pd
 
 from ushaped.figures import style, tables
 from ushaped.report.inputs import Inputs
-from ushaped.report.matrix import PUBLISHED, RULES, Cell, Way, ways
+from ushaped.report.matrix import PUBLISHED, RULES, Cell, Way, card_of, ways
 from ushaped.report.tasks import SHOWN
 from ushaped.report.text import PROBABILITIES, glyphs
 from ushaped.report.verdicts import Verdict
@@ -21,8 +21,9 @@ RATE = "answer_rate_"
 DIGITS = 5
 
 CURVE = ["family", "source", "task", "variant"]
+WAY = ["variant", "protocol", "modified"]
 POINT = ["parameters", "training_flops", "metric", "size", "value", "low", "high", "n", "chance"]
-COLUMNS = [*CURVE, *POINT, "flags"]
+COLUMNS = [*CURVE, "protocol", "modified", *POINT, "flags"]
 
 Key = tuple[str, str, str, str]
 Family = tuple[str, bool]
@@ -56,11 +57,12 @@ def compare_values(
     if ours.empty:
         return None
     points = pd.concat([ours[COLUMNS], published_points(inputs)], ignore_index=True)
-    asked = ways([*_asked(ours), *(v for v in found if v.source == PUBLISHED)])
+    asked = ways(Way(*row) for row in points[WAY].itertuples(index=False, name=None))
+    order = [way.variant for way in asked]
     families = families_of(points)
     metrics = metrics_of(points["metric"])
     judged = {(v.family, v.source, v.task, v.variant): v.metric for v in found}
-    looks = style.variant_looks(way.variant for way in asked)
+    looks = style.variant_looks(order)
     return {
         "rules": RULES,
         "metrics": [metric_view(name) for name in metrics],
@@ -73,7 +75,7 @@ def compare_values(
         "families": family_views(points, families),
         "editions": [
             {"source": one.source, "task": one.task, "name": names.get(one, one.task)}
-            | {"key": one.task if names.get(one, one.task) == one.task else "@".join(one[::-1])}
+            | {"key": edition_key(one, names), "card": card_of(one, names)}
             for one in editions_of(points)
         ],
         "looks": [look_view(look) for look in (*style.FAMILIES.values(), *style.SPARE_FAMILIES)],
@@ -84,7 +86,7 @@ def compare_values(
                 "family": families.index((family, source == PUBLISHED)),
                 "source": source,
                 "task": task,
-                "variant": [way.variant for way in asked].index(variant),
+                "variant": order.index(variant),
                 "judged": judged.get((family, source, task, variant)),
                 "verdict": cell.given() if (cell := cells.get(key)) else None,
                 "metrics": series,
@@ -113,7 +115,7 @@ def published_points(inputs: Inputs) -> pd.DataFrame:
         if about["source"] != PUBLISHED:
             continue
         for place, size in enumerate(curve["sizes"]):
-            row = {name: about[name] for name in (*CURVE, "metric")}
+            row = {name: about[name] for name in (*CURVE, "protocol", "modified", "metric")}
             row |= {"size": size, "n": curve["n"], "chance": curve["chance"], "flags": ""}
             row |= {"parameters": parameters.get((about["family"], size))}
             row[curve["scale"]] = curve["at"][place]
@@ -134,11 +136,6 @@ def _parameters(folder: Path | None) -> dict[tuple[str, str], float]:
     return dict(zip(names, table["parameters"], strict=True))
 
 
-def _asked(metrics: pd.DataFrame) -> list[Way]:
-    rows = metrics[["variant", "protocol", "modified"]].drop_duplicates()
-    return [Way(*map(str, row)) for row in rows.itertuples(index=False, name=None)]
-
-
 def families_of(points: pd.DataFrame) -> list[Family]:
     """Families by name and whether they are published: ours first, then PaLM, then by name."""
     pairs = zip(points["family"], points["source"] == PUBLISHED, strict=True)
@@ -150,6 +147,19 @@ def editions_of(points: pd.DataFrame) -> list[tables.Edition]:
     run = tables.editions(points)
     missing = set(points["task"]) - {one.task for one in run}
     return [*run, *(tables.Edition(PUBLISHED, task) for task in tables.order_tasks(missing))]
+
+
+def edition_key(edition: tables.Edition, names: Mapping[tables.Edition, str]) -> str:
+    """What a link calls an edition: its task, with its items where the task has several editions.
+
+    Examples
+    --------
+    >>> one = tables.Edition("replica", "neqa")
+    >>> edition_key(one, {one: "neqa"}), edition_key(one, {one: "neqa (replica items)"})
+    ('neqa', 'neqa@replica')
+    """
+    alone = names.get(edition, edition.task) == edition.task
+    return edition.task if alone else f"{edition.task}@{edition.source}"
 
 
 def metrics_of(present: Iterable[str]) -> list[str]:

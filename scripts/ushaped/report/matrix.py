@@ -184,7 +184,7 @@ def switched(
 
 
 def ways(found: Iterable[Verdict | Way]) -> list[Way]:
-    """The ways of asking, in reading order."""
+    """The ways of asking, each once, in reading order."""
     seen = {v.variant: Way(v.variant, v.protocol, v.modified) for v in found}
     return [seen[variant] for variant in style.order_variants(seen)]
 
@@ -229,23 +229,29 @@ def _drawn(shape: str, share: float) -> Opinion:
 
 
 def _tested(proof: Proof) -> Opinion:
-    """The verdict of the tests, as sure as the one that speaks to it."""
+    """The verdict of the tests, as sure as the one that speaks to it.
+
+    A task has a q-value, corrected for the number of tasks; the average is one of its own.
+    """
     shape = proof.statistical
     if shape == "flat":
         return Opinion(shape, sure=True)
-    q = proof.verdict["q_u" if shape == "U-shaped" else "q_change"]
-    return Opinion(shape, say_q(q), shape != UNDETERMINED and q is not None and q <= LEVEL)
+    test = "u" if shape == "U-shaped" else "change"
+    name = "p" if proof.about["task"] == tables.AVERAGE else "q"
+    value = proof.verdict[f"{name}_{test}"]
+    sure = shape != UNDETERMINED and value is not None and value <= LEVEL
+    return Opinion(shape, say_level(name, value), sure)
 
 
-def say_q(value: float | None) -> str:
-    """Write a q-value; "" if there is none.
+def say_level(name: str, value: float | None) -> str:
+    """Write a p-value or q-value; "" if there is none.
 
     Examples
     --------
-    >>> say_q(0.0123), say_q(0.0)
-    ('q = 0.012', 'q < 0.001')
+    >>> say_level("q", 0.0123), say_level("p", 0.0)
+    ('q = 0.012', 'p < 0.001')
     """
     if value is None:
         return ""
     said = p_value(value)
-    return f"q {said.replace('<', '< ')}" if said.startswith("<") else f"q = {said}"
+    return f"{name} {said.replace('<', '< ')}" if said.startswith("<") else f"{name} = {said}"
