@@ -309,6 +309,7 @@ function csvOf(view) {
 function headOf(table, names) {
   const cells = names.map((name) => make('th', { scope: 'col' }, name));
   table.replaceChildren(make('thead', {}, make('tr', {}, ...cells)));
+  makeSortable(table);
 }
 
 /** One row per curve: how it is drawn, and what each rule says of it. */

@@ -199,7 +199,10 @@ def context() -> AbstractContextManager[None]:
 
 
 def for_dark_pages(svg: str) -> str:
-    """Let a figure follow the reader's colour scheme: add its style sheet again in dark colours.
+    """Let a figure follow the reader's colour scheme: add what its style sheet says of colours.
+
+    They stand in an element of their own, ``<style id="dark">``, without which the text is the
+    file's again.
 
     Parameters
     ----------
@@ -209,11 +212,19 @@ def for_dark_pages(svg: str) -> str:
     sheet = re.search(r"<style[^>]*>(.*?)</style>", svg, re.DOTALL)
     if sheet is None:
         return svg
-    dark = sheet[1]
+    rules = []
+    for selector, declarations in re.findall(r"([^{}]+)\{([^{}]*)\}", sheet[1]):
+        dark = [_darker(one) for one in declarations.split(";") if _darker(one) != one]
+        if dark:
+            rules.append(f"{selector}{{{';'.join(dark)}}}")
+    dark = f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
+    return f'{svg[: sheet.end()]}<style id="dark">{dark}</style>{svg[sheet.end() :]}'
+
+
+def _darker(declaration: str) -> str:
     for light, colour in DARK.items():
-        dark = dark.replace(light, colour)
-    dark = f"@media (prefers-color-scheme:dark){{{dark}}}"
-    return svg[: sheet.end(1)] + dark + svg[sheet.end(1) :]
+        declaration = declaration.replace(light, colour)
+    return declaration
 
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

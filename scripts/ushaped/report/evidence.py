@@ -290,6 +290,41 @@ class Group:
         return sum(proof.compared == compared for proof in self.judged)
 
 
+# Why the mechanism was not even fitted.
+NOT_FITTED = "not fitted: an average of tasks, a loss, or answers that nobody counted"
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Fits of the mechanism to some curves: those that the data can tell, and why not the others.
+
+    ``why_not`` are reasons with the curves they hold for, most frequent first.
+    """
+
+    name: str
+    told: list[Proof]
+    why_not: list[tuple[str, list[Proof]]]
+
+    @property
+    def total(self) -> int:
+        """Number of curves."""
+        return len(self.told) + sum(len(some) for _, some in self.why_not)
+
+
+def fits_of(name: str, proofs: Sequence[Proof]) -> Fits:
+    """Sort curves by what the mechanism says of them."""
+    told: list[Proof] = []
+    others: dict[str, list[Proof]] = {}
+    for proof in proofs:
+        mechanism = proof.given["mechanism"]
+        if mechanism and mechanism["identifiable"]:
+            told.append(proof)
+        else:
+            reason = mechanism["reason"] or "no reason given" if mechanism else NOT_FITTED
+            others.setdefault(reason, []).append(proof)
+    return Fits(name, told, sorted(others.items(), key=lambda one: -len(one[1])))
+
+
 @dataclass(frozen=True)
 class Compared:
     """A published label beside ours; ``why`` is a sentence where they differ."""
@@ -319,6 +354,7 @@ def evidence_values(
         "proofs": proofs,
         "by_task": by_task,
         "groups": [group for group in groups if group.judged],
+        "fits": [fits_of(group.name, group.proofs) for group in groups if group.proofs],
         "labels": [
             Compared(p.about["task"], label, p, why(p, label))
             for p in every

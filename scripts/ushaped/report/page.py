@@ -68,6 +68,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     jobs = costs(inputs.benchmarks)
     ours = tables.our_families(inputs.metrics)
     models = _in_order(inputs.models)
+    papers = literature(inputs.literature)
     evidence = evidence_values(inputs.evidence, inputs.published_verdicts, inputs.power)
     cells = cells_of(found, evidence["proofs"], inputs.protocols)
     return {
@@ -79,6 +80,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "figures": drawn,
         "matrix": verdict_matrix(found),
         "switched": switched(found, cells, names),
+        "compare": compare_values(inputs, found, cells, names),
         "tasks": views,
         "task_figures": {one: drawn.get(of_edition(one)) for one in run},
         "task_count": len(tasks),
@@ -90,8 +92,9 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "shown": [shown_by_data(one.judged, evidence["proofs"]) for one in counted],
         "tested": [agreeing(one.judged, evidence["proofs"]) for one in counted],
         "spread": seed_spread(inputs.metrics),
-        "literature": literature(inputs.literature),
-        "compare": compare_values(inputs, found, cells, names),
+        "literature": papers,
+# CSV by name; the templates add that of each figure that they show.
+        "files": dict(papers.tables) if papers else {},
         "models": models,
         "settings": list(flatten(inputs.config)),
         "rule": _rule_settings(inputs.config),
@@ -160,6 +163,7 @@ def environment(folder: Path) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.do"],
     )
     made.filters.update({name: getattr(text, name) for name in FILTERS})
     made.filters.update(as_json=as_json, pack=pack)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from markupsafe import Markup
 
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
@@ -17,44 +19,61 @@ from ushaped.report.text import by_metric, plural
 from ushaped.report.verdicts import Tally, Verdict
 
 PALM = "PaLM"
-FIGURE_KINDS = {"svg": "image/svg+xml", "png": "image/png", "csv": "text/csv;charset=utf-8"}
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure ready to be shown and taken away; all addresses are ``data:`` URIs."""
+    """A figure ready to be shown and taken away.
+
+    ``shown`` is the address of its SVG, a ``data:`` URI for an attribute in single quotation marks;
+    ``csv`` the numbers that it draws, "" if there are none.
+    """
 
     name: str
-    shown: str
+    shown: Markup
     width: int
     height: int
     alt: str
-    downloads: dict[str, str]
+    csv: str
 
 
-def data_uri(content: bytes, kind: str) -> str:
-    """Pack bytes into a ``data:`` URI."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+def svg_uri(svg: str) -> Markup:
+    """Write an SVG as a ``data:`` URI; it takes a quarter less than base64.
+
+    What an attribute in single quotation marks, or the URI, cannot hold is percent-encoded.
+    """
+    encoded = re.sub(r"[%#&'\t\r\n]", lambda found: f"%{ord(found[0]):02X}", svg)
+    return Markup(f"data:image/svg+xml,{encoded}")
 
 
-def picture(
-    name: str, files: Mapping[str, Path], alt: str, kinds: Mapping[str, str] = FIGURE_KINDS
-) -> Picture | None:
-    """Load a figure with its downloads of some kinds; None if it was not drawn."""
+def picture(name: str, files: Mapping[str, Path], alt: str, prefix: str = "") -> Picture | None:
+    """Load a figure with its numbers; None if it was not drawn.
+
+    Parameters
+    ----------
+    name : str
+        Its name among the files.
+    files : mapping of str to Path
+        SVG files by name.
+    alt : str
+        What it shows, in words.
+    prefix : str
+        Put before its name to tell it from others on the page.
+    """
     svg = files.get(name)
     if svg is None:
         return None
     if not svg.exists():
         raise UserError(str(svg), "no such file", "draw the figure first")
-    text = svg.read_text(encoding="utf-8")
-    width, height = _size(text)
-    downloads = {
-        ending: data_uri(svg.with_suffix(f".{ending}").read_bytes(), kind)
-        for ending, kind in kinds.items()
-        if svg.with_suffix(f".{ending}").exists()
-    }
-    shown = data_uri(style.for_dark_pages(text).encode(), FIGURE_KINDS["svg"])
-    return Picture(name, shown, width, height, alt, downloads)
+    numbers = svg.with_suffix(".csv")
+    csv = numbers.read_bytes().decode() if numbers.exists() else ""
+    return drawn_picture(prefix + name, svg.read_bytes().decode(), csv, alt)
+
+
+def drawn_picture(name: str, svg: str, csv: str, alt: str) -> Picture:
+    """A figure given by the texts of its SVG and of its numbers; its name is its own on the page."""
+    width, height = _size(svg)
+    return Picture(name, svg_uri(style.for_dark_pages(svg)), width, height, alt, csv)
 
 
 def _size(svg: str) -> tuple[int, int]:

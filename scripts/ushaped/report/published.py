@@ -12,7 +12,7 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
 from ushaped.report.inputs import find_figures
-from ushaped.report.pictures import FIGURE_KINDS, Picture, data_uri, picture
+from ushaped.report.pictures import Picture, picture
 from ushaped.report.text import by_metric, listing, percent, plural
 
 LEAD = "PaLM"
@@ -80,7 +80,7 @@ class Literature:
     """What the page shows of the literature; see `literature`.
 
     ``corrected_shift`` is the largest change of a value of modus-tollens by the correction of its
-    items, as a share of 1; NaN if its figure was not drawn.
+    items, as a share of 1; NaN if its figure was not drawn. ``tables`` are CSV by name.
     """
 
     figures: dict[str, Picture | None]
@@ -92,7 +92,7 @@ class Literature:
     orders: Orders
     markers: list[Row]
     corrected_shift: float
-    downloads: dict[str, str]
+    tables: dict[str, str]
 
 
 def literature(folder: Path | None) -> Literature | None:
@@ -123,9 +123,8 @@ def literature(folder: Path | None) -> Literature | None:
         "answers": _say_answers(drawn.get("answers")),
         "ordering": _say_orders(orders),
     }
-    kinds = {ending: kind for ending, kind in FIGURE_KINDS.items() if ending != "png"}
     return Literature(
-        figures={name: picture(name, drawn, alt, kinds) for name, alt in alts.items()},
+        figures={name: picture(name, drawn, alt, "published-") for name, alt in alts.items()},
         tasks=sorted(read["tasks"], key=lambda row: order.get(row["task"], len(order))),
         series=read["series"],
         values=_values(read["palm"], read["averages"]),
@@ -134,9 +133,7 @@ def literature(folder: Path | None) -> Literature | None:
         orders=orders,
         markers=_markers(drawn.get("tasks")),
         corrected_shift=_corrected_shift(drawn.get("answers")),
-        downloads={
-            name: data_uri(path.read_bytes(), FIGURE_KINDS["csv"]) for name, path in paths.items()
-        },
+        tables={f"published-{name}": path.read_bytes().decode() for name, path in paths.items()},
     )
 
 
