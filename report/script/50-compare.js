@@ -263,7 +263,7 @@ function drawingOf(view, width, ink, symbols) {
 }
 
 /** The drawing as a file: on white, of one width, with all that it needs. */
-function fileOf(view, symbols) {
+function comparisonFile(view, symbols) {
   const { drawing, width, height } = drawingOf(view, DOWNLOAD_WIDTH, INKS.light, symbols);
   const margin = 16;
   const [wide, high] = [width + 2 * margin, height + 2 * margin];
@@ -502,10 +502,10 @@ onReady(async () => {
       choose(readControls());
     });
   }
-  byId('compare-svg').addEventListener('click', () => download(fileOf(view, glyphs).text, 'ushaped-compare.svg', 'image/svg+xml'));
+  byId('compare-svg').addEventListener('click', () => download(comparisonFile(view, glyphs).text, 'ushaped-compare.svg', 'image/svg+xml'));
   byId('compare-csv').addEventListener('click', () => download(csvOf(view), 'ushaped-compare.csv', 'text/csv;charset=utf-8'));
   byId('compare-png').addEventListener('click', async () => {
-    const file = fileOf(view, glyphs);
+    const file = comparisonFile(view, glyphs);
     download(await pngOf(file.text, file.width, file.height), 'ushaped-compare.png', 'image/png');
   });
   byId('compare-link').addEventListener('click', () => {
