@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from fabricate import evidence, metrics, power, published, shapes, write_inputs, write_tables
-from test_report import Page, inputs, own_scripts, spaced
+from test_report import Page, inputs, own_scripts, spaced, unpacked
 from ushaped.errors import UserError
 from ushaped.figures import power as power_figure
 from ushaped.figures import tables
@@ -35,7 +35,7 @@ from ushaped.report.evidence import (
     say_power,
     why,
 )
-from ushaped.report.text import FLAGS, number, p_value, percent, signed
+from ushaped.report.text import FLAGS, number, p_value, percent, scale_at, signed
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Rule, verdict
 
@@ -383,8 +383,10 @@ def page(results: Path) -> str:
 
 
 def sections(page: str) -> dict[str, str]:
+    """The evidence on each curve, by its place: its line, and what the script puts below it."""
     found = re.findall(r'<details class="proof-of" id="([^"]*)">(.*?)</details>', page, re.DOTALL)
-    return dict(found)
+    bodies = unpacked(page, "evidence")
+    return {name: line + bodies[name.removeprefix("evidence-")] for name, line in found}
 
 
 def test_every_curve_has_a_section_and_every_verdict_on_it_a_link(
@@ -469,7 +471,7 @@ def test_estimates_without_intervals_are_shown_alone(results: Path) -> None:
         if one["mechanism"] and one["mechanism"]["identifiable"]:
             one["mechanism"]["gap"] = [1.2, None, None]
             one["mechanism"]["back_at"] = [None, None, None]
-    words = spaced(render(TEMPLATE, given))
+    words = spaced("".join(sections(render(TEMPLATE, given)).values()))
     assert "depth 12.3% rise 12.3% recovery 0.12 " in words
     assert "distance of the onsets (decades) 1.20 back at the small models' level" in words
     assert "not within three decades" in words
@@ -479,7 +481,7 @@ def test_estimates_without_intervals_are_shown_alone(results: Path) -> None:
 def test_notes_are_explained_in_the_section(results: Path) -> None:
     given = inputs(results, literature=None)
     given.evidence[0]["verdict"]["notes"] = ["relabelled-sizes", "strange"]
-    words = spaced(render(TEMPLATE, given))
+    words = spaced("".join(sections(render(TEMPLATE, given)).values()))
     assert f"relabelled-sizes : {FLAGS['relabelled-sizes']}." in words
     assert "strange ." in words
 
@@ -526,6 +528,33 @@ def test_hostile_names_in_evidence_are_shown_as_text(results: Path) -> None:
     text = render(TEMPLATE, given)
     assert HOSTILE not in text
     assert len(own_scripts(Page(text))) == 1
+    bodies = "".join(unpacked(text, "evidence").values())
+    assert HOSTILE not in bodies
+    assert not Page(bodies).all("script")
+    assert Page(bodies).all("svg")
+
+
+def test_every_line_of_evidence_has_something_to_show(page: str) -> None:
+    lines = {a["id"] for a in Page(page).all("details") if a.get("class") == "proof-of"}
+    assert {f"evidence-{name}" for name in unpacked(page, "evidence")} == lines
+
+
+def test_fits_of_the_mechanism_are_counted_and_shown_where_they_can_be_told(
+    page: str, told: dict[str, Any]
+) -> None:
+    fits = [c["mechanism"] for c in told["curves"]]
+    identifiable = [one for one in fits if one and one["identifiable"]]
+    counted = [a for a in Page(page).all("p") if "data-fits" in a]
+    assert sum(int(a["data-told"]) for a in counted) == len(identifiable)
+    assert sum(int(a["data-total"]) for a in counted) == len(fits)
+    section = page[page.index('<section id="mechanism"') : page.index('<section id="questions"')]
+    told_here, others = section.split("Why not on the others")
+    assert told_here.count('<a href="#evidence-') == len(identifiable)
+    for one in identifiable:
+        assert scale_at(one["parameters"]["true_onset"][0]) in told_here
+    for one in fits:
+        if one and not one["identifiable"]:
+            assert one["reason"] in spaced(others)
 
 
 def test_a_single_size_has_its_value_and_no_verdict(tmp_path: Path) -> None:

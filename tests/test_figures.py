@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as Xml
@@ -201,10 +202,17 @@ def test_dark_pages_get_other_colours_and_light_ones_the_same(
     save(figure, table, tmp_path / "verdicts")
     plain = (tmp_path / "verdicts.svg").read_text()
     both = style.for_dark_pages(plain)
-    light, dark = both.split("@media (prefers-color-scheme:dark){", 1)
-    assert plain.startswith(light)
+    start = both.index('<style id="dark">')
+    end = both.index("</style>", start) + len("</style>")
+    assert both[:start] + both[end:] == plain
+    dark = both[start:end]
+    assert dark.startswith('<style id="dark">@media (prefers-color-scheme:dark){')
     assert style.DARK[style.INK] in dark
-    assert style.INK not in dark.split("</style>")[0]
+    assert style.INK not in dark
+    # Whatever has a colour has another one in the dark.
+    coloured = re.findall(r"\.(s\d+)\{[^}]*#", plain)
+    assert coloured
+    assert set(re.findall(r"\.(s\d+)\{", dark)) == set(coloured)
 
 
 def luminance(colour: str) -> float:

@@ -214,9 +214,9 @@ def for_dark_pages(svg: str) -> str:
         return svg
     rules = []
     for selector, declarations in re.findall(r"([^{}]+)\{([^{}]*)\}", sheet[1]):
-        dark = [_darker(one) for one in declarations.split(";") if _darker(one) != one]
-        if dark:
-            rules.append(f"{selector}{{{';'.join(dark)}}}")
+        changed = [_darker(one) for one in declarations.split(";") if _darker(one) != one]
+        if changed:
+            rules.append(f"{selector}{{{';'.join(changed)}}}")
     dark = f"@media (prefers-color-scheme:dark){{{''.join(rules)}}}"
     return f'{svg[: sheet.end()]}<style id="dark">{dark}</style>{svg[sheet.end() :]}'
 

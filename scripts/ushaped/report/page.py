@@ -93,7 +93,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "tested": [agreeing(one.judged, evidence["proofs"]) for one in counted],
         "spread": seed_spread(inputs.metrics),
         "literature": papers,
-# CSV by name; the templates add that of each figure that they show.
+        # CSV by name; the templates add that of each figure that they show.
         "files": dict(papers.tables) if papers else {},
         "models": models,
         "settings": list(flatten(inputs.config)),

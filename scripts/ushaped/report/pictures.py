@@ -71,7 +71,7 @@ def picture(name: str, files: Mapping[str, Path], alt: str, prefix: str = "") ->
 
 
 def drawn_picture(name: str, svg: str, csv: str, alt: str) -> Picture:
-    """A figure given by the texts of its SVG and of its numbers; its name is its own on the page."""
+    """Show a figure by the texts of its SVG and its numbers; no other has its name."""
     width, height = _size(svg)
     return Picture(name, svg_uri(style.for_dark_pages(svg)), width, height, alt, csv)
 
