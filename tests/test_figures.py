@@ -188,11 +188,40 @@ def test_compact_svg_keeps_every_text_and_reference() -> None:
     )
     small = compact(svg)
     assert "0.123456 &lt;b&gt;" in small
-    assert 'd="M1.23 2L3 4"' in small
+    assert 'd="M1.23 2l1.77 2"' in small
     assert 'href="#i0"' in small
     assert 'id="i0"' in small
     assert "#0072b2" in small
     assert "g1" not in small
+
+
+@pytest.mark.parametrize(
+    ("path", "short"),
+    [
+        ("M 54.18 30.22 L 54.18 292.5", "M54.2 30.2l0 262.3"),
+        (
+            "M 54 30 L 60.04 20 L 66.08 10 L 50 12 z M 54 30 L 55 30",
+            "M54 30l6-10 6.1-10-16.1 2zM54 30l1 0",
+        ),
+        ("M 0 2.5 C 0.66 2.5 1.3 2.24 1.77 1.77", "M0 2.5c.66 0 1.3-.26 1.77-.73"),
+        ("M 48.23 143.8 L 48.25 143.8", "M48.2 143.8l0 0"),
+    ],
+)
+def test_paths_say_how_far_they_go(path: str, short: str) -> None:
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="{path}"/></svg>'
+    assert f'd="{short}"' in compact(svg)
+
+
+def test_rounding_never_adds_up_along_a_path() -> None:
+    rng = np.random.default_rng(1)
+    points = rng.uniform(0, 700, (200, 2))
+    path = "M" + "L".join(f"{x} {y}" for x, y in points)
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="{path}"/></svg>'
+    found = re.search(r' d="M([^"]*)"', compact(svg))
+    assert found is not None
+    numbers = [float(n) for n in re.findall(r"-?[\d.]+", found[1])]
+    ends = np.cumsum(np.reshape(numbers, (-1, 2)), axis=0)
+    assert np.abs(ends - points).max() < 0.051
 
 
 def test_dark_pages_get_other_colours_and_light_ones_the_same(

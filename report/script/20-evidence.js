@@ -19,7 +19,7 @@ async function fillProof(details) {
 
 /** Open what the address of the page names, and everything that it stands in. */
 async function openNamed() {
-  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const named = document.getElementById(location.hash.slice(1));
   if (!named) return;
   const closed = [];
   for (let one = named.closest('details'); one; one = one.parentElement.closest('details')) {

@@ -3,13 +3,13 @@
 const UNITS = { k: 1e3, M: 1e6, B: 1e9, T: 1e12 };
 const EXPONENT_DIGITS = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 const NUMBER = /^[<>≥≤~]?\s*([+-]?[\d,]*\.?\d+)(?:\s*×\s*10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?\s*([kMBT])?%?(?:\s*(?:MiB|nats|points))?$/;
-const NOTHING = new Set(['', '–', '-', '·', 'unknown', 'none']);
+const NOTHING = new Set(['', 'nan', '–', '-', '·', 'unknown', 'none']);
 
 /** What a cell is sorted by: its data-value, or its text without what stands below. */
 function cellText(cell) {
   if (cell.dataset.value !== undefined) return cell.dataset.value;
   const copy = cell.cloneNode(true);
-  for (const below of copy.querySelectorAll('.interval, .under, .permalink')) below.remove();
+  for (const below of copy.querySelectorAll('i, .interval, .under, .permalink')) below.remove();
   return copy.textContent.replace(/\s+/g, ' ').trim();
 }
 
