@@ -59,6 +59,26 @@ PROMPT_FILES = [
     if applies(variant, FACTS[task])
 ]
 
+# What Snakemake's own report calls figures and answers that a rule tells apart by a wildcard.
+TITLES = {
+    "scaling": "average of ten tasks by compute and parameters",
+    "verdicts": "verdict by task and way of asking",
+    "overview": "every task and way of asking",
+    "seeds": "how far training seeds differ",
+    "beside": "every task beside the published series",
+    "average": "average of ten tasks, all series",
+    "tasks": "every task, all series",
+    "injection": "prompt-injection by loss and by probability",
+    "compute": "parameters by compute of every model",
+    "answers": "modus-tollens, the share of Yes",
+    "ordering": "two orders of sizes in one source",
+    "continuing-published": "do inverse curves go on falling? (published)",
+    "continuing-measured": "do inverse curves go on falling? (measured)",
+    "chains": "does reasoning first change the verdict?",
+    "matching": "equal compute or equal parameters?",
+    "selection": "how many U by chance alone?",
+}
+
 
 wildcard_constraints:
     task="|".join(TASKS),
@@ -143,6 +163,21 @@ def family(wildcards):
     return MODELS[wildcards.model]["family"]
 
 
+def figure_labels(wildcards):
+    """How Snakemake's own report labels a figure."""
+    return {"figure": TITLES[wildcards.figure], "format": "SVG"}
+
+
+def question_labels(wildcards):
+    """How Snakemake's own report labels the table on an open question."""
+    return {"question": TITLES[wildcards.question], "format": "CSV"}
+
+
+def answer_labels(wildcards):
+    """How Snakemake's own report labels the figure on an open question."""
+    return {"question": TITLES[wildcards.answer], "format": "SVG"}
+
+
 def target(wildcards, output):
     """The folder that a step fills: that of its first output."""
     return str(Path(output[0]).parent)
@@ -156,6 +191,19 @@ def task_folder(wildcards, input):
 def corpus_folder(wildcards, input):
     """The folder of the training text."""
     return str(Path(input.summary).parent)
+
+
+def paper_table(kind, source):
+    """A table for papers in both formats, as Snakemake's own report shows it."""
+    name = f"{kind}-{source}" if kind != "published" else kind
+    caption = f"../report/captions/paper-{kind}.rst"
+    formats = {"tex": "LaTeX", "md": "Markdown"}
+    table = f"{kind}, {source} items"
+    labels = [{"table": table, "format": form} for form in formats.values()]
+    files = [f"{OUT}/tables/{name}.{ending}" for ending in formats]
+    category = "Tables for papers"
+    pairs = zip(files, labels)
+    return [report(f, caption=caption, category=category, labels=told) for f, told in pairs]
 
 
 def figure_folder(wildcards, input):

@@ -66,6 +66,8 @@ rule report:
         published_figures=PUBLISHED_FIGURE_FILES,
         config=rules.provenance.output.config,
         provenance=rules.provenance.output.provenance,
+        # Not read: the same numbers as plain files.
+        plain=f"{OUT}/report.json",
         template=str(ROOT / "report/report.html.j2"),
         parts=sorted(str(path) for path in (ROOT / "report").rglob("*.*") if path.is_file()),
     output:
@@ -73,7 +75,7 @@ rule report:
             f"{OUT}/report.html",
             caption="../report/captions/report.rst",
             category="Report",
-            labels={"figure": "the whole report", "format": "HTML"},
+            labels={"file": "the whole report, one page", "format": "HTML"},
         ),
     log:
         f"{LOGS}/report.log",
