@@ -541,8 +541,8 @@ def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
     text = render(TEMPLATE, other(official=("neqa",)))
     tables_shown = re.findall(r"<table\b.*?</table>", text, re.DOTALL)
     both = [part for part in tables_shown if re.search(r">neqa</a><span class=.under.>", part)]
-    assert len(both) == 3  # verdicts, ways of asking, training seeds
-    for part in both[:2]:
+    assert len(both) == 4  # families, their ways of asking, changes, training seeds
+    for part in both[1:3]:
         assert len(re.findall(r"<th scope=.col.>zero-shot", part)) == 1
         assert "<td>–</td>" not in part.split("PaLM")[0]
         assert re.search(r">neqa</a><span class=.under.>official items<", part)
