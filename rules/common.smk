@@ -59,6 +59,26 @@ PROMPT_FILES = [
     if applies(variant, FACTS[task])
 ]
 
+# What Snakemake's own report calls figures and answers that a rule tells apart by a wildcard.
+TITLES = {
+    "scaling": "average of ten tasks by compute and parameters",
+    "verdicts": "verdict by task and way of asking",
+    "overview": "every task and way of asking",
+    "seeds": "how far training seeds differ",
+    "beside": "every task beside the published series",
+    "average": "average of ten tasks, all series",
+    "tasks": "every task, all series",
+    "injection": "prompt-injection by loss and by probability",
+    "compute": "parameters by compute of every model",
+    "answers": "modus-tollens, the share of Yes",
+    "ordering": "two orders of sizes in one source",
+    "continuing-published": "do inverse curves go on falling? (published)",
+    "continuing-measured": "do inverse curves go on falling? (measured)",
+    "chains": "does reasoning first change the verdict?",
+    "matching": "equal compute or equal parameters?",
+    "selection": "how many U by chance alone?",
+}
+
 
 wildcard_constraints:
     task="|".join(TASKS),
@@ -105,6 +125,12 @@ def own_items(wildcards):
     return str(find_own(load_task(ROOT / "tasks" / wildcards.task)))
 
 
+def main_file(source, task):
+    """The prompts of the main way of asking: zero-shot where it is one, else the first."""
+    own = [file for file in PROMPT_FILES if file.startswith(f"{source}/{task}/")]
+    return min(own, key=lambda file: Path(file).stem != "zero-shot")
+
+
 def at_hand(file):
     """Whether a file of prompts can be built without a download."""
     source, task, _ = file.split("/")
@@ -143,6 +169,21 @@ def family(wildcards):
     return MODELS[wildcards.model]["family"]
 
 
+def figure_labels(wildcards):
+    """How Snakemake's own report labels a figure."""
+    return {"figure": TITLES[wildcards.figure], "format": "SVG"}
+
+
+def question_labels(wildcards):
+    """How Snakemake's own report labels the table on an open question."""
+    return {"question": TITLES[wildcards.question], "format": "CSV"}
+
+
+def answer_labels(wildcards):
+    """How Snakemake's own report labels the figure on an open question."""
+    return {"question": TITLES[wildcards.answer], "format": "SVG"}
+
+
 def target(wildcards, output):
     """The folder that a step fills: that of its first output."""
     return str(Path(output[0]).parent)
@@ -156,6 +197,19 @@ def task_folder(wildcards, input):
 def corpus_folder(wildcards, input):
     """The folder of the training text."""
     return str(Path(input.summary).parent)
+
+
+def paper_table(kind, source):
+    """A table for papers in both formats, as Snakemake's own report shows it."""
+    name = f"{kind}-{source}" if kind != "published" else kind
+    caption = f"../report/captions/paper-{kind}.rst"
+    formats = {"tex": "LaTeX", "md": "Markdown"}
+    table = f"{kind}, {source} items"
+    labels = [{"table": table, "format": form} for form in formats.values()]
+    files = [f"{OUT}/tables/{name}.{ending}" for ending in formats]
+    category = "Tables for papers"
+    pairs = zip(files, labels)
+    return [report(f, caption=caption, category=category, labels=told) for f, told in pairs]
 
 
 def figure_folder(wildcards, input):

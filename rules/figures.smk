@@ -19,7 +19,7 @@ rule figure:
             f"{OUT}/figures/{{figure}}.svg",
             caption="../report/captions/figure.rst",
             category="Overview",
-            labels={"figure": "{figure}", "format": "SVG"},
+            labels=figure_labels,
         ),
         multiext(f"{OUT}/figures/{{figure}}", ".png", ".csv"),
     log:
@@ -57,7 +57,7 @@ rule task_figure:
             f"{OUT}/figures/tasks/{{source}}/{{task}}.svg",
             caption="../report/captions/task.rst",
             category="Tasks",
-            labels={"task": "{task}", "items": "{source}", "format": "SVG"},
+            labels={"task": "{task}, {source} items", "format": "SVG"},
         ),
         multiext(f"{OUT}/figures/tasks/{{source}}/{{task}}", ".png", ".csv"),
     log:
@@ -89,7 +89,7 @@ rule power_figure:
             f"{OUT}/figures/power.svg",
             caption="../report/captions/answer.rst",
             category="Overview",
-            labels={"figure": "power", "format": "SVG"},
+            labels={"figure": "how large a dip must be", "format": "SVG"},
         ),
         multiext(f"{OUT}/figures/power", ".png", ".csv"),
     log:

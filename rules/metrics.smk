@@ -16,14 +16,14 @@ rule metrics:
             f"{OUT}/metrics.csv",
             caption="../report/captions/metrics.rst",
             category="Tables",
-            labels={"table": "metrics", "format": "CSV"},
+            labels={"table": "every measured number", "format": "CSV"},
         ),
         details=f"{OUT}/items.parquet",
         parts=report(
             f"{OUT}/parts.csv",
             caption="../report/captions/parts.rst",
             category="Tables",
-            labels={"table": "parts", "format": "CSV"},
+            labels={"table": "scores by part of a task", "format": "CSV"},
         ),
     log:
         f"{LOGS}/metrics.log",

@@ -12,7 +12,7 @@ rule protocols:
             f"{OUT}/protocols.csv",
             caption="../report/captions/protocols.rst",
             category="Tables",
-            labels={"table": "protocols", "format": "CSV"},
+            labels={"table": "ways of asking against zero-shot", "format": "CSV"},
         ),
     log:
         f"{LOGS}/protocols.log",
@@ -45,7 +45,7 @@ rule protocols_figure:
             f"{OUT}/figures/protocols.svg",
             caption="../report/captions/answer.rst",
             category="Overview",
-            labels={"figure": "protocols", "format": "SVG"},
+            labels={"figure": "whether the way of asking matters", "format": "SVG"},
         ),
         multiext(f"{OUT}/figures/protocols", ".png", ".csv"),
     log:

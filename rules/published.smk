@@ -32,7 +32,7 @@ rule published_shapes:
             f"{LITERATURE}/shapes.csv",
             caption="../report/captions/shapes.rst",
             category="Published",
-            labels={"figure": "verdicts", "format": "CSV"},
+            labels={"figure": "verdict on every curve (table)", "format": "CSV"},
         ),
         evidence=f"{LITERATURE}/evidence.json",
     log:
@@ -96,7 +96,7 @@ rule published_figure:
             f"{LITERATURE}/figures/{{figure}}.svg",
             caption="../report/captions/published.rst",
             category="Published",
-            labels={"figure": "{figure}", "format": "SVG"},
+            labels=figure_labels,
         ),
         multiext(f"{LITERATURE}/figures/{{figure}}", ".png", ".csv"),
     log:

@@ -21,8 +21,8 @@ rule published_question:
         report(
             f"{QUESTIONS}/{{question}}.csv",
             caption="../report/captions/question.rst",
-            category="Tables",
-            labels={"table": "{question}", "format": "CSV"},
+            category="Open questions",
+            labels=question_labels,
         ),
     log:
         f"{LOGS}/questions/{{question}}.log",
@@ -58,8 +58,8 @@ rule measured_question:
         report(
             f"{QUESTIONS}/{{question}}.csv",
             caption="../report/captions/question.rst",
-            category="Tables",
-            labels={"table": "{question}", "format": "CSV"},
+            category="Open questions",
+            labels=question_labels,
         ),
     log:
         f"{LOGS}/questions/{{question}}.log",
@@ -95,8 +95,8 @@ rule question_figure:
         report(
             f"{OUT}/figures/{{answer}}.svg",
             caption="../report/captions/answer.rst",
-            category="Overview",
-            labels={"figure": "{answer}", "format": "SVG"},
+            category="Open questions",
+            labels=answer_labels,
         ),
         multiext(f"{OUT}/figures/{{answer}}", ".png", ".csv"),
     log:

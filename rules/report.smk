@@ -58,6 +58,9 @@ rule report:
         verdicts=str(ROOT / "tasks/published/verdicts.csv"),
         power=rules.power.output,
         power_figure=rules.power_figure.output,
+        parts_table=rules.metrics.output.parts,
+        flips=rules.flips.output.table,
+        flip_items=rules.flips.output.details,
         protocols=rules.protocols.output,
         protocols_figure=rules.protocols_figure.output,
         questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
@@ -66,6 +69,8 @@ rule report:
         published_figures=PUBLISHED_FIGURE_FILES,
         config=rules.provenance.output.config,
         provenance=rules.provenance.output.provenance,
+        # Not read: the same numbers as plain files.
+        plain=f"{OUT}/report.json",
         template=str(ROOT / "report/report.html.j2"),
         parts=sorted(str(path) for path in (ROOT / "report").rglob("*.*") if path.is_file()),
     output:
@@ -73,7 +78,7 @@ rule report:
             f"{OUT}/report.html",
             caption="../report/captions/report.rst",
             category="Report",
-            labels={"figure": "the whole report", "format": "HTML"},
+            labels={"file": "the whole report, one page", "format": "HTML"},
         ),
     log:
         f"{LOGS}/report.log",
@@ -96,5 +101,6 @@ rule report:
         " --power {input.power} --questions {input.questions} --figures {params.figures}"
         " --prompts {input.prompts} --tasks {input.facts} --models {input.models}"
         " --scores {input.scores} --config {input.config} --provenance {input.provenance}"
+        " --parts {input.parts_table} --flips {input.flips} --flip-items {input.flip_items}"
         " --benchmarks {params.benchmarks} --template {input.template}"
         " --output {output} 2>&1 | tee {log} >&2"

@@ -13,13 +13,13 @@ rule shapes:
             f"{OUT}/shapes.csv",
             caption="../report/captions/shapes.rst",
             category="Tables",
-            labels={"table": "shapes", "format": "CSV"},
+            labels={"table": "verdict on every curve", "format": "CSV"},
         ),
         evidence=report(
             f"{OUT}/evidence.json",
             caption="../report/captions/evidence.rst",
             category="Tables",
-            labels={"table": "evidence", "format": "JSON"},
+            labels={"table": "evidence on every curve", "format": "JSON"},
         ),
     log:
         f"{LOGS}/shapes.log",
@@ -56,7 +56,7 @@ rule power:
             f"{OUT}/power.csv",
             caption="../report/captions/power.rst",
             category="Tables",
-            labels={"table": "power", "format": "CSV"},
+            labels={"table": "how large a dip must be", "format": "CSV"},
         ),
     log:
         f"{LOGS}/power.log",

@@ -401,8 +401,8 @@ def test_every_curve_has_a_section_and_every_verdict_on_it_a_link(
     linked = re.findall(r'href="#(evidence-\S+)"', card)
     assert linked == [
         "evidence-ladder-replica-memo-trap-zero-shot",
-        "evidence-ladder-replica-memo-trap-cot",
         "evidence-palm-published-memo-trap-zero-shot",
+        "evidence-ladder-replica-memo-trap-cot",
     ]
 
 

@@ -575,14 +575,35 @@ def test_without_the_ten_tasks_the_average_says_so() -> None:
     assert "not all ten tasks" in legend.get_title().get_text()
 
 
-def test_several_families_get_a_row_each_and_their_own_colours() -> None:
-    measured = metrics(
-        tasks=("neqa",), variants=("zero-shot",), sizes=(1_000, 8_000), families=("ladder", "other")
-    )
-    table, figure = make("task", measured, task="neqa", source="replica")
-    assert sum(a.get_title(loc="left").endswith("Accuracy") for a in figure.axes) == 2
-    looks = panels.curve_looks(table)
-    assert looks["ladder", "zero-shot"].colour != looks["other", "zero-shot"].colour
+def of_families(*families: str, **changed: Any) -> tuple[pd.DataFrame, Figure]:
+    options: dict[str, Any] = {"tasks": ("neqa",), "variants": ("zero-shot",), "seeds": 1}
+    measured = metrics(**(options | {"sizes": (1_000, 8_000), "families": families} | changed))
+    return make("task", measured, task="neqa", source="replica")
+
+
+def test_several_families_share_the_panels_of_a_task_and_differ_in_more_than_colour() -> None:
+    table, figure = of_families("ladder", "one", "two", "three", "four", "five")
+    accuracy, *_ = figure.axes
+    values = set(table.loc[table["metric"] == "accuracy", "value"])
+    lines = [line for line in accuracy.get_lines() if values & set(line.get_ydata())]
+    assert values <= {y for line in lines for y in line.get_ydata()}
+    assert len({line.get_marker() for line in lines} - {"None"}) == 6
+    assert {"ladder", "one", "two", "three", "four", "five"} <= set(said_in(figure))
+    assert "replica items\nzero-shot (official)" in said_in(figure)
+
+
+def test_below_them_each_family_has_a_panel_with_its_ways_of_asking() -> None:
+    table, figure = of_families("ladder", "other", variants=("zero-shot", "cot"))
+    titles = [axis.get_title(loc="left") for axis in figure.axes]
+    assert titles[-3:-1] == ["ladder", "other"]
+    for axis, family in zip(figure.axes[-3:-1], ("ladder", "other"), strict=True):
+        own = table[(table["family"] == family) & (table["metric"] == "accuracy")]
+        assert set(own["variant"]) == {"zero-shot", "cot"}
+        assert set(own["value"]) <= {y for line in axis.get_lines() for y in line.get_ydata()}
+    # Their companions are not drawn, so the numbers are not given either.
+    beside = table[table["metric"] != "accuracy"]
+    assert len(beside)
+    assert set(beside["variant"]) == {"zero-shot"}
 
 
 def test_the_compute_axis_is_cut_where_nothing_lies() -> None:

@@ -532,8 +532,8 @@ def test_every_part_says_whose_items_its_numbers_are_from(other: Callable[..., I
         assert f"Items {source}: " in parts[name]
         assert f"every size and variant, {source} items" in parts[name]
         assert f"{source.capitalize()} items. Bands are" in parts[name]
-    assert "ladder official zero-shot" in parts["neqa"]
-    assert "PaLM, published official zero-shot" in parts["memo-trap"]
+    assert "ladder official items zero-shot" in parts["neqa"]
+    assert "PaLM published, official items zero-shot" in parts["memo-trap"]
 
 
 def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
@@ -542,8 +542,8 @@ def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
     text = render(TEMPLATE, other(official=("neqa",)))
     tables_shown = re.findall(r"<table\b.*?</table>", text, re.DOTALL)
     both = [part for part in tables_shown if re.search(r">neqa</a><span class=.under.>", part)]
-    assert len(both) == 3  # verdicts, ways of asking, training seeds
-    for part in both[:2]:
+    assert len(both) == 4  # families, their ways of asking, changes, training seeds
+    for part in both[1:3]:
         assert len(re.findall(r"<th scope=.col.>zero-shot", part)) == 1
         assert "<td>–</td>" not in part.split("PaLM")[0]
         assert re.search(r">neqa</a><span class=.under.>official items<", part)
@@ -583,8 +583,8 @@ def test_a_task_on_items_of_two_sources_has_two_cards_with_numbers_of_their_own(
         card = parts[f"neqa-{source}"]
         assert f"neqa ({source} items)" in card
         assert f"every size and variant, {source} items" in card
-        assert f"ladder {source} zero-shot" in card
-        assert f"ladder {rest} zero-shot" not in card
+        assert f"ladder {source} items zero-shot" in card
+        assert f"ladder {rest} items zero-shot" not in card
         assert values[source] <= set(card.split())
         assert f"zero-shot official ({source})" in card
         assert f"zero-shot official ({rest})" not in card

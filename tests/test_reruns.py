@@ -14,7 +14,7 @@ from workflow import TINY, Job, Project
 DEMONSTRATIONS = "tasks/neqa/demonstrations.yaml"
 GENERATOR = "tasks/neqa/replica.py"
 HANGING_ON_SCORES = {"metrics", "shapes", "figure", "task_figure", "provenance", "report"}
-HANGING_ON_SCORES |= {"protocols", "protocols_figure", "measured_question"}
+HANGING_ON_SCORES |= {"flips", "protocols", "protocols_figure", "measured_question", "export"}
 
 
 def rules(jobs: list[Job]) -> Counter[str]:
@@ -74,7 +74,7 @@ def test_nothing_runs_in_a_fresh_checkout_beside_old_results(
 
 def test_settings_that_change_no_result_cause_no_run(project: Project) -> None:
     project.configure(TINY | {"scoring": {"chain_tokens": 4, "batch_tokens": 512}})
-    assert set(rules(project.plan())) == {"provenance", "report"}
+    assert set(rules(project.plan())) == {"provenance", "export", "report"}
 
 
 # -- demonstrations and variants ---------------------------------------------------------------

@@ -57,13 +57,13 @@ function sortBy(table, heading) {
   for (const body of table.tBodies) sortBody(body, heading.cellIndex, direction);
 }
 
-onReady(() => {
-  for (const table of document.querySelectorAll('table.sortable')) {
-    for (const heading of table.tHead.rows[0].cells) {
-      if (!heading.textContent.trim()) continue;
-      const button = make('button', { type: 'button', class: 'sort' }, ...heading.childNodes);
-      button.addEventListener('click', () => sortBy(table, heading));
-      heading.append(button);
-    }
+function makeSortable(table) {
+  for (const heading of table.tHead.rows[0].cells) {
+    if (!heading.textContent.trim()) continue;
+    const button = make('button', { type: 'button', class: 'sort' }, ...heading.childNodes);
+    button.addEventListener('click', () => sortBy(table, heading));
+    heading.append(button);
   }
-});
+}
+
+onReady(() => document.querySelectorAll('table.sortable').forEach(makeSortable));

@@ -39,7 +39,8 @@ PROFILE = [
 # No GPU is there, so scoring runs on the processor; but its jobs ask for one, as on a cluster.
 GPU = ["--set-resources", "scores:gpu=1"]
 # Rules that are sent to the cluster; the others take seconds and run where Snakemake does.
-SENT = {"corpus", "train", "scores", "metrics", "shapes", "power", "protocols", "published_shapes"}
+SENT = {"corpus", "train", "scores", "metrics", "shapes", "flips", "power", "protocols"}
+SENT |= {"published_shapes"}
 TABLES = ["metrics.csv", "parts.csv", "shapes.csv"]
 STARTED: list[subprocess.Popen[bytes]] = []
 # Every batch is told when it is computed, before it is kept, and takes as long as is asked for.

@@ -92,7 +92,7 @@ class Frame:
     def path(self, at: Sequence[float], heights: Sequence[float]) -> str:
         """Path data of a line."""
         points = zip(at, heights, strict=True)
-        return "M" + "L".join(f"{_n(self.x(a))} {_n(self.y(h))}" for a, h in points)
+        return "M" + "L".join(f"{coordinate(self.x(a))} {coordinate(self.y(h))}" for a, h in points)
 
 
 def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
@@ -223,7 +223,7 @@ def _frame(evidence: dict[str, Any], lines: Sequence[Line]) -> Frame:
     return Frame(min(at) - margin, max(at) + margin, low, high)
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def round_ticks(low: float, high: float) -> list[float]:
     """At most seven round numbers between two others."""
     step = 10.0 ** math.floor(math.log10((high - low) / 2))
     step *= next(s for s in (1, 2, 5, 10) if (high - low) / (s * step) <= 6)
@@ -233,11 +233,11 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _axes(evidence: dict[str, Any], frame: Frame) -> str:
     share, sign = evidence["unit"] == "share", _sign(evidence)
-    heights = [h for h in _ticks(frame.low, frame.high) if not share or -1e-9 <= h <= 1 + 1e-9]
-    grid = "".join(f"M{LEFT} {_n(frame.y(h))}H{RIGHT}" for h in heights)
+    heights = [h for h in round_ticks(frame.low, frame.high) if not share or -1e-9 <= h <= 1 + 1e-9]
+    grid = "".join(f"M{LEFT} {coordinate(frame.y(h))}H{RIGHT}" for h in heights)
     digits = max(0, -math.floor(math.log10(heights[1] - heights[0]) + 1e-9) - 2 * share)
     named = "".join(
-        _text(LEFT - 6, frame.y(h) + 4, _written(sign * h, evidence["unit"], digits))
+        _text(LEFT - 6, frame.y(h) + 4, written(sign * h, evidence["unit"], digits))
         for h in heights
     )
     powers = [
@@ -245,7 +245,7 @@ def _axes(evidence: dict[str, Any], frame: Frame) -> str:
         for at in map(math.log10, style.decade_ticks(10**frame.first, 10**frame.last, most=7))
         if frame.first <= at <= frame.last
     ]
-    marks = "".join(f"M{_n(frame.x(at))} {BOTTOM}v5" for at in powers)
+    marks = "".join(f"M{coordinate(frame.x(at))} {BOTTOM}v5" for at in powers)
     scale = [_text(frame.x(at), BOTTOM + 19, style.power_of_ten(10**at)) for at in powers]
     scale.append(_text((LEFT + RIGHT) / 2, BOTTOM + 41, SCALES[evidence["scale"]]))
     label = AXES.get(evidence["about"]["metric"], evidence["about"]["metric"])
@@ -284,17 +284,19 @@ def _points(evidence: dict[str, Any], frame: Frame) -> str:
     for scale, value, low, high in rows:
         if value is None:
             continue
-        x = _n(frame.x(math.log10(scale)))
+        x = coordinate(frame.x(math.log10(scale)))
         if low is not None and high is not None:
-            bars.append(f"M{x} {_n(frame.y(sign * low))}V{_n(frame.y(sign * high))}")
-        marks.append(f'<circle cx="{x}" cy="{_n(frame.y(sign * value))}" r="4"/>')
+            bars.append(
+                f"M{x} {coordinate(frame.y(sign * low))}V{coordinate(frame.y(sign * high))}"
+            )
+        marks.append(f'<circle cx="{x}" cy="{coordinate(frame.y(sign * value))}" r="4"/>')
     return (_path("bar", "".join(bars)) if bars else "") + "".join(marks)
 
 
 def _chance(evidence: dict[str, Any], frame: Frame) -> str:
     if evidence["chance"] is None or not frame.low <= evidence["chance"] <= frame.high:
         return ""
-    return _path("chance", f"M{LEFT} {_n(frame.y(evidence['chance']))}H{RIGHT}")
+    return _path("chance", f"M{LEFT} {coordinate(frame.y(evidence['chance']))}H{RIGHT}")
 
 
 def _valley(evidence: dict[str, Any], frame: Frame) -> str:
@@ -307,7 +309,7 @@ def _valley(evidence: dict[str, Any], frame: Frame) -> str:
             x = frame.x(math.log10(scale))
             runs = [*runs[:-1], [*runs[-1], x]] if before else [*runs, [x]]
         before = size in named
-    drawn = "".join(f"M{_n(run[0] - 5)} {BOTTOM}H{_n(run[-1] + 5)}" for run in runs)
+    drawn = "".join(f"M{coordinate(run[0] - 5)} {BOTTOM}H{coordinate(run[-1] + 5)}" for run in runs)
     return _path("valley", drawn) if drawn else ""
 
 
@@ -317,7 +319,7 @@ def _key(evidence: dict[str, Any], lines: Sequence[Line], frame: Frame) -> str:
     entries += [(line.kind, line.words) for line in reversed(lines) if line.words]
     chance = evidence["chance"]
     if chance is not None:
-        words = f"chance {_written(chance, evidence['unit'], 0)}"
+        words = f"chance {written(chance, evidence['unit'], 0)}"
         shown = frame.low <= chance <= frame.high
         where = ", above" if chance > frame.high else ", below"
         entries.append(("chance", words) if shown else ("none", words + where))
@@ -336,7 +338,7 @@ def _key(evidence: dict[str, Any], lines: Sequence[Line], frame: Frame) -> str:
 
 def _words(evidence: dict[str, Any]) -> str:
     values = ", ".join(
-        f"{_written(value, evidence['unit'], 1 if evidence['unit'] == 'share' else 2)} at {size}"
+        f"{written(value, evidence['unit'], 1 if evidence['unit'] == 'share' else 2)} at {size}"
         for size, value in zip(evidence["sizes"], evidence["values"], strict=True)
         if value is not None
     )
@@ -346,25 +348,25 @@ def _words(evidence: dict[str, Any]) -> str:
     return f"<title>{escape(title_of(evidence))}</title><desc>{escape(told)}</desc>"
 
 
-def _written(value: float, unit: str, digits: int) -> str:
+def written(value: float, unit: str, digits: int) -> str:
     text = f"{100 * value:.{digits}f}%" if unit == "share" else f"{value:.{digits}f}"
     return text.replace("-", "−") if float(text.rstrip("%")) else text.replace("-", "")
 
 
 def _text(x: float, y: float, words: str) -> str:
-    return f'<text x="{_n(x)}" y="{_n(y)}">{escape(words)}</text>'
+    return f'<text x="{coordinate(x)}" y="{coordinate(y)}">{escape(words)}</text>'
 
 
 def _path(kind: str, data: str) -> str:
     return f'<path class="{kind}" d="{data}"/>'
 
 
-def _n(number: float) -> str:
+def coordinate(number: float) -> str:
     """A coordinate with one decimal at most.
 
     Examples
     --------
-    >>> _n(12.04), _n(3.45678)
+    >>> coordinate(12.04), coordinate(3.45678)
     ('12', '3.5')
     """
     return f"{number:.1f}".removesuffix(".0")

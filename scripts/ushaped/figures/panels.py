@@ -305,6 +305,12 @@ def legend_entries(rows: pd.DataFrame) -> list[Line2D]:
         )
         for (family, variant), look in looks.items()
     ]
+    return entries + sign_entries(rows)
+
+
+def sign_entries(rows: pd.DataFrame) -> list[Line2D]:
+    """Entries for the signs that occur in ``rows``, whatever the looks of their curves."""
+    entries = []
     if not is_crowded(rows) and (rows["kind"] == "seed").any() and has_several_seeds(rows):
         entries.append(entry("one training seed", color=style.MUTED, marker=".", linestyle="none"))
     if rows["flags"].str.contains(CONSTANT, regex=False).any():

@@ -90,6 +90,10 @@ SPARE_FAMILIES = (
     Look(BROWN, "X", "-"),
     Look(GREY, "<", "-"),
     Look(INK, ">", "-"),
+    Look(GREEN, "8", (0, (4.0, 1.5))),
+    Look(PURPLE, "1", (0, (7.0, 2.0))),
+    Look(ORANGE, "H", (0, (1.4, 1.3))),
+    Look(BLUE, "2", (0, (4.0, 1.5))),
 )
 
 SHAPES = ("U-shaped", "inverse", "positive", "inverted-U", "flat")

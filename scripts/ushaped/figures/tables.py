@@ -61,6 +61,7 @@ WORDS = frozenset(
         "metric",
         "model",
         "modified",
+        "next_size",
         "note",
         "other",
         "plotted_size",

@@ -13,7 +13,9 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.figures import power as power_figure
 from ushaped.figures import tables
+from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.report.evidence import read_curves, read_published_verdicts
+from ushaped.report.flips import read_flips, read_items
 from ushaped.report.origin import read_made
 from ushaped.tasks import Task, load_task
 
@@ -38,6 +40,9 @@ class Inputs:
     evidence: list[dict[str, Any]] = field(default_factory=list)
     published_verdicts: dict[tuple[str, str], str] = field(default_factory=dict)
     power: pd.DataFrame | None = None
+    parts: pd.DataFrame | None = None
+    flips: pd.DataFrame | None = None
+    flip_items: dict[tuple[str, str, str, str], dict[str, Any]] = field(default_factory=dict)
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -103,6 +108,9 @@ def gather(
     evidence: str | None = None,
     published_verdicts: str | None = None,
     power: str | None = None,
+    parts: str | None = None,
+    flips: str | None = None,
+    flip_items: str | None = None,
 ) -> Inputs:
     """Read everything that the page is made from; the arguments are paths."""
     loaded = [load_task(Path(path).parent if path.endswith(".yaml") else path) for path in tasks]
@@ -125,4 +133,7 @@ def gather(
             read_published_verdicts(published_verdicts) if published_verdicts else {}
         ),
         power=power_figure.read(power) if power else None,
+        parts=tables.read(parts, PARTS) if parts else None,
+        flips=read_flips(flips) if flips else None,
+        flip_items=read_items(flip_items) if flip_items else {},
     )

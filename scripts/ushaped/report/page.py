@@ -25,6 +25,7 @@ from ushaped.report.comparisons import (
 )
 from ushaped.report.evidence import agreeing, evidence_values, shown_by_data, test_name
 from ushaped.report.inputs import Inputs
+from ushaped.report.matrix import cells_of, switched
 from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, scorings, total
 from ushaped.report.packed import as_json, pack
 from ushaped.report.pictures import of_edition, pictures
@@ -69,6 +70,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     models = _in_order(inputs.models)
     papers = literature(inputs.literature)
     evidence = evidence_values(inputs.evidence, inputs.published_verdicts, inputs.power)
+    cells = cells_of(found, evidence["proofs"], inputs.protocols)
     return {
         "tallies": counted,
         "palm": tally(palm) if palm else None,
@@ -77,7 +79,8 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "untaught": [name for name in tasks if name not in taught],
         "figures": drawn,
         "matrix": verdict_matrix(found),
-        "compare": compare_values(inputs, found),
+        "switched": switched(found, cells, names),
+        "compare": compare_values(inputs, found, cells, names),
         "tasks": views,
         "task_figures": {one: drawn.get(of_edition(one)) for one in run},
         "task_count": len(tasks),

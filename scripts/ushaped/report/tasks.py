@@ -13,9 +13,11 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
 from ushaped.report.comparisons import PALM
+from ushaped.report.flips import Flips, flips_of
 from ushaped.report.inputs import Inputs
+from ushaped.report.parts import Parts, parts_of
 from ushaped.report.text import in_order
-from ushaped.report.verdicts import Verdict
+from ushaped.report.verdicts import Verdict, main_variant
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,18 @@ class TaskView:
     scale: str
     has_rates: bool
     curves: list[Curve]
+    parts: Parts | None
+    flips: list[Flips]
 
     @property
     def source(self) -> str:
         """Where its items come from."""
         return self.edition.source
+
+    @property
+    def families(self) -> list[str]:
+        """The families that were asked, each once."""
+        return in_order(curve.family for curve in self.curves)
 
     @property
     def flags(self) -> list[str]:
@@ -99,6 +108,18 @@ class TaskView:
     def listed(self) -> list[Verdict]:
         """The verdicts that the card lists: ours, and that on PaLM."""
         return [v for v in self.verdicts if v.source != "published" or v.family == PALM]
+
+    @property
+    def first(self) -> list[Verdict]:
+        """Those on the main way of asking, and that on PaLM."""
+        ours = [v for v in self.listed if v.source != "published"]
+        main = main_variant(ours) if ours else ""
+        return [v for v in self.listed if v.source == "published" or v.variant == main]
+
+    @property
+    def others(self) -> list[Verdict]:
+        """Those on the other ways of asking."""
+        return [v for v in self.listed if v not in self.first]
 
 
 SHOWN = {
@@ -209,6 +230,14 @@ def task_view(
         scale=AXES[tables.axis_of(rows)],
         has_rates=bool(rows["metric"].str.startswith("answer_rate_").any()),
         curves=list(_curves(rows)),
+        parts=parts_of(edition, inputs.parts, inputs.metrics, inputs.evidence),
+        flips=flips_of(
+            edition,
+            inputs.flips,
+            inputs.flip_items,
+            inputs.evidence,
+            {(v.family, v.source, v.task, v.variant): v.shape for v in found},
+        ),
     )
 
 

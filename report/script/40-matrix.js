@@ -1,0 +1,81 @@
+// The verdict matrix: another way of asking, another rule, items of another source.
+
+/** A verdict as the templates write it: symbol and word. */
+function verdictMark(glyphs, shape, otherwise) {
+  const symbol = makeSvg('svg', { class: 'glyph', viewBox: '0 0 24 16', 'aria-hidden': 'true', focusable: 'false' });
+  symbol.append(makeSvg('path', { d: glyphs[shape] ?? 'M4 8' }));
+  return make('span', { class: `verdict ${shapeClass(shape)}` }, symbol, make('span', {}, shape || otherwise));
+}
+
+function shapeClass(shape) {
+  return shape ? shape.toLowerCase() : 'no-shape';
+}
+
+function protocolTag(protocol, modified) {
+  const tag = make('span', { class: `tag ${protocol}` }, protocol);
+  if (modified) tag.title = modified;
+  return tag;
+}
+
+/** What one rule says of a curve, as contents of a table cell. */
+function opinionParts(glyphs, verdict, rule) {
+  const [shape, note] = verdict[rule];
+  const mark = verdictMark(glyphs, shape, rule === 'equivalent' ? verdict.shown : 'none');
+  const parts = [verdict.link ? make('a', { href: `#${verdict.link}` }, mark) : mark];
+  if (note) parts.push(make('span', { class: 'under' }, note));
+  return parts;
+}
+
+const MATRIX_KEYS = {
+  equivalent:
+    'p is the share of bootstrap draws that give the same verdict. A coloured cell is one that at least 95% of the draws share.',
+  literal:
+    'p is the share of bootstrap draws that give the same verdict; it is not known for published series and averages. A coloured cell is one that at least 95% of the draws share.',
+  statistical:
+    'q is that of the test for a U-shape where that is the verdict, else of the test for any change, corrected for the number of tasks; of the average, which is one, it is p. A coloured cell is one where it is at most 5%.',
+};
+
+function showMatrix(data) {
+  const chosen = (name) => document.querySelector(`input[name="matrix-${name}"]:checked`)?.value ?? '';
+  const [variant, rule, source] = [chosen('variant'), chosen('rule'), chosen('source')];
+  const [, protocol, modified] = data.ways.find((way) => way[0] === variant);
+  const table = document.getElementById('matrix-table');
+  for (const place of table.querySelectorAll('.way')) place.replaceChildren(`${variant} `, protocolTag(protocol, modified));
+  [...table.tBodies[0].rows].forEach((line, place) => {
+    const row = data.rows[place];
+    line.hidden = Boolean(source) && row.source !== source;
+    for (const cell of line.querySelectorAll('td')) {
+      const { family } = cell.dataset;
+      const theirs = cell.dataset.source === 'published';
+      fillOpinion(cell, data.glyphs, theirs ? row.published[family] : row.cells[family]?.[variant], rule);
+    }
+  });
+  const words = data.rules[rule];
+  const way = `${words[0].toUpperCase()}${words.slice(1)}, asked ${variant} (${protocol} protocol).`;
+  document.getElementById('matrix-status').textContent = way;
+  document.getElementById('matrix-key').textContent = MATRIX_KEYS[rule];
+  const note = document.getElementById('matrix-modified');
+  note.hidden = !modified;
+  note.textContent = modified ? `${variant} is modified: ${modified}.` : '';
+}
+
+function fillOpinion(cell, glyphs, verdict, rule) {
+  if (!verdict) {
+    cell.className = 'none';
+    cell.replaceChildren('–');
+    return;
+  }
+  const [shape, , sure] = verdict[rule];
+  cell.className = `${shapeClass(shape)}${sure ? ' sure' : ''}`;
+  cell.replaceChildren(...opinionParts(glyphs, verdict, rule));
+}
+
+onReady(async () => {
+  const controls = document.getElementById('matrix-controls');
+  if (!controls) return;
+  const data = await unpack('pack-matrix');
+  controls.hidden = false;
+  controls.addEventListener('change', () => showMatrix(data));
+  // A browser may come back with another choice than the one that the page was written with.
+  showMatrix(data);
+});

@@ -1,0 +1,53 @@
+# export: the results as plain files, for programs and for papers.
+
+
+rule export:
+    """Write every verdict and number as JSON, and tables for papers in LaTeX and Markdown."""
+    input:
+        code=code("export"),
+        metrics=rules.metrics.output.table,
+        parts=rules.metrics.output.parts,
+        shapes=rules.shapes.output.table,
+        evidence=rules.shapes.output.evidence,
+        protocols=rules.protocols.output,
+        power=rules.power.output,
+        published=PUBLISHED,
+        labels=str(ROOT / "tasks/published/verdicts.csv"),
+        questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
+        facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
+        models=MODEL_FILES,
+        config=rules.provenance.output.config,
+        provenance=rules.provenance.output.provenance,
+        schema=str(ROOT / "report/schema/report.schema.json"),
+    output:
+        tables=[
+            paper_table(kind, source)
+            for source in sorted({source for source, _ in EDITIONS})
+            for kind in ("verdicts", "numbers", "protocols")
+        ],
+        published=paper_table("published", "official"),
+        json=report(
+            f"{OUT}/report.json",
+            caption="../report/captions/json.rst",
+            category="Tables",
+            labels={"table": "all verdicts and numbers, for programs", "format": "JSON"},
+        ),
+    log:
+        f"{LOGS}/export.log",
+    benchmark:
+        f"{BENCHMARKS}/export.tsv"
+    localrule: True
+    conda:
+        environment
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        tables=target,
+    shell:
+        "python {input.code[0]} --metrics {input.metrics} --parts {input.parts}"
+        " --shapes {input.shapes} --evidence {input.evidence} --protocols {input.protocols}"
+        " --power {input.power} --published {input.published} --labels {input.labels}"
+        " --questions {input.questions} --tasks {input.facts} --models {input.models}"
+        " --config {input.config} --provenance {input.provenance} --schema {input.schema}"
+        " --output {output.json} --tables {params.tables:q} 2>&1 | tee {log} >&2"

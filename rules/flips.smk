@@ -1,0 +1,35 @@
+# flips: the items that are right at one size and wrong at another.
+
+MAIN_FILES = [main_file(source, task) for source, task in EDITIONS]
+
+
+rule flips:
+    """Find the items that flip between sizes."""
+    input:
+        code=code("flips"),
+        models=MODEL_FILES,
+        prompts=expand(f"{OUT}/prompts/{{file}}", file=MAIN_FILES),
+        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=MAIN_FILES),
+    output:
+        table=report(
+            f"{OUT}/flips.csv",
+            caption="../report/captions/flips.rst",
+            category="Tables",
+            labels={"table": "flips", "format": "CSV"},
+        ),
+        details=f"{OUT}/flips.json",
+    log:
+        f"{LOGS}/flips.log",
+    benchmark:
+        f"{BENCHMARKS}/flips.tsv"
+    conda:
+        environment
+    resources:
+        mem_mb=growing(2000),
+        runtime=10,
+    params:
+        scores=score_folder,
+    shell:
+        "python {input.code[0]} --prompts {input.prompts} --scores {params.scores}"
+        " --models {input.models} --output {output.table} --items {output.details}"
+        " 2>&1 | tee {log} >&2"

@@ -1,0 +1,327 @@
+"""The tables for papers: verdicts, numbers, ways of asking, and what papers say beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ushaped.export.given import Given
+from ushaped.export.table import NUMBER, TEXT, Group, Table
+from ushaped.figures import style, tables
+from ushaped.report.tasks import SHOWN
+from ushaped.report.text import (
+    FLAGS,
+    MISSING,
+    by_metric,
+    in_order,
+    listing,
+    number,
+    p_value,
+    probability,
+    scientific,
+    whole_number,
+)
+
+MAIN = "zero-shot"
+# What a table of numbers shows; the metric that judges the task comes first.
+METRICS = (*tables.PRIMARY, "distractor_share", "loss", "label_mass", "sequence_probability")
+PUBLISHED = "published"
+
+VERDICT_COLUMNS = [
+    ("Equivalent", TEXT),
+    ("p", NUMBER),
+    ("Literal", TEXT),
+    ("Statistical", TEXT),
+    ("q (U)", NUMBER),
+    ("q (change)", NUMBER),
+]
+VERDICTS_SAID = (
+    "Equivalent: the published-equivalent rule (a fall of more than {equivalence}, and the smaller "
+    "of fall and rise at least {recovery} of the larger), with p, the share of bootstrap draws "
+    "that give the same verdict. Literal: any fall and any rise up to the largest size. "
+    "Statistical: what tests at 5% allow to be said; q (U) and q (change): p-values of a U and of "
+    "any change, corrected for many tasks (Benjamini and Hochberg)."
+)
+
+
+def paper_tables(given: Given) -> dict[str, list[Table]]:
+    """All tables, by the name of their file.
+
+    Parameters
+    ----------
+    given : Given
+
+    Returns
+    -------
+    dict of str to list of Table
+        ``verdicts-SOURCE``, ``numbers-SOURCE`` and ``protocols-SOURCE`` for every source of items,
+        and ``published``.
+    """
+    files: dict[str, list[Table]] = {}
+    for source in given.sources:
+        files[f"verdicts-{source}"] = [verdict_table(given, source)]
+        files[f"numbers-{source}"] = number_tables(given.metrics, source)
+        files[f"protocols-{source}"] = [protocol_table(given.protocols, source)]
+    return files | {PUBLISHED: published_tables(given)}
+
+
+# -- verdicts -------------------------------------------------------------------------------------
+
+
+def verdict_table(given: Given, source: str) -> Table:
+    """Verdicts on the main variant, tasks by families, under both rules and by the tests."""
+    rows = given.shapes[given.shapes["source"] == source]
+    main = style.order_variants(rows["variant"])[0]
+    rows = rows[rows["variant"] == main]
+    groups = [
+        Group("", [[task, str(row["family"]), *_verdicts(row)] for row in _sorted(own, "family")])
+        for task, own in _by_task(rows)
+    ]
+    several = rows["family"].nunique() > 1
+    return Table(
+        name=f"verdicts-{source}",
+        caption=f"Shape of every scaling curve on {source} items, asked {main}"
+        f"{_protocol_said(rows)}. {_verdicts_said(given)}",
+        columns=[("Task", TEXT), ("Family", TEXT), *VERDICT_COLUMNS],
+        groups=groups if several else _joined(groups),
+        notes=_flag_notes(rows),
+    )
+
+
+def _verdicts(row: pd.Series) -> list[str]:
+    return [
+        str(row["equivalent"]) or MISSING,
+        probability(tables.verdict_probability(row)),
+        str(row["literal"]) or MISSING,
+        str(row["statistical"]) or MISSING,
+        p_value(row["qvalue_u"]),
+        p_value(row["qvalue_change"]),
+    ]
+
+
+def _verdicts_said(given: Given) -> str:
+    settings = given.config.get("shapes") or {}
+    known = {name: number(settings.get(name)) for name in ("equivalence", "recovery")}
+    return VERDICTS_SAID.format(**known)
+
+
+def _protocol_said(rows: pd.DataFrame) -> str:
+    names = sorted(set(rows["protocol"]))
+    return f" ({listing(names)} protocol)" if names else ""
+
+
+def _flag_notes(rows: pd.DataFrame) -> list[str]:
+    """One line per flag: the curves that have it, and what it means."""
+    curves: dict[str, list[str]] = {}
+    several = rows["family"].nunique() > 1
+    for _, row in rows.iterrows():
+        name = f"{row['task']}, {row['family']}" if several else str(row["task"])
+        for flag in filter(None, str(row["flags"]).split(";")):
+            curves.setdefault(flag, []).append(name)
+    return [
+        f"{flag} ({'; '.join(curves[flag])}): {FLAGS.get(flag, flag)}." for flag in in_order(curves)
+    ]
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+def number_tables(metrics: pd.DataFrame, source: str) -> list[Table]:
+    """What was measured on the items of a source, one table per task."""
+    rows = metrics[(metrics["source"] == source) & (metrics["model"] == "")]
+    return [_number_table(task, source, own) for task, own in _by_task(rows)]
+
+
+def _number_table(task: str, source: str, rows: pd.DataFrame) -> Table:
+    shown = [metric for metric in METRICS if metric in set(rows["metric"])]
+    names = style.order_variants(rows["variant"])
+    groups = [
+        _curve(own, shown)
+        for _, family in rows.groupby("family")
+        for own in (family[family["variant"] == variant] for variant in names)
+        if len(own)
+    ]
+    percents = any(metric not in tables.NATS for metric in shown)
+    said = "Shares in percent; 95% intervals" if percents else "95% intervals"
+    return Table(
+        name=f"numbers-{source}-{task}",
+        caption=f"Every size and way of asking, with its protocol, on {task} ({source} items). "
+        f"{said} over items in parentheses; values are means over training seeds.",
+        columns=[
+            ("Size", TEXT),
+            ("Training FLOPs", NUMBER),
+            ("Items", NUMBER),
+            *((_head(metric), NUMBER) for metric in shown),
+        ],
+        groups=groups,
+        notes=_modified_notes(rows),
+    )
+
+
+def _curve(rows: pd.DataFrame, shown: Sequence[str]) -> Group:
+    """The sizes of one family and variant."""
+    rows = rows.iloc[tables.scale(rows).argsort(kind="stable")]
+    first = rows.iloc[0]
+    label = tables.variant_label(str(first["variant"]), str(first["protocol"]))
+    lines = []
+    for size, own in rows.groupby("size", sort=False):
+        cells = {row["metric"]: _with_interval(row) for row in own.to_dict("records")}
+        flops, items = own.iloc[0][["training_flops", "n"]]
+        told = [str(size), scientific(flops), whole_number(items)]
+        lines.append([*told, *(cells.get(metric, MISSING) for metric in shown)])
+    return Group(f"{first['family']}, {label}", lines)
+
+
+def _head(metric: str) -> str:
+    unit = "" if metric in tables.NATS else " (%)"
+    return f"{SHOWN[metric]}{unit}"
+
+
+def _with_interval(row: Mapping[Any, Any]) -> str:
+    metric = str(row["metric"])
+    value, low, high = (_value(row[name], metric) for name in ("value", "low", "high"))
+    return value if MISSING in (low, high) else f"{value} ({low}, {high})"
+
+
+def _value(value: float, metric: str) -> str:
+    """A loss or log odds in nats, a share in percent; without the sign of its unit."""
+    return by_metric(value, metric).removesuffix("%")
+
+
+def _modified_notes(rows: pd.DataFrame) -> list[str]:
+    """What was modified, one line per variant that follows another protocol."""
+    told: dict[str, set[str]] = {}
+    for variant, modified in zip(rows["variant"], rows["modified"], strict=True):
+        if modified:
+            told.setdefault(str(variant), set()).add(str(modified))
+    return [
+        f"{variant}: {'; '.join(sorted(told[variant]))}." for variant in style.order_variants(told)
+    ]
+
+
+# -- ways of asking -------------------------------------------------------------------------------
+
+
+def protocol_table(protocols: pd.DataFrame, source: str) -> Table:
+    """Every way of asking against the main one."""
+    rows = protocols[(protocols["source"] == source) & (protocols["variant"] != MAIN)]
+    known = rows[rows["base_equivalent"] != ""]
+    groups = []
+    for family, of_family in known.groupby("family"):
+        for task, own in _by_task(of_family):
+            lines = [_comparison(row) for row in _sorted(own, "variant")]
+            groups.append(Group(f"{task}, {family}", lines))
+    return Table(
+        name=f"protocols-{source}",
+        caption=f"The way of asking against {MAIN}, {source} items: verdicts of the "
+        "published-equivalent rule with the share of bootstrap draws that give them (a change is "
+        "settled where each of the two has nine tenths); value at the largest size and its "
+        f"difference to that of {MAIN}, with 95% bootstrap intervals, the same items drawn for "
+        "both (shares in percent, losses in nats).",
+        columns=[
+            ("Variant (protocol)", TEXT),
+            (f"{MAIN.capitalize()} verdict", TEXT),
+            ("Verdict", TEXT),
+            ("Changed", TEXT),
+            ("Value", NUMBER),
+            ("Difference", NUMBER),
+        ],
+        groups=groups,
+        notes=_modified_notes(known),
+    )
+
+
+def _comparison(row: pd.Series) -> list[str]:
+    metric = str(row["metric"])
+    ends = {"low": "difference_low", "high": "difference_high", "value": "difference"}
+    difference = {name: row[column] for name, column in ends.items()} | {"metric": metric}
+    return [
+        tables.variant_label(str(row["variant"]), str(row["protocol"])),
+        _likely(row["base_equivalent"], row["base_p"]),
+        _likely(row["equivalent"], row["p"]),
+        _changed(row),
+        _with_interval(dict(row)),
+        _with_interval(difference),
+    ]
+
+
+def _changed(row: pd.Series) -> str:
+    settled = row["flips"] == "yes" and row["settled"] == "yes"
+    return "yes, settled" if settled else str(row["flips"]) or MISSING
+
+
+def _likely(shape: str, share: float) -> str:
+    return f"{shape} ({probability(share)})" if shape else MISSING
+
+
+# -- the literature -------------------------------------------------------------------------------
+
+
+def published_tables(given: Given) -> list[Table]:
+    """Series whose shapes a paper has named: their numbers, then its verdicts beside ours."""
+    found = []
+    for series, rows in given.labels.groupby("series", sort=False):
+        found.append(_value_table(given, str(series)))
+        labels = dict(zip(rows["task"], rows["verdict"], strict=True))
+        found.append(_label_table(given, str(series), labels))
+    return found
+
+
+def _value_table(given: Given, series: str) -> Table:
+    """What was published of a series, tasks by sizes."""
+    points = given.published[given.published["series"] == series]
+    points = points[points["metric"].isin(tables.PRIMARY)].sort_values("training_flops")
+    sizes = [str(size) for size in dict.fromkeys(points["size"])]
+    rows = []
+    for task, own in _by_task(points):
+        metric = tables.primary_metric(own)
+        cells = {row["size"]: _value(row["value"], metric) for row in own.to_dict("records")}
+        unit = "loss, nats" if metric in tables.NATS else "accuracy, %"
+        rows.append([task, unit, *(cells.get(size, MISSING) for size in sizes)])
+    return Table(
+        name=f"published-{series}-values",
+        caption=f"Published results of {series} on official items, {MAIN}{_protocol_said(points)}, "
+        "by size. A lower loss is better.",
+        columns=[("Task", TEXT), ("Unit", TEXT), *((size, NUMBER) for size in sizes)],
+        groups=[Group("", rows)],
+    )
+
+
+def _label_table(given: Given, series: str, labels: Mapping[str, str]) -> Table:
+    """The published verdicts on a series beside ours from the same numbers."""
+    shapes = given.shapes
+    rows = shapes[(shapes["family"] == series) & (shapes["source"] == "published")]
+    lines = [
+        [task, labels.get(task, MISSING), *_verdicts(own.iloc[0])] for task, own in _by_task(rows)
+    ]
+    return Table(
+        name=f"published-{series}-verdicts",
+        caption=f"The published verdict on each curve of {series}, and ours from the published "
+        f"numbers ({MAIN}{_protocol_said(rows)}, official items). {_verdicts_said(given)}",
+        columns=[("Task", TEXT), ("Published", TEXT), *VERDICT_COLUMNS],
+        groups=[Group("", lines)],
+        notes=_flag_notes(rows),
+    )
+
+
+# -- order ----------------------------------------------------------------------------------------
+
+
+def _by_task(rows: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
+    """Rows task by task, in the order of the paper."""
+    for task in tables.order_tasks(rows["task"]):
+        yield task, rows[rows["task"] == task]
+
+
+def _sorted(rows: pd.DataFrame, column: str) -> list[pd.Series]:
+    """Rows by family, or by variant in reading order."""
+    names = sorted(set(rows[column]))
+    order = style.order_variants(names) if column == "variant" else names
+    return sorted((row for _, row in rows.iterrows()), key=lambda row: order.index(row[column]))
+
+
+def _joined(groups: Sequence[Group]) -> list[Group]:
+    """All rows without space between the groups."""
+    return [Group("", [row for group in groups for row in group.rows])]

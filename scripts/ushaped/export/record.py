@@ -1,0 +1,393 @@
+"""``report.json``: every verdict and number as one value; ``report.schema.json`` describes it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pandas as pd
+
+from ushaped.errors import UserError
+from ushaped.export.given import KEY, Given
+from ushaped.figures import tables
+from ushaped.report.evidence import LEVEL, VERDICT, Key, key_of
+from ushaped.shapes.curves import ABOUT
+
+FORMAT, VERSION = "ushaped-report", "1.0"
+
+SHAPES = ("positive", "inverse", "U-shaped", "inverted-U", "flat")
+# Digits of every number, as in the tables.
+DIGITS = 10
+
+TASK = ("title", "schema", "metric", "true_task", "distractor_task")
+# What is told of a model; where its weights lie on this machine is not.
+MODEL = (
+    "model",
+    "family",
+    "size",
+    "seed",
+    "parameters",
+    "non_embedding_parameters",
+    "training_tokens",
+    "training_flops",
+    "flops_source",
+    "revision",
+    "fingerprint",
+)
+SCALE = ("parameters", "non_embedding_parameters", "training_tokens", "training_flops")
+PROVENANCE = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
+
+Value = dict[str, Any]
+
+
+def record(given: Given) -> Value:
+    """Put all results into one value that JSON can hold.
+
+    Parameters
+    ----------
+    given : Given
+
+    Returns
+    -------
+    dict
+        As ``report/schema/report.schema.json`` says. Numbers have ten significant digits; what is
+        not known is None.
+    """
+    return plain(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "provenance": {name: given.provenance.get(name) for name in PROVENANCE},
+            "config": given.config,
+            "rules": _rules(given.config),
+            "tasks": list(_tasks(given)),
+            "families": list(_families(given)),
+            "models": [{name: model.get(name) for name in MODEL} for model in given.models],
+            "curves": list(_curves(given)),
+            "measurements": list(_measurements(given)),
+            "parts": list(_parts(given.parts)),
+            "protocols": list(_protocols(given.protocols)),
+            "power": _records(given.power, whole=("sizes", "n")),
+            "published_verdicts": list(_published_verdicts(given)),
+            "questions": {name: _records(table) for name, table in given.questions.items()},
+        }
+    )
+
+
+def plain(value: Any) -> Any:
+    """Numbers with ten significant digits, and None for those that JSON does not have.
+
+    Examples
+    --------
+    >>> plain({"low": [float("nan"), 1 / 3], "n": 128})
+    {'low': [None, 0.3333333333], 'n': 128}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if not isinstance(value, float):
+        return value
+    # Adding zero takes the sign from a negative one.
+    return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
+
+
+def text(value: Mapping[str, Any]) -> str:
+    """Write the value as JSON, every record of a list on a line of its own.
+
+    Examples
+    --------
+    >>> print(text({"version": "1.0", "curves": [{"n": 1}, {"n": 2}]}), end="")
+    {
+    "version": "1.0",
+    "curves": [
+    {"n":1},
+    {"n":2}
+    ]
+    }
+    """
+    members = [f"{_dump(key)}: {_lines(inner)}" for key, inner in value.items()]
+    return "{\n" + ",\n".join(members) + "\n}\n"
+
+
+def _lines(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return _dump(value)
+    return "[\n" + ",\n".join(map(_dump, value)) + "\n]"
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def check(value: Mapping[str, Any], schema: str | Path) -> None:
+    """Check the value against its schema.
+
+    Raises
+    ------
+    UserError
+        Naming the place of the first violation: an input is damaged, or schema and program differ.
+    """
+    rules = json.loads(Path(schema).read_text(encoding="utf-8"))
+    error = next(jsonschema.Draft202012Validator(rules).iter_errors(value), None)
+    if error is not None:
+        place = ".".join(map(str, error.absolute_path)) or "report.json"
+        raise UserError(
+            f"{schema}, {place}",
+            f"does not fit ({error.message[:200]})",
+            "run the step again that wrote this number, or mend the schema",
+        )
+
+
+# -- what was run ---------------------------------------------------------------------------------
+
+
+def _rules(config: Mapping[str, Any]) -> Value:
+    section = config.get("shapes") or {}
+    return {
+        "equivalent": {name: section.get(name) for name in ("equivalence", "recovery")},
+        "literal": {"equivalence": section.get("equivalence")},
+        "statistical": {"level": LEVEL, "correction": "Benjamini-Hochberg"},
+        "draws": section.get("draws"),
+        "seed": section.get("seed"),
+    }
+
+
+def _tasks(given: Given) -> Iterator[Value]:
+    found: dict[str, list[str]] = {}
+    for edition in tables.editions(given.metrics):
+        found.setdefault(edition.task, []).append(edition.source)
+    for task, sources in found.items():
+        facts = given.tasks[task].facts if task in given.tasks else {}
+        told = {name: facts.get(name) for name in TASK}
+        yield {"task": task, "sources": sources, "average": task == tables.AVERAGE} | told
+
+
+def _families(given: Given) -> Iterator[Value]:
+    """Families and their sizes, smallest first: those that were run here, then published series."""
+    ours = given.metrics.assign(measured=~tables.flagged(given.metrics, tables.PUBLISHED_POINT))
+    series = given.published[given.published["series"] != tables.CHANCE]
+    theirs = series.rename(columns={"series": "family"}).assign(measured=False)
+    for table, published in ((ours, False), (theirs, True)):
+        rows = table.reindex(columns=["family", "size", *SCALE, "measured"])
+        rows = rows.drop_duplicates(["family", "size"])
+        rows = rows.iloc[tables.scale(rows).argsort(kind="stable")]
+        for family, own in rows.groupby("family"):
+            scale = tables.axis_of(own)
+            sizes = _records(own.drop(columns="family"), whole=SCALE)
+            yield {"family": family, "published": published, "scale": scale, "sizes": sizes}
+
+
+# -- curves ---------------------------------------------------------------------------------------
+
+
+def _curves(given: Given) -> Iterator[Value]:
+    judged = given.judged()
+    literal = _literal_probabilities(given.protocols)
+    for proof in given.evidence:
+        key = key_of(proof["about"])
+        yield _curve(proof, judged[key], literal.get(key))
+
+
+def _literal_probabilities(protocols: pd.DataFrame) -> dict[Key, float]:
+    """Share of draws with the literal rule's verdict, by curve; of measured curves alone."""
+    keys = protocols[KEY].itertuples(index=False, name=None)
+    return dict(zip(keys, protocols["p_literal"], strict=True))
+
+
+def _curve(proof: Mapping[str, Any], row: pd.Series, p_literal: float | None) -> Value:
+    along = ("sizes", "at", "values", "low", "high", "trials", "seeds")
+    described = ("unit", "scale", "chance", "n", "clusters", "sampling")
+    verdict = dict.fromkeys(VERDICT) | (proof["verdict"] or {})
+    return {
+        **{name: proof["about"][name] for name in ABOUT},
+        **{name: proof[name] for name in (*described, *along)},
+        "flags": _flags(row["flags"]),
+        "verdicts": {
+            "equivalent": _equivalent(verdict),
+            "literal": _named(verdict["literal"], probability=p_literal),
+            "statistical": _statistical(verdict, row),
+        },
+        "valley": _valley(proof["valley"], row),
+        "fits": proof["shapes"],
+        "neighbours": proof["neighbours"],
+        "two_lines": proof["two_lines"],
+        "lind_mehlum": _with_estimates(proof["lind_mehlum"], "extremum"),
+        "mechanism": _mechanism(proof["mechanism"]),
+        "broken": _broken(proof["broken"]),
+        "prediction": proof["prediction"] or [],
+        "parts": proof["parts"],
+    }
+
+
+def _named(shape: str | None, **more: Any) -> Value | None:
+    """A verdict; None where there is none."""
+    return {"shape": shape, **more} if shape else None
+
+
+def _equivalent(verdict: Mapping[str, Any]) -> Value | None:
+    shares = verdict["probabilities"] or {}
+    return _named(verdict["equivalent"], probabilities={s: shares.get(s) for s in SHAPES})
+
+
+def _statistical(verdict: Mapping[str, Any], row: pd.Series) -> Value | None:
+    tests = ("change", "rise", "fall", "u", "inverted_u", "misfit")
+    shapes = ("flat", "positive", "inverse", "u", "inverted_u", "any")
+    return _named(
+        verdict["statistical"],
+        because=verdict["because"],
+        p={name: verdict[f"p_{name}"] for name in tests},
+        q={name: verdict[f"q_{name}"] for name in ("u", "change")},
+        weights={name: row[f"weight_{name}"] for name in shapes},
+    )
+
+
+def _valley(valley: Mapping[str, Any] | None, row: pd.Series) -> Value:
+    """The lowest place of a curve; intervals where errors are known."""
+    known = valley or {}
+    return {
+        "size": row["valley_size"] or None,
+        "sizes": known.get("sizes") or [],
+        **{name: row[name] for name in ("first", "lowest", "last")},
+        "depth": estimate(known.get("depth"), row["depth"]),
+        "rise": estimate(known.get("rise")),
+        "recovery": estimate(known.get("recovery"), row["recovery"]),
+    }
+
+
+def _mechanism(found: Mapping[str, Any] | None) -> Value | None:
+    """The two-task mechanism, without the points of the line that the page draws."""
+    if found is None:
+        return None
+    parameters = (found.get("parameters") or {}).items()
+    return {
+        **{name: found.get(name) for name in ("identifiable", "reason")},
+        "parameters": {name: estimate(values) for name, values in parameters},
+        **{name: estimate(found.get(name)) for name in ("gap", "back_at")},
+        **{name: found.get(name) for name in ("deviance", "degrees", "misfit_p")},
+    }
+
+
+def _broken(found: Mapping[str, Any] | None) -> Value | None:
+    if found is None:
+        return None
+    return {name: found.get(name) for name in ("reason", "parameters", "error")}
+
+
+def _with_estimates(found: Mapping[str, Any] | None, *names: str) -> Value | None:
+    if found is None:
+        return None
+    return {**found, **{name: estimate(found.get(name)) for name in names}}
+
+
+def estimate(found: Sequence[float | None] | None, value: float | None = None) -> Value:
+    """Name the numbers of an estimate with its interval; ``value`` alone where there is none.
+
+    Examples
+    --------
+    >>> estimate([0.2, 0.1, None])
+    {'value': 0.2, 'low': 0.1, 'high': None}
+    """
+    return dict(zip(("value", "low", "high"), found or (value, None, None), strict=True))
+
+
+# -- numbers --------------------------------------------------------------------------------------
+
+
+def _measurements(given: Given) -> Iterator[Value]:
+    """One record per metric of a curve: of every size, and of every single model."""
+    metrics = list(dict.fromkeys(given.published["metric"]))
+    theirs = tables.published_curves(given.published, metrics)
+    table = pd.concat([given.metrics, theirs.assign(model="", modified="")], ignore_index=True)
+    table = table.assign(at=tables.scale(table))
+    for key, rows in table.groupby(list(ABOUT), sort=False):
+        rows = rows.sort_values(["at", "seed"], kind="stable")
+        means, runs = rows[rows["model"] == ""], rows[rows["model"] != ""]
+        yield {
+            **dict(zip(ABOUT, key, strict=True)),
+            "chance": float(rows["chance"].iloc[0]),
+            **_columns(means, "size", "sizes"),
+            "runs": _columns(runs, "model", "models"),
+        }
+
+
+def _columns(rows: pd.DataFrame, name: str, plural: str) -> Value:
+    return _points(rows, name, plural) | {"flags": [_flags(flags) for flags in rows["flags"]]}
+
+
+def _points(rows: pd.DataFrame, name: str, plural: str) -> Value:
+    numbers = {"values": "value", "low": "low", "high": "high"}
+    told = {plural: list(rows[name])} | {key: list(rows[column]) for key, column in numbers.items()}
+    return told | {"n": [_whole(n) for n in rows["n"]]}
+
+
+def _parts(table: pd.DataFrame) -> Iterator[Value]:
+    """One record per part of a curve's task."""
+    table = table.assign(at=tables.scale(table))
+    for key, rows in table.groupby([*ABOUT, "part"], sort=False):
+        *about, part = key
+        rows = rows.sort_values("at", kind="stable")
+        yield {
+            **dict(zip(ABOUT, about, strict=True)),
+            "part": _whole(part),
+            "chance": float(rows["chance"].iloc[0]),
+            **_points(rows, "size", "sizes"),
+        }
+
+
+def _protocols(table: pd.DataFrame) -> Iterator[Value]:
+    """Comparisons with the main variant: its verdict, this one's, and what became of the values."""
+    for row in _records(table, whole=("n",)):
+        told = {name: row[name] for name in (*ABOUT, "n", "size")}
+        for rule, ending in (("equivalent", ""), ("literal", "_literal")):
+            told[rule] = {
+                "shape": row[rule] or None,
+                "probability": row[f"p{ending}"],
+                "base_shape": row[f"base_{rule}"] or None,
+                "base_probability": row[f"base_p{ending}"],
+                "flips": _answer(row[f"flips{ending}"]),
+                "settled": _answer(row[f"settled{ending}"]),
+            }
+        told |= {"probability_differs": row["p_differs"], "base_value": row["base_value"]}
+        told["value"] = estimate([row["value"], row["low"], row["high"]])
+        ends = (f"difference{end}" for end in ("", "_low", "_high"))
+        told["difference"] = estimate([row[name] for name in ends])
+        yield told
+
+
+def _published_verdicts(given: Given) -> Iterator[Value]:
+    """What papers say of their curves, beside what is concluded here from the published numbers."""
+    judged = {(row["family"], row["task"]): row for row in _records(given.shapes, published=True)}
+    for label in _records(given.labels):
+        ours = judged.get((label["series"], label["task"]), {})
+        rules = ("equivalent", "literal", "statistical")
+        yield {**label, **{rule: ours.get(rule) or None for rule in rules}}
+
+
+def _records(
+    table: pd.DataFrame, whole: Sequence[str] = (), published: bool | None = None
+) -> list[Value]:
+    """Rows of a table; the columns ``whole`` hold counts."""
+    if published is not None:
+        table = table[(table["source"] == "published") == published]
+    rows = table.to_dict("records")
+    return [{str(k): _whole(v) if k in whole else v for k, v in row.items()} for row in rows]
+
+
+def _whole(value: Any) -> int | float | None:
+    """A count as a whole number; the mean of counts stays what it is."""
+    if math.isnan(value):
+        return None
+    return int(value) if value == int(value) else value
+
+
+def _flags(flags: str) -> list[str]:
+    return [flag for flag in flags.split(";") if flag]
+
+
+def _answer(word: str) -> bool | None:
+    return {"yes": True, "no": False}.get(word)

@@ -1,0 +1,189 @@
+"""Which items flip between sizes: how many from each size to the next, and by which way.
+
+A curve says how many items are right at each size, not which. Between two sizes of equal accuracy
+many items may have changed both ways, and the items that make a U, right at a small size, wrong at
+a middle one and right at a large one, show what the models answered on the way down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ushaped.metrics.definitions import Bools, Floats
+from ushaped.metrics.table import Condition, Row, by_size, mean_over
+
+# Of the file of items; another number means another layout.
+VERSION = 1
+COLUMNS = (
+    "family",
+    "source",
+    "task",
+    "variant",
+    "protocol",
+    "modified",
+    "size",
+    "next_size",
+    "seeds",
+    "next_seeds",
+    "n",
+    "lost",
+    "gained",
+    "seeds_differ",
+    "next_seeds_differ",
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way from a small size to the largest, and the items that go it.
+
+    Attributes
+    ----------
+    shape : str
+        The shape of a curve whose items went this way.
+    sizes : tuple of int
+        Places of the two or three sizes at which items are looked at.
+    goes : ndarray of bool, shape (n,)
+        Which items are right and wrong there as the shape says.
+    split : ndarray of bool, shape (n,)
+        On which items the seeds of one of these sizes are split, so that they go no way.
+    """
+
+    shape: str
+    sizes: tuple[int, ...]
+    goes: Bools
+    split: Bools
+
+
+def flipped(before: Floats, after: Floats) -> tuple[float, float]:
+    """Number of items that go from right to wrong, and from wrong to right.
+
+    With several seeds it is the mean over all pairs of one seed of each size. The second number
+    less the first is always the change of accuracy times the number of items.
+
+    Parameters
+    ----------
+    before, after : ndarray of float, shape (n,)
+        Shares of the seeds of two sizes that have each item right.
+
+    Examples
+    --------
+    >>> flipped(np.array([1.0, 1.0, 0.5]), np.array([0.0, 1.0, 1.0]))
+    (1.0, 0.5)
+    """
+    return float((before * (1 - after)).sum()), float(((1 - before) * after).sum())
+
+
+def seeds_differ(share: Floats, seeds: int) -> float | None:
+    """Number of items on which two seeds of one size differ, mean over pairs; None for one seed.
+
+    Parameters
+    ----------
+    share : ndarray of float, shape (n,)
+        Share of the seeds that have each item right.
+    seeds : int
+
+    Examples
+    --------
+    >>> seeds_differ(np.array([0.5, 1.0, 0.5]), 2)
+    2.0
+    """
+    if seeds == 1:
+        return None
+    return float((2 * share * (1 - share)).sum() * seeds / (seeds - 1))
+
+
+def step_rows(condition: Condition, correct: Floats) -> list[Row]:
+    """One row for each pair of neighbouring sizes.
+
+    Parameters
+    ----------
+    condition : Condition
+    correct : ndarray of 0 and 1, shape (models, n)
+
+    Returns
+    -------
+    list of dict
+        With the keys `COLUMNS`; ``lost`` and ``gained`` as `flipped` has them.
+    """
+    members = by_size(condition.models)
+    shares = mean_over(members, correct)
+    names = [condition.models[rows[0]].size for rows in members]
+    differ = [seeds_differ(share, len(rows)) for share, rows in zip(shares, members, strict=True)]
+    rows: list[Row] = []
+    for place in range(len(members) - 1):
+        lost, gained = flipped(shares[place], shares[place + 1])
+        rows.append(
+            about(condition)
+            | {
+                "size": names[place],
+                "next_size": names[place + 1],
+                "seeds": len(members[place]),
+                "next_seeds": len(members[place + 1]),
+                "n": correct.shape[1],
+                "lost": lost,
+                "gained": gained,
+                "seeds_differ": differ[place],
+                "next_seeds_differ": differ[place + 1],
+            }
+        )
+    return rows
+
+
+def about(condition: Condition) -> Row:
+    """What a curve is of."""
+    return {
+        "family": condition.models[0].family,
+        "source": condition.source,
+        "task": condition.task,
+        "variant": condition.variant,
+        "protocol": condition.questions.protocol,
+        "modified": condition.questions.modified,
+    }
+
+
+def ways(shares: Floats) -> Iterator[Way]:
+    """The items that fall, rise, fall and rise, and rise and fall.
+
+    A fall and a rise are those between the smallest and the largest size. A turn is that of the
+    curve: from the highest size before its lowest inner one, through that, to the largest, which
+    the published-equivalent rule compares too; and the mirror image. An item is right at a size if
+    more than half of its seeds have it right, wrong if more than half have it wrong; one on which
+    they are split goes no way.
+
+    Parameters
+    ----------
+    shares : ndarray of float, shape (sizes, n)
+        Share of the seeds that have each item right, smallest size first.
+
+    Yields
+    ------
+    Way
+        None for a single size; no turns for two.
+    """
+    last = len(shares) - 1
+    if last > 0:
+        yield _way("inverse", (0, last), shares)
+        yield _way("positive", (0, last), shares)
+    if last > 1:
+        heights = shares.mean(axis=1)
+        yield _way("U-shaped", (*_turn(heights), last), shares)
+        yield _way("inverted-U", (*_turn(-heights), last), shares)
+
+
+def _way(shape: str, sizes: tuple[int, ...], shares: Floats) -> Way:
+    """The items that are right and wrong in turn at some sizes, the right ones first or not."""
+    looked_at = shares[list(sizes)]
+    first = 1.0 if shape in ("U-shaped", "inverse") else 0.0
+    wanted = np.array([[abs(first - place % 2)] for place in range(len(sizes))])
+    goes = (np.abs(looked_at - wanted) < 0.5).all(axis=0)
+    return Way(shape, sizes, goes, (looked_at == 0.5).any(axis=0))
+
+
+def _turn(heights: Floats) -> tuple[int, int]:
+    """Place of the lowest inner size, after that of the highest before it; the first of equals."""
+    turn = 1 + int(heights[1:-1].argmin())
+    return int(heights[:turn].argmax()), turn
