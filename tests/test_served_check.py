@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from transformers import PreTrainedModel
 
-from fake_server import NAME, Server, served
+from fake_server import NAME, Server
 from ushaped.errors import UserError
 from ushaped.served.check import LISTED, USUAL, Checked, Echo, check
 from ushaped.served.client import Client, Endpoint
-
-
-@pytest.fixture
-def server(
-    monkeypatch: pytest.MonkeyPatch, model: PreTrainedModel, tokenizer: Any
-) -> Iterator[Server]:
-    """A server of a tiny model."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with served(Server(model, tokenizer)) as one:
-        yield one
 
 
 def checked(server: Server) -> Checked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from transformers import PreTrainedModel
 import fetch as fetch_step
 import prompt as prompt_step
 import score as score_step
-from fake_server import NAME, Server, served
+from fake_server import NAME, Server
 from test_scoring_job import TEXTS, made, parts, score, scores, words, write_prompts
 from ushaped import models
 from ushaped.errors import UserError
@@ -34,16 +33,6 @@ SCALE = {
     "training_tokens": 1,
     "training_flops": 1.0,
 }
-
-
-@pytest.fixture
-def server(
-    monkeypatch: pytest.MonkeyPatch, model: PreTrainedModel, tokenizer: Any
-) -> Iterator[Server]:
-    """A server of a tiny model."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with served(Server(model, tokenizer)) as one:
-        yield one
 
 
 def describe(folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
