@@ -40,6 +40,7 @@ def describe(folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, **mo
     entry = SCALE | {"endpoint": server.url, "served_as": NAME, "retries": 0, "concurrency": 2}
     line = ["--entry", json.dumps(entry | more), "--name", "remote", "--family", "test"]
     line += ["--lock", f"{folder}/lock.yaml", "--output", str(folder)]
+    line += ["--store", f"{folder}/fetched", "--benchmark", f"{folder}/fetched.tsv"]
     monkeypatch.setattr("sys.argv", ["fetch", *line])
     fetch_step.main()
 
