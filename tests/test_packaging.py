@@ -157,8 +157,8 @@ def test_every_step_has_all_its_parts(name: str, part: str) -> None:
     if name in ("plan", "lock") and part in ("output", "benchmark"):
         assert f"\n    {part}:\n" not in STEPS[name]
         return
-    # Scoring writes its own benchmark, with columns that Snakemake does not know. So do training and
-    # fetching, since a rule with `benchmark:` cannot be cached between workflows.
+    # Scoring writes its own benchmark, with columns that Snakemake does not know. So do training
+    # and fetching, since a rule with `benchmark:` cannot be cached between workflows.
     own = part == "benchmark" and name in ("scores", "train", "fetch")
     assert (f"\n        {part}=" if own else f"\n    {part}:\n") in STEPS[name]
 
