@@ -88,7 +88,7 @@ def line(name: str, one: np.ndarray, other: np.ndarray, same: str) -> None:
     """Print a row of the table."""
     gap = np.abs(one - other)
     share = (gap / np.abs(other)).max()
-    print(f"| {name} | {len(gap)} | {gap.mean():.4f} | {gap.max():.4f} | {share:.1%} | {same} |")
+    print(f"| {name} | {len(gap)} | {gap.mean():.2g} | {gap.max():.2g} | {share:.2g} | {same} |")
 
 
 if __name__ == "__main__":

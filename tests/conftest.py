@@ -86,3 +86,13 @@ def tokenizer(raw: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("tokenizer")
     tokens.save(raw, folder)
     return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, model: Any, tokenizer: Any) -> Iterator[Any]:
+    """A server of that model; its switches are those of `fake_server.Server`."""
+    import fake_server
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with fake_server.served(fake_server.Server(model, tokenizer)) as one:
+        yield one

@@ -10,6 +10,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+HEAD = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+FILES = {
+    "config.json": b"{}",
+    "tokenizer.json": b'{"first": true}',
+    "model.safetensors": len(HEAD).to_bytes(8, "little") + HEAD + b"1234",
+    "README.md": b"not wanted",
+}
+NAME = "someone/small"
+ENTRY = {
+    "hub": NAME,
+    "revision": "main",
+    "size": "1k",
+    "parameters": 1000,
+    "non_embedding_parameters": 500,
+    "training_tokens": "unknown",
+    "training_flops": "unknown",
+}
 
 
 @dataclass
@@ -57,6 +76,18 @@ class Hub:
             data = self.files[repository, commit][name]
             return 200, {"X-Repo-Commit": commit, "ETag": f'"{_oid(data)}"'}, data
         return 404, {}, b"{}"
+
+
+def environment(hub: Hub, folder: Path) -> dict[str, str]:
+    """What sends the libraries to that hub, with nothing of this machine."""
+    return {
+        "HF_ENDPOINT": hub.url,
+        "HF_HOME": str(folder / "hf"),
+        "HF_TOKEN": "hf_secret",
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "NO_PROXY": "127.0.0.1",
+    }
 
 
 def _oid(data: bytes) -> str:

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from fake_hub import Hub, served
+from fake_hub import ENTRY, FILES, NAME, Hub, environment, served
 from ushaped.convert import convert
 from ushaped.errors import UserError
 from ushaped.lock import locked
@@ -24,23 +23,6 @@ from ushaped.lock import read as read_lock
 from workflow import ROOT, Project
 
 A, B = "a" * 40, "b" * 40
-NAME = "someone/small"
-HEAD = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-FILES = {
-    "config.json": b"{}",
-    "tokenizer.json": b'{"first": true}',
-    "model.safetensors": len(HEAD).to_bytes(8, "little") + HEAD + b"1234",
-    "README.md": b"not wanted",
-}
-ENTRY = {
-    "hub": NAME,
-    "revision": "main",
-    "size": "1k",
-    "parameters": 1000,
-    "non_embedding_parameters": 500,
-    "training_tokens": "unknown",
-    "training_flops": "unknown",
-}
 
 
 def refuse() -> str:
@@ -115,23 +97,12 @@ def hub() -> Iterator[Hub]:
         yield hub
 
 
-def environment(hub: Hub, folder: Path) -> dict[str, str]:
-    """What sends the libraries to that hub, with nothing of this machine."""
-    return {
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(folder / "hf"),
-        "HF_TOKEN": "hf_secret",
-        "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "NO_PROXY": "127.0.0.1",
-    }
-
-
 def fetch(hub: Hub, folder: Path, **changed: Any) -> subprocess.CompletedProcess[str]:
     """Run the step; the model comes to ``folder/model``."""
     entry = json.dumps(ENTRY | changed)
     words = ["--entry", entry, "--name", "small", "--family", "mine"]
     words += ["--lock", "models.lock.yaml", "--output", "model"]
+    words += ["--store", "store", "--benchmark", "model.tsv"]
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts/fetch.py"), *words],
         cwd=folder,
@@ -157,7 +128,8 @@ def test_a_branch_that_moved_is_fetched_at_the_locked_commit_until_its_line_is_d
     assert first["training_flops"] is None
     lock = tmp_path / "models.lock.yaml"
     assert read_lock(lock) == {f"{NAME}@main": old}
-    assert not (Path(tmp_path, "model", "snapshot", old, "README.md")).exists()
+    names = {path.name for path in (tmp_path / "model/snapshot").iterdir()}
+    assert names == FILES.keys() - {"README.md"}
 
     new = hub.push(NAME, "main", FILES | {"tokenizer.json": b'{"first": false}'})
     hub.asked.clear()
@@ -169,7 +141,8 @@ def test_a_branch_that_moved_is_fetched_at_the_locked_commit_until_its_line_is_d
     assert fetch(hub, tmp_path).returncode == 0
     assert about(tmp_path)["revision"] == new
     assert about(tmp_path)["fingerprint"] != first["fingerprint"]
-    assert [path.name for path in (tmp_path / "model/snapshot").iterdir()] == [new]
+    assert [path.name for path in (tmp_path / "store/small").iterdir()] == [new]
+    assert (tmp_path / "model/snapshot/tokenizer.json").read_bytes() == b'{"first": false}'
 
 
 def test_a_commit_is_fetched_without_a_lock_file(hub: Hub, tmp_path: Path) -> None:
@@ -222,7 +195,7 @@ def test_pytorch_files_become_safetensors_of_the_same_numbers(hub: Hub, tmp_path
     commit = hub.push(NAME, "main", files)
     done = fetch(hub, tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "model/snapshot" / commit
+    folder = tmp_path / "store/small" / commit
     assert not list(folder.glob("*.bin"))
     index = json.loads((folder / "model.safetensors.index.json").read_text())
     assert index["metadata"]["total_size"] == 3 * 6 * 4
@@ -288,11 +261,7 @@ def test_one_more_line_in_the_lock_file_fetches_nothing_again(
     fresh: Project, hub: Hub, tmp_path: Path
 ) -> None:
     commit = hub.push(NAME, "main", FILES)
-    registry = yaml.safe_load(fresh.read("config/models.yaml"))
-    registry["families"]["mine"] = {"models": {"small": ENTRY}}
-    fresh.write("config/models.yaml", yaml.safe_dump(registry))
-    settings = yaml.safe_load(fresh.read("tiny.yaml"))
-    fresh.configure(settings | {"families": ["mine"]})
+    fresh.add_model("small", ENTRY)
     target = "results/models/small/model.json"
     done = fresh.call(fresh.command("--", target), **environment(hub, tmp_path))
     assert done.returncode == 0, done.stdout
@@ -300,3 +269,34 @@ def test_one_more_line_in_the_lock_file_fetches_nothing_again(
     with open(fresh.folder / "models.lock.yaml", "a", encoding="utf-8") as lock:
         lock.write(f"another/model@main: {A}\n")
     assert not fresh.plan(target)
+
+
+def test_a_corrected_entry_downloads_nothing_again(
+    fresh: Project, hub: Hub, tmp_path: Path
+) -> None:
+    hub.push(NAME, "main", FILES)
+    fresh.add_model("small", ENTRY)
+    command = fresh.command("--", "results/models/small/model.json")
+    assert fresh.call(command, **environment(hub, tmp_path)).returncode == 0
+    hub.asked.clear()
+    fresh.add_model("small", ENTRY | {"training_tokens": 7})
+    done = fresh.call(command, **environment(hub, tmp_path))
+    assert done.returncode == 0, done.stdout
+    folder = fresh.folder / "results/models/small"
+    assert json.loads((folder / "model.json").read_text())["training_tokens"] == 7
+    assert (folder / "snapshot/model.safetensors").read_bytes() == FILES["model.safetensors"]
+    assert not [path for path in hub.asked if "/resolve/" in path]
+
+
+def test_commits_are_written_down_without_fetching(
+    fresh: Project, hub: Hub, tmp_path: Path
+) -> None:
+    commit = hub.push(NAME, "main", FILES)
+    fresh.add_model("small", ENTRY)
+    done = fresh.call(fresh.command("--", "lock"), **environment(hub, tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert read_lock(fresh.folder / "models.lock.yaml") == {f"{NAME}@main": commit}
+    assert not [path for path in hub.asked if "/resolve/" in path]
+    fresh.add_model("small", ENTRY | {"revision": "step7"})
+    done = fresh.call(fresh.command("--", "lock"), **environment(hub, tmp_path))
+    assert f"{NAME}@step7: cannot be fetched from the hub" in done.stdout

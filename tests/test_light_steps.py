@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
-from ushaped.files import digest, whole, whole_folder, write_json, write_text
+from ushaped.files import delete_abandoned, digest, whole, whole_folder, write_json, write_text
 from ushaped.sources import closure
 from workflow import ROOT, Project
 
@@ -174,3 +177,58 @@ def test_digest_tells_apart_what_runs_together() -> None:
     assert digest("ab", "c") != digest("a", "bc")
     assert digest("ab") != digest("ab", "")
     assert digest("é") == digest("é".encode())
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from ushaped.files import whole, whole_folder
+path = Path(sys.argv[1])
+with whole_folder(path) as folder, whole(path.with_name("a.bin")) as file:
+    (folder / "half").write_text("half")
+    file.write_text("half")
+    print("half", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process in the middle of writing ``a``, a folder, and ``a.bin``."""
+    words = [sys.executable, "-c", WRITER, str(tmp_path / "a")]
+    pipe = subprocess.PIPE
+    surroundings = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, env=surroundings) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_process_left_is_deleted_by_the_next(
+    tmp_path: Path, writer: subprocess.Popen[str]
+) -> None:
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    assert len(list(tmp_path.iterdir())) == 2
+    fill(tmp_path / "a")
+    delete_abandoned(tmp_path / "a.bin")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_another_process_still_writes_is_left_alone(
+    tmp_path: Path, writer: subprocess.Popen[str]
+) -> None:
+    fill(tmp_path / "a")
+    delete_abandoned(tmp_path / "a.bin")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_another_machine_left_is_left_alone(
+    tmp_path: Path, writer: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer.kill()
+    writer.wait()
+    monkeypatch.setattr("platform.node", lambda: "elsewhere")
+    fill(tmp_path / "a")
+    assert len(list(tmp_path.iterdir())) == 3

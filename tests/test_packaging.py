@@ -153,13 +153,13 @@ def test_every_rule_says_what_it_does(name: str, text: str) -> None:
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.parametrize("part", ["input", "output", "log", "benchmark", "conda", "resources"])
 def test_every_step_has_all_its_parts(name: str, part: str) -> None:
-    # A plan is made anew whenever it is asked for, so it has no output.
-    if name == "plan" and part in ("output", "benchmark"):
+    # A plan is made anew whenever it is asked for, and a lock file is added to: no output.
+    if name in ("plan", "lock") and part in ("output", "benchmark"):
         assert f"\n    {part}:\n" not in STEPS[name]
         return
-    # Scoring writes its own benchmark, with columns that Snakemake does not know, and so does
-    # training, since a rule with `benchmark:` cannot be cached between workflows.
-    own = part == "benchmark" and name in ("scores", "train")
+    # Scoring writes its own benchmark, with columns that Snakemake does not know. So do training
+    # and fetching, since a rule with `benchmark:` cannot be cached between workflows.
+    own = part == "benchmark" and name in ("scores", "train", "fetch")
     assert (f"\n        {part}=" if own else f"\n    {part}:\n") in STEPS[name]
 
 
@@ -182,11 +182,8 @@ def test_a_step_runs_beside_snakemake_or_asks_for_more_memory_when_it_is_sent_ag
 @pytest.mark.parametrize("name", STEPS)
 def test_log_and_benchmark_lie_at_the_same_place(name: str) -> None:
     [log] = re.findall(r'\n    log:\n        f"\{LOGS\}/(.*)\.log"', STEPS[name])
-    # A plan has no benchmark.
-    [benchmark] = re.findall(r'benchmark[:=]\s*f"\{BENCHMARKS\}/(.*)\.tsv"', STEPS[name]) or [
-        "plan"
-    ]
-    assert log == benchmark
+    found = re.findall(r'benchmark[:=]\s*f"\{BENCHMARKS\}/(.*)\.tsv"', STEPS[name])
+    assert found == ([] if name in ("plan", "lock") else [log])
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from transformers import PreTrainedModel
 
-from fake_server import NAME, Server, served
+from fake_server import NAME, Server
 from ushaped.errors import UserError
-from ushaped.served.check import LISTED, USUAL, Checked, Echo, check
+from ushaped.served.check import LISTED, PROBES, USUAL, Checked, Echo, check
 from ushaped.served.client import Client, Endpoint
-
-
-@pytest.fixture
-def server(
-    monkeypatch: pytest.MonkeyPatch, model: PreTrainedModel, tokenizer: Any
-) -> Iterator[Server]:
-    """A server of a tiny model."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with served(Server(model, tokenizer)) as one:
-        yield one
 
 
 def checked(server: Server) -> Checked:
@@ -49,6 +39,43 @@ def test_a_shift_by_one_is_found_and_corrected(server: Server, echo: str, readin
     found = checked(server)
     assert found.reading == reading
     assert found.worst < 1e-6
+
+
+def without_alternatives(late: int) -> Callable[[dict[str, Any]], Any]:
+    """Answers with empty lists of likeliest tokens, as FastChat's; echoed some positions late."""
+
+    def completed(body: dict[str, Any]) -> Any:
+        tokens = re.findall(r"\s?\S+", body["prompt"])
+        moved, count = late if body.get("echo") else 0, len(tokens)
+        tokens.append(" on")
+        values = [-len(token) - (at + moved) / 2 for at, token in enumerate(tokens)]
+        first = 0 if body.get("echo") else count
+        listed = {
+            "tokens": tokens[first:],
+            "token_logprobs": values[first:],
+            "text_offset": [sum(map(len, tokens[first:at])) for at in range(first, count + 1)],
+            "top_logprobs": [{}] * len(tokens[first:]),
+        }
+        usage = {"prompt_tokens": count}
+        return 200, {}, {"model": NAME, "choices": [{"logprobs": listed}], "usage": usage}
+
+    return completed
+
+
+def test_of_a_server_that_names_no_alternatives_each_token_is_compared_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_completed", without_alternatives(late=0))
+    found = checked(server)
+    assert (found.reading, found.observations) == (USUAL, 2 * len(PROBES))
+
+
+def test_a_shift_that_only_alternatives_could_correct_is_refused_without_them(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_completed", without_alternatives(late=1))
+    with pytest.raises(UserError, match="does not help"):
+        checked(server)
 
 
 def test_numbers_that_fit_nowhere_are_refused_with_an_example(server: Server) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from transformers import PreTrainedModel
 import fetch as fetch_step
 import prompt as prompt_step
 import score as score_step
-from fake_server import NAME, Server, served
+from fake_server import NAME, Server
 from test_scoring_job import TEXTS, made, parts, score, scores, words, write_prompts
 from ushaped import models
 from ushaped.errors import UserError
@@ -36,21 +35,12 @@ SCALE = {
 }
 
 
-@pytest.fixture
-def server(
-    monkeypatch: pytest.MonkeyPatch, model: PreTrainedModel, tokenizer: Any
-) -> Iterator[Server]:
-    """A server of a tiny model."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with served(Server(model, tokenizer)) as one:
-        yield one
-
-
 def describe(folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
     """Write the ``model.json`` of the served model with the fetching step."""
     entry = SCALE | {"endpoint": server.url, "served_as": NAME, "retries": 0, "concurrency": 2}
     line = ["--entry", json.dumps(entry | more), "--name", "remote", "--family", "test"]
     line += ["--lock", f"{folder}/lock.yaml", "--output", str(folder)]
+    line += ["--store", f"{folder}/fetched", "--benchmark", f"{folder}/fetched.tsv"]
     monkeypatch.setattr("sys.argv", ["fetch", *line])
     fetch_step.main()
 

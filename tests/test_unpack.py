@@ -109,6 +109,7 @@ def fetch(folder: Path, **changed: Any) -> subprocess.CompletedProcess[str]:
     """Run the step on the registry's entry, with changes."""
     words = ["--name", NAME, "--family", "smollm", "--output", str(folder)]
     words += ["--lock", str(folder.parent / "models.lock.yaml")]
+    words += ["--store", str(folder.parent / "store"), "--benchmark", str(folder / "used.tsv")]
     return subprocess.run(
         [
             *(sys.executable, str(ROOT / "scripts/fetch.py")),
@@ -148,7 +149,8 @@ def test_the_model_is_described_with_the_file_it_came_from(fetched: Path) -> Non
     assert about["parameters"] == ENTRY["parameters"]
     assert about["training_flops"] == 6 * ENTRY["parameters"] * ENTRY["training_tokens"]
     assert Path(about["folder"]) == fetched / "snapshot"
-    assert sorted(path.name for path in fetched.iterdir()) == ["model.json", "snapshot"]
+    names = {path.name for path in fetched.iterdir()}
+    assert names == {"model.json", "snapshot", "used.tsv"}
     names = {path.name for path in (fetched / "snapshot").iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
 

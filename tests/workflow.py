@@ -90,6 +90,13 @@ class Project:
         """Write the settings that replace those of ``config/config.yaml``."""
         self.write("tiny.yaml", yaml.safe_dump(settings))
 
+    def add_model(self, name: str, entry: dict[str, Any]) -> None:
+        """Put a family of one model into the registry, and run it alone."""
+        registry = yaml.safe_load(self.read("config/models.yaml"))
+        registry["families"]["mine"] = {"models": {name: entry}}
+        self.write("config/models.yaml", yaml.safe_dump(registry))
+        self.configure(yaml.safe_load(self.read("tiny.yaml")) | {"families": ["mine"]})
+
     def command(self, *words: str) -> list[str]:
         """A command line of Snakemake with the tiny settings."""
         return ["snakemake", "--cores", "2", "--configfile", "tiny.yaml", *words]

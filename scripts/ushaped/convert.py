@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ushaped.errors import UserError
-from ushaped.files import whole, write_json
+from ushaped.files import delete_abandoned, whole, write_json
 
 PACKED = "pytorch_model*.bin"
 
@@ -63,6 +63,7 @@ def _written(source: Path, target: Path, where: str) -> tuple[list[str], int]:
             "give the folder of a copy with safetensors as 'path:'",
         ) from error
     del read
+    delete_abandoned(target)
     with whole(target) as beside:
         save_file(tensors, beside, metadata={"format": "pt"})
     return list(tensors), sum(tensor.nbytes for tensor in tensors.values())

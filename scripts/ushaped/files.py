@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,7 +32,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+    beside = path.with_name(f"{_begun(path)}{os.getpid()}{path.suffix}")
     try:
         yield beside
         os.replace(beside, path)
@@ -42,10 +44,12 @@ def whole(path: str | Path) -> Iterator[Path]:
 def whole_folder(path: str | Path) -> Iterator[Path]:
     """Give a new folder beside ``path`` to fill, and rename it to ``path`` at the end.
 
-    A process that dies in between leaves no folder of that name with a part of its files in it.
+    A process that dies in between leaves no folder of that name with a part of its files in it, and
+    what it does leave is deleted by the next one.
     """
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    delete_abandoned(path)
+    beside = path.with_name(f"{_begun(path)}{os.getpid()}")
     beside.mkdir(parents=True)
     try:
         yield beside
@@ -54,6 +58,39 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         os.replace(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def delete_abandoned(path: Path) -> None:
+    """Delete what `whole` or `whole_folder` left of ``path`` where a process was killed.
+
+    Only what processes of this machine left: whether those of another still run is not known.
+    """
+    for one in path.parent.glob(f"{glob.escape(_begun(path))}*"):
+        number = one.name.removeprefix(_begun(path)).removesuffix(path.suffix)
+        if not number.isdecimal() or _runs(int(number)):
+            continue
+        if one.is_dir():
+            shutil.rmtree(one, ignore_errors=True)
+        else:
+            one.unlink(missing_ok=True)
+
+
+def _begun(path: Path) -> str:
+    """How names of unfinished files and folders begin; the number of the process follows."""
+    return f".{path.name}.{platform.node()}-"
+
+
+def _runs(process: int) -> bool:
+    """Whether another process with this number runs on this machine."""
+    if process == os.getpid():
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # Somebody else's.
+    return True
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -41,19 +41,45 @@ def locked(path: Path, hub: str, revision: str, ask: Callable[[], str]) -> str:
     """
     from filelock import FileLock
 
-    if COMMIT.fullmatch(revision):
-        return revision
+    if commit := known(path, hub, revision):
+        return commit
     name = f"{hub}@{revision}"
-    known = read(path)
-    if name in known:
-        return known[name]
     found = ask()
     with FileLock(path.with_name(f".{path.name}.lock")):
-        known = read(path)
-        if name not in known:
-            known[name] = found
-            write_text(path, HEAD + yaml.safe_dump(known, sort_keys=True))
-    return known[name]
+        commits = read(path)
+        if name not in commits:
+            commits[name] = found
+            write_text(path, HEAD + yaml.safe_dump(commits, sort_keys=True))
+    return commits[name]
+
+
+def known(path: Path, hub: str, revision: str) -> str | None:
+    """The commit of a revision, if it is one or the lock file has it.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be used.
+    """
+    return revision if COMMIT.fullmatch(revision) else read(path).get(f"{hub}@{revision}")
+
+
+def needed(path: Path, hub: str, revision: str) -> str:
+    """The commit of a revision, where nothing can be done without.
+
+    Raises
+    ------
+    UserError
+        If it is not known, or the file cannot be used.
+    """
+    commit = known(path, hub, revision)
+    if commit is None:
+        raise UserError(
+            str(path),
+            f"has no commit of {hub}@{revision}, and a branch cannot be shared by its name",
+            "say first, without --cache: snakemake lock",
+        )
+    return commit
 
 
 def read(path: Path) -> dict[str, str]:
@@ -67,15 +93,15 @@ def read(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        known = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        commits = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, ValueError, yaml.YAMLError) as error:
         first = " ".join(str(error).split())
         raise UserError(str(path), f"cannot be read ({first})", "mend or delete it") from None
-    if not isinstance(known, dict):
+    if not isinstance(commits, dict):
         raise UserError(str(path), "is not a mapping", "mend or delete it")
-    for name, commit in known.items():
+    for name, commit in commits.items():
         if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
             raise UserError(
                 f"{path}, {name}", f"{commit!r} is no commit hash", "mend or delete the line"
             )
-    return known
+    return commits

@@ -220,7 +220,8 @@ def _probe(client: Client, text: str) -> Iterator[tuple[_Seen, int]]:
     if second := _continued(client, text + best):
         token = max(second, key=second.__getitem__)
         steps.append((token, second[token]))
-    for path in ([(last, first[last])], steps):
+    # A server that names no alternatives has no other token to compare.
+    for path in [steps] if best == last else [[(last, first[last])], steps]:
         whole = text + "".join(token for token, _ in path)
         echo, count, unlisted = echoed(client, whole)
         begin = count - len(path)

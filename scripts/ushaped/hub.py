@@ -1,0 +1,48 @@
+"""The hub: which commit a branch is, and what its refusals mean."""
+
+from __future__ import annotations
+
+import os
+
+from ushaped.errors import UserError
+
+
+def place(hub: str, revision: str) -> str:
+    """What messages call a revision of a repository."""
+    return f"config/models.yaml, {hub}@{revision}"
+
+
+def head(hub: str, revision: str) -> str:
+    """The commit that a branch or tag is now.
+
+    Raises
+    ------
+    UserError
+        If the hub cannot be reached, refuses, or has no such repository or revision.
+    """
+    from huggingface_hub import HfApi
+
+    try:
+        return str(HfApi().model_info(hub, revision=revision).sha)
+    except Exception as error:  # network, rights, names: the user needs to know which model
+        raise not_fetched(hub, place(hub, revision), error) from error
+
+
+def not_fetched(hub: str, where: str, error: Exception) -> UserError:
+    """What a failed request to the hub means, without the token."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        return UserError(
+            where,
+            f"the hub refuses it ({status}): it is gated, or there is no such repository",
+            f"accept its licence on https://huggingface.co/{hub} and set HF_TOKEN to a token of "
+            "the account that did",
+        )
+    first = str(error).strip().split("\n")[0]
+    if token := os.environ.get("HF_TOKEN"):
+        first = first.replace(token, "(token)")
+    return UserError(
+        where,
+        f"cannot be fetched from the hub ({first})",
+        "check name and network, or give the folder of a copy as 'path:'",
+    )
