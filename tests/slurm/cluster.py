@@ -54,15 +54,16 @@ def tell(folder, rows):
         handle.write(json.dumps(told) + "\\n")
     if len(list(folder.glob("*.jsonl"))) < {KEPT_BEFORE_HOLD}:
         return
+    held = Path(MODEL + ".held")
+    first = MODEL in os.environ.get("HOLD", "").split() and not held.exists()
+    if first:
+        held.touch()
     if MODEL == os.environ.get("NEEDS_MEMORY") and not needed:
         needed.append(b"x" * 2_000_000_000)
         # Long enough for Slurm to look.
         time.sleep(6)
-    held = Path(MODEL + ".held")
-    if MODEL in os.environ.get("HOLD", "").split() and not held.exists():
-        held.touch()
-        while not Path("go").exists():
-            time.sleep(0.1)
+    while first and not Path("go").exists():
+        time.sleep(0.1)
 """
 
 
