@@ -62,6 +62,26 @@ def test_a_profile_says_that_it_was_not_run_and_survives_kills(name: str) -> Non
     assert usual["default-resources"].items() <= told["default-resources"].items()
 
 
+@pytest.mark.parametrize("name", [*ENGINES, "slurm", "slurm-accounting"])
+def test_a_profile_does_not_hide_why_a_job_failed(name: str) -> None:
+    assert not {"rules", "all"} & set(profile(name)["quiet"])
+
+
+@pytest.mark.parametrize(
+    ("told", "says"), [("CANCELLED by 1000", "CANCELLED"), ("COMPLETED", "COMPLETED")]
+)
+def test_sacct_says_of_a_cancelled_job_no_more_than_that(
+    told: str, says: str, stand_in: Any
+) -> None:
+    found = answer("slurm-accounting/bin/sacct", "-X", **stand_in("sacct", f"echo '7|{told}'"))
+    assert found == f"7|{says}\n"
+
+
+def test_sacct_fails_as_slurms_own_does(stand_in: Any) -> None:
+    with pytest.raises(subprocess.CalledProcessError):
+        answer("slurm-accounting/bin/sacct", **stand_in("sacct", "exit 1"))
+
+
 @pytest.mark.parametrize("name", ["generic-cluster", "kubernetes"])
 def test_what_is_asked_of_the_cluster_is_a_resource_of_every_job(name: str) -> None:
     told = profile(name)
