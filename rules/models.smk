@@ -72,7 +72,7 @@ rule train:
         rung=rung,
         recipe=RECIPE,
         corpus=corpus_folder,
-        store=f"{OUT}/store/weights",
+        store=f"{PLACE}/store/weights",
         target=target,
     shell:
         "python {input.code[0]} --corpus {params.corpus} --rung {params.rung:q}"

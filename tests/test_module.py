@@ -1,0 +1,139 @@
+"""The workflow as a module of another one: its rules, its default settings, and where files go."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from workflow import TINY, Project
+
+# What a user writes; the place of this workflow below it, and what comes between, differ.
+OUTER = """
+configfile: "settings.yaml"
+
+
+rule all:
+    input:
+        "answer.txt",
+
+
+module ushaped:
+    snakefile:
+        "modules/ushaped/Snakefile"
+    config:
+        config["scaling"]
+{where}
+
+use rule * from ushaped as ushaped_*
+
+
+rule answer:
+    input:
+        page=rules.ushaped_report.output,
+        shapes=rules.ushaped_shapes.output.table,
+    output:
+        "answer.txt",
+    shell:
+        "grep -c replica {{input.shapes}} > {{output}}"
+"""
+PREFIX = '    prefix:\n        "scaling"\n'
+
+
+class Outer(Project):
+    """Another workflow that has a copy of this one below it."""
+
+    def command(self, *words: str) -> list[str]:
+        """A command line of Snakemake; the settings are in the outer workflow's own file."""
+        return ["snakemake", "--cores", "2", *words]
+
+
+def outer(folder: Path, settings: dict[str, Any], where: str = "") -> Outer:
+    """Make another workflow that uses this one."""
+    Project(folder / "modules/ushaped").create()
+    made = Outer(folder)
+    made.write("Snakefile", OUTER.format(where=where))
+    made.write("settings.yaml", yaml.safe_dump({"scaling": settings}))
+    return made
+
+
+def places(folder: Path) -> set[str]:
+    """What lies in a folder, without Snakemake's own."""
+    return {path.name for path in folder.iterdir()} - {".snakemake"}
+
+
+def test_another_workflow_runs_this_one_below_a_prefix_and_reads_what_it_made(
+    tmp_path: Path,
+) -> None:
+    settings = TINY | {"variants": ["zero-shot"], "tasks": ["neqa"]}
+    using = outer(tmp_path / "outer", settings, PREFIX)
+    before = places(using.folder)
+    done = using.call(using.command())
+    assert done.returncode == 0, done.stdout
+    assert using.read("answer.txt").strip() == "1"
+    assert places(using.folder) - before == {"answer.txt", "scaling"}
+    assert places(using.folder / "scaling") == {"results", "logs"}
+    assert places(using.folder / "modules/ushaped") == {
+        *("Snakefile", "config", "profiles", "report", "rules", "scripts", "tasks", "tiny.yaml")
+    }
+    assert "<h1" in using.read("scaling/results/report.html")
+    assert using.plan("all") == []
+
+    using.write("settings.yaml", using.read("settings.yaml").replace("items: 8", "items: 9"))
+    again = Counter(job.rule for job in using.plan("all"))
+    assert {"ushaped_replica", "ushaped_scores", "answer"} <= set(again)
+    assert not {"ushaped_corpus", "ushaped_train"} & set(again)
+
+
+def test_what_it_is_not_told_is_that_of_the_default_settings(tmp_path: Path) -> None:
+    using = outer(tmp_path / "outer", {"output": "made/scaling", "replica": {"items": 8}})
+    jobs = using.plan("answer")
+    default = yaml.safe_load(using.read("modules/ushaped/config/config.yaml"))
+    trained = [job for job in jobs if job.rule == "ushaped_train"]
+    assert len(trained) == len(default["ladder"]["rungs"]) * len(default["ladder"]["seeds"])
+    replicas = [job for job in jobs if job.rule == "ushaped_replica"]
+    assert sorted(job.wildcards["task"] for job in replicas) == sorted(default["tasks"])
+    assert all(job.outputs[0].startswith("made/scaling/") for job in replicas)
+
+
+def test_its_settings_are_those_of_the_module_alone(tmp_path: Path) -> None:
+    using = outer(tmp_path / "outer", TINY)
+    using.write("settings.yaml", using.read("settings.yaml") + "variants: [nonsense]\n")
+    assert {job.rule for job in using.plan("answer")} > {"answer", "ushaped_report"}
+
+
+def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path) -> None:
+    using = outer(tmp_path / "outer", TINY | {"variant": ["zero-shot"]})
+    done = using.call(using.command("--dry-run"))
+    assert done.returncode != 0
+    (line,) = [line for line in done.stdout.splitlines() if "error" in line.lower()]
+    assert line == "error: config: unknown key 'variant'; did you mean 'variants'?"
+
+
+def test_a_module_that_is_not_on_this_machine_is_refused_in_one_line(tmp_path: Path) -> None:
+    using = outer(tmp_path / "outer", TINY)
+    handler = partial(SimpleHTTPRequestHandler, directory=using.folder / "modules/ushaped")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{server.server_port}/Snakefile"
+        using.edit("Snakefile", "modules/ushaped/Snakefile", place)
+        done = using.call(using.command("--dry-run"))
+        server.shutdown()
+    assert done.returncode != 0
+    (line,) = [line for line in done.stdout.splitlines() if "error" in line.lower()]
+    assert "clone it, and name the Snakefile of the clone" in line
+
+
+@pytest.mark.parametrize("where", ["", PREFIX], ids=["plain", "prefix"])
+def test_the_run_of_the_paper_can_be_asked_for_too(tmp_path: Path, where: str) -> None:
+    using = outer(tmp_path / "outer", TINY, where)
+    place = "scaling/results/paper" if where else "results/paper"
+    jobs = using.plan(f"{place}/report.html")
+    assert {job.rule for job in jobs} > {"ushaped_paper_scores", "ushaped_paper_report"}
+    assert all(path.startswith(place) for job in jobs for path in job.outputs)
