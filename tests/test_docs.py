@@ -6,8 +6,9 @@ What stands before a fenced block says what becomes of it here:
 - ``<!-- dry run: why -->``: the same, but Snakemake only plans;
 - ``<!-- not run: why -->``: only the reason is looked for.
 
-A block whose first line is a comment with a path is written to that path first; settings of a run
-are then tried with a dry run, and entries of families join the registry.
+A block whose first line is a comment with a path is written to that path; settings of a run are
+then tried with a dry run, and entries of families join the registry. Other blocks of Python say
+what becomes of them as commands do.
 """
 
 from __future__ import annotations
@@ -95,6 +96,8 @@ def test_every_block_of_commands_says_whether_it_is_run_or_why_not(page: Path) -
     for block in blocks(page):
         assert block.kind, f"say what language it is:\n{block.text}"
         if block.commands:
+            assert MARKS.fullmatch(block.mark), block.text
+        if block.kind == "python" and not block.path:
             assert MARKS.fullmatch(block.mark), block.text
 
 
@@ -193,10 +196,15 @@ def test_a_page_does_what_it_says(
     for path in ROOT.glob("requirements*.txt"):
         (project.folder / path.name).write_bytes(path.read_bytes())
     for block in blocks(page):
+        if block.mark.startswith("not run"):
+            continue
         text = block.text.replace(MIRROR, str(mirror))
         if block.path:
             write(project, block.path, text, environment)
-        if block.commands and not block.mark.startswith("not run"):
+        elif block.kind == "python":
+            project.write("block.py", text)
+            run(project, "python block.py", environment)
+        if block.commands:
             dry = {"SNAKEMAKE_PROFILE": environment["DRY"]} if block.mark != "run" else {}
             run(project, text, environment | dry)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from functools import partial
@@ -12,38 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
-from workflow import TINY, Project
+from workflow import ROOT, TINY, Project
 
-# What a user writes; the place of this workflow below it, and what comes between, differ.
-OUTER = """
-configfile: "settings.yaml"
-
-
-rule all:
-    input:
-        "answer.txt",
-
-
-module ushaped:
-    snakefile:
-        "modules/ushaped/Snakefile"
-    config:
-        config["scaling"]
-{where}
-
-use rule * from ushaped as ushaped_*
-
-
-rule answer:
-    input:
-        page=rules.ushaped_report.output,
-        shapes=rules.ushaped_shapes.output.table,
-    output:
-        "answer.txt",
-    shell:
-        "grep -c replica {{input.shapes}} > {{output}}"
-"""
+# What a user writes, as the page about it says.
+OUTER = re.search(
+    r"```python\n# Snakefile\n(.*?)```",
+    (ROOT / "docs/module.md").read_text(encoding="utf-8"),
+    re.DOTALL,
+).group(1)
 PREFIX = '    prefix:\n        "scaling"\n'
+assert PREFIX in OUTER
 
 
 class Outer(Project):
@@ -54,11 +33,11 @@ class Outer(Project):
         return ["snakemake", "--cores", "2", *words]
 
 
-def outer(folder: Path, settings: dict[str, Any], where: str = "") -> Outer:
-    """Make another workflow that uses this one."""
+def outer(folder: Path, settings: dict[str, Any], *, prefix: bool = False) -> Outer:
+    """Make another workflow that uses this one, as the page says, or without the prefix there."""
     Project(folder / "modules/ushaped").create()
     made = Outer(folder)
-    made.write("Snakefile", OUTER.format(where=where))
+    made.write("Snakefile", OUTER if prefix else OUTER.replace(PREFIX, ""))
     made.write("settings.yaml", yaml.safe_dump({"scaling": settings}))
     return made
 
@@ -72,12 +51,12 @@ def test_another_workflow_runs_this_one_below_a_prefix_and_reads_what_it_made(
     tmp_path: Path,
 ) -> None:
     settings = TINY | {"variants": ["zero-shot"], "tasks": ["neqa"]}
-    using = outer(tmp_path / "outer", settings, PREFIX)
+    using = outer(tmp_path / "outer", settings, prefix=True)
     before = places(using.folder)
     done = using.call(using.command())
     assert done.returncode == 0, done.stdout
-    assert using.read("answer.txt").strip() == "1"
-    assert places(using.folder) - before == {"answer.txt", "scaling"}
+    assert using.read("u-shaped.txt").strip().isdecimal()
+    assert places(using.folder) - before == {"u-shaped.txt", "scaling"}
     assert places(using.folder / "scaling") == {"results", "logs"}
     assert places(using.folder / "modules/ushaped") == {
         *("Snakefile", "config", "profiles", "report", "rules", "scripts", "tasks", "tiny.yaml")
@@ -87,13 +66,13 @@ def test_another_workflow_runs_this_one_below_a_prefix_and_reads_what_it_made(
 
     using.write("settings.yaml", using.read("settings.yaml").replace("items: 8", "items: 9"))
     again = Counter(job.rule for job in using.plan("all"))
-    assert {"ushaped_replica", "ushaped_scores", "answer"} <= set(again)
+    assert {"ushaped_replica", "ushaped_scores", "count"} <= set(again)
     assert not {"ushaped_corpus", "ushaped_train"} & set(again)
 
 
 def test_what_it_is_not_told_is_that_of_the_default_settings(tmp_path: Path) -> None:
     using = outer(tmp_path / "outer", {"output": "made/scaling", "replica": {"items": 8}})
-    jobs = using.plan("answer")
+    jobs = using.plan("count")
     default = yaml.safe_load(using.read("modules/ushaped/config/config.yaml"))
     trained = [job for job in jobs if job.rule == "ushaped_train"]
     assert len(trained) == len(default["ladder"]["rungs"]) * len(default["ladder"]["seeds"])
@@ -105,7 +84,7 @@ def test_what_it_is_not_told_is_that_of_the_default_settings(tmp_path: Path) -> 
 def test_its_settings_are_those_of_the_module_alone(tmp_path: Path) -> None:
     using = outer(tmp_path / "outer", TINY)
     using.write("settings.yaml", using.read("settings.yaml") + "variants: [nonsense]\n")
-    assert {job.rule for job in using.plan("answer")} > {"answer", "ushaped_report"}
+    assert {job.rule for job in using.plan("count")} > {"count", "ushaped_report"}
 
 
 def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path) -> None:
@@ -130,10 +109,10 @@ def test_a_module_that_is_not_on_this_machine_is_refused_in_one_line(tmp_path: P
     assert "clone it, and name the Snakefile of the clone" in line
 
 
-@pytest.mark.parametrize("where", ["", PREFIX], ids=["plain", "prefix"])
-def test_the_run_of_the_paper_can_be_asked_for_too(tmp_path: Path, where: str) -> None:
-    using = outer(tmp_path / "outer", TINY, where)
-    place = "scaling/results/paper" if where else "results/paper"
+@pytest.mark.parametrize("prefix", [False, True], ids=["plain", "prefix"])
+def test_the_run_of_the_paper_can_be_asked_for_too(tmp_path: Path, prefix: bool) -> None:
+    using = outer(tmp_path / "outer", TINY, prefix=prefix)
+    place = "scaling/results/paper" if prefix else "results/paper"
     jobs = using.plan(f"{place}/report.html")
     assert {job.rule for job in jobs} > {"ushaped_paper_scores", "ushaped_paper_report"}
     assert all(path.startswith(place) for job in jobs for path in job.outputs)
