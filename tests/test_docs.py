@@ -6,9 +6,9 @@ What stands before a fenced block says what becomes of it here:
 - ``<!-- dry run: why -->``: the same, but Snakemake only plans;
 - ``<!-- not run: why -->``: only the reason is looked for.
 
-A block whose first line is a comment with a path is written to that path; settings of a run are
-then tried with a dry run, and entries of families join the registry. Other blocks of Python say
-what becomes of them as commands do.
+A block whose first line is a comment with a path is written to that path; entries of families join
+the registry, and settings that no command names are tried with a dry run. Other blocks of Python
+say what becomes of them as commands do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -45,8 +44,9 @@ COMMANDS = ("sh", "bash", "console", "shell")
 MARKS = re.compile(r"run|(dry run|not run): .{10,}")
 # Pages that are followed from a fresh clone; the others find the tiny run finished.
 FRESH = ("worked-example.md",)
-# What readers replace by places of their own, by the stand-in that the tests make.
+# What readers replace by a place of their own, and the tests by one that they make.
 MIRROR = "/where/the/files/are"
+REGISTRY = "config/models.yaml"
 PYTHON_PROGRAMS = ("python", "snakemake", "ruff", "snakefmt", "mypy")
 
 
@@ -195,12 +195,13 @@ def test_a_page_does_what_it_says(
     (project.folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
     for path in ROOT.glob("requirements*.txt"):
         (project.folder / path.name).write_bytes(path.read_bytes())
-    for block in blocks(page):
-        if block.mark.startswith("not run"):
-            continue
+    followed = [block for block in blocks(page) if not block.mark.startswith("not run")]
+    for number, block in enumerate(followed):
         text = block.text.replace(MIRROR, str(mirror))
         if block.path:
-            write(project, block.path, text, environment)
+            write(project, block.path, text)
+            if not any(block.path in later.text for later in followed[number:] if later.commands):
+                try_out(project, block.path, text, environment)
         elif block.kind == "python":
             project.write("block.py", text)
             run(project, "python block.py", environment)
@@ -224,21 +225,21 @@ def run(project: Project, commands: str, environment: dict[str, str]) -> None:
     assert done.returncode == 0, f"{commands}\n{done.stdout[-4000:]}"
 
 
-def write(project: Project, path: str, text: str, environment: dict[str, str]) -> None:
-    """Write a file of a page, and try it if it is settings or entries of the registry."""
-    if path == "config/models.yaml":
+def write(project: Project, path: str, text: str) -> None:
+    """Write a file of a page; entries of families join those of the registry."""
+    if path == REGISTRY:
         registry = yaml.safe_load(project.read(path))
-        added = yaml.safe_load(text)["families"]
-        registry["families"] |= added
-        project.write(path, yaml.safe_dump(registry))
-        plan(project, {"families": sorted(added), "output": "results/tried"}, environment)
-        return
+        registry["families"] |= yaml.safe_load(text)["families"]
+        text = yaml.safe_dump(registry)
     project.write(path, text)
-    if re.fullmatch(r"[\w-]+\.yaml", path):
-        plan(project, yaml.safe_load(text), environment)
 
 
-def plan(project: Project, settings: dict[str, Any], environment: dict[str, str]) -> None:
-    """Plan a run with some settings over the tiny ones."""
-    project.write("tried.yaml", yaml.safe_dump(settings))
+def try_out(project: Project, path: str, text: str, environment: dict[str, str]) -> None:
+    """Plan a run with the settings, or the families, of a page that no command of it names."""
+    if path == REGISTRY:
+        families = sorted(yaml.safe_load(text)["families"])
+        text = yaml.safe_dump({"families": families, "output": "results/tried"})
+    elif not re.fullmatch(r"[\w-]+\.yaml", path):
+        return
+    project.write("tried.yaml", text)
     run(project, "snakemake --configfile tried.yaml --dry-run --quiet all -- report", environment)
