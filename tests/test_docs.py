@@ -47,6 +47,19 @@ FRESH = ("worked-example.md",)
 # What readers replace by a place of their own, and the tests by one that they make.
 MIRROR = "/where/the/files/are"
 REGISTRY = "config/models.yaml"
+# Blocks that are not run, by their first lines; why stands in the pages.
+NOT_RUN = {
+    ("README.md", "make test     # checks all that"),
+    ("README.md", "make setup-slurm"),
+    ("CONTRIBUTING.md", "make test"),
+    ("CONTRIBUTING.md", "make lint"),
+    ("CONTRIBUTING.md", ".ci/run"),
+    ("CONTRIBUTING.md", "python -m pytest tests/test_shapes.py"),
+    ("docs/clusters.md", "make setup-slurm"),
+    ("docs/module.md", "# Snakefile"),
+    ("docs/module.md", "# settings.yaml"),
+    ("docs/verdicts.md", "python -m ushaped.shapes --harness results/ --models models.csv"),
+}
 PYTHON_PROGRAMS = ("python", "snakemake", "ruff", "snakefmt", "mypy")
 
 
@@ -109,6 +122,16 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
         assert linked.exists(), target
         if anchor:
             assert anchor in headings(linked), target
+
+
+def test_few_blocks_are_not_run_and_each_is_known() -> None:
+    skipped = {
+        (named(page), block.text.splitlines()[0])
+        for page in PAGES
+        for block in blocks(page)
+        if block.mark.startswith("not run")
+    }
+    assert skipped == NOT_RUN
 
 
 def headings(page: Path) -> set[str]:
