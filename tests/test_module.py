@@ -53,8 +53,8 @@ def test_another_workflow_runs_this_one_below_a_prefix_and_reads_what_it_made(
     settings = TINY | {"variants": ["zero-shot"], "tasks": ["neqa"]}
     using = outer(tmp_path / "outer", settings, prefix=True)
     before = places(using.folder)
-    page = "scaling/results/report.html"
-    done = using.call(using.command("all", page))
+    figure = "scaling/results/figures/scaling.svg"
+    done = using.call(using.command("all", figure))
     assert done.returncode == 0, done.stdout
     found = re.findall(r"^.*,U-shaped,.*$", using.read("scaling/results/shapes.csv"), re.MULTILINE)
     assert 0 < int(using.read("u-shaped.txt")) <= len(found)
@@ -63,13 +63,25 @@ def test_another_workflow_runs_this_one_below_a_prefix_and_reads_what_it_made(
     assert places(using.folder / "modules/ushaped") == {
         *("Snakefile", "config", "profiles", "report", "rules", "scripts", "tasks", "tiny.yaml")
     }
-    assert "<h1" in using.read(page)
-    assert using.plan("all", page) == []
+    assert "<svg" in using.read(figure)
+    assert using.plan("all", figure) == []
 
     using.write("settings.yaml", using.read("settings.yaml").replace("items: 8", "items: 9"))
     again = Counter(job.rule for job in using.plan("all"))
     assert {"ushaped_replica", "ushaped_scores", "count"} <= set(again)
     assert not {"ushaped_corpus", "ushaped_train"} & set(again)
+
+
+def test_below_a_prefix_no_command_names_a_place_beside_it(tmp_path: Path) -> None:
+    using = outer(tmp_path / "outer", TINY, prefix=True)
+    targets = ("scaling/results/report.html", "ushaped_plan")
+    done = using.call(using.command("--dry-run", "--printshellcmds", "--", *targets))
+    assert done.returncode == 0, done.stdout
+    commands = re.findall(r"^Shell command: (python .*)$", done.stdout, re.MULTILINE)
+    programs = {Path(command.split()[1]).stem for command in commands}
+    assert {"train", "score", "draw", "ask", "draw_published", "render", "plan"} <= programs
+    for command in commands:
+        assert not re.findall(r"(?<![\w./])(?:results|logs)(?=[/ ])", command), command
 
 
 def test_what_it_is_not_told_is_that_of_the_default_settings(tmp_path: Path) -> None:
