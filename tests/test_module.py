@@ -98,7 +98,7 @@ def test_what_it_is_not_told_is_that_of_the_default_settings(tmp_path: Path) -> 
 def test_its_settings_are_those_of_the_module_alone(tmp_path: Path) -> None:
     using = outer(tmp_path / "outer", TINY)
     using.write("settings.yaml", using.read("settings.yaml") + "variants: [nonsense]\n")
-    assert {job.rule for job in using.plan("count")} > {"count", "ushaped_report"}
+    assert {job.rule for job in using.plan("count")} > {"count", "ushaped_shapes"}
 
 
 def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path) -> None:
