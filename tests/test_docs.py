@@ -58,6 +58,11 @@ NOT_RUN = {
     ("docs/clusters.md", "make setup-slurm"),
     ("docs/module.md", "# Snakefile"),
     ("docs/module.md", "# settings.yaml"),
+    (
+        "docs/served.md",
+        "# vLLM on a processor: somebody else's build of it. The torchvision that came with it did "
+        "not fit its",
+    ),
     ("docs/verdicts.md", "python -m ushaped.shapes --harness results/ --models models.csv"),
 }
 PYTHON_PROGRAMS = ("python", "snakemake", "ruff", "snakefmt", "mypy")

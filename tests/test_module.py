@@ -73,13 +73,22 @@ def test_another_workflow_runs_this_one_below_a_prefix_and_reads_what_it_made(
 
 
 def test_below_a_prefix_no_command_names_a_place_beside_it(tmp_path: Path) -> None:
-    using = outer(tmp_path / "outer", TINY, prefix=True)
+    using = outer(tmp_path / "outer", TINY | {"families": ["ladder", "pythia"]}, prefix=True)
     targets = ("scaling/results/report.html", "ushaped_plan")
     done = using.call(using.command("--dry-run", "--printshellcmds", "--", *targets))
     assert done.returncode == 0, done.stdout
     commands = re.findall(r"^Shell command: (python .*)$", done.stdout, re.MULTILINE)
     programs = {Path(command.split()[1]).stem for command in commands}
-    assert {"train", "score", "draw", "ask", "draw_published", "render", "plan"} <= programs
+    assert {
+        "train",
+        "fetch",
+        "score",
+        "draw",
+        "ask",
+        "draw_published",
+        "render",
+        "plan",
+    } <= programs
     for command in commands:
         assert not re.findall(r"(?<![\w./])(?:results|logs)(?=[/ ])", command), command
 
