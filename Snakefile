@@ -7,7 +7,7 @@ from snakemake.utils import min_version
 min_version("9.0")
 
 
-configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: workflow.current_basedir.join("config/config.yaml").get_path_or_uri(True)
 
 
 report: "report/workflow.rst"
@@ -20,6 +20,8 @@ include: "rules/paper.smk"
 
 rule all:
     """Render the page: what `snakemake` does when nothing else is said."""
-    default_target: True
+
+    # As a module it leaves that to the workflow that uses it.
+    default_target: workflow.modifier.is_main_snakefile()
     input:
         f"{OUT}/report.html",

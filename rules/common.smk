@@ -6,16 +6,23 @@ import sys
 from functools import cache
 from pathlib import Path
 
-# Relative, so that a project folder that was moved or copied with its results is still up to date.
-ROOT = Path(os.path.relpath(workflow.basedir))
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+# Not `workflow.basedir`: that is the folder of a workflow that uses this one as a module.
+if not isinstance(workflow.current_basedir, os.PathLike):
+    sys.exit(
+        "error: U-Shaped as a module: its programs must be files of this machine; clone it, and"
+        " name the Snakefile of the clone in 'snakefile:'"
+    )
+HOME = Path(workflow.current_basedir).parent
+sys.path.insert(0, str(HOME / "scripts"))
 
 from ushaped.config import (
     REPLICA,
     SOURCES,
     check,
+    filled,
     models,
     read_registry,
+    read_yaml,
     sources,
     taught,
     told,
@@ -29,6 +36,21 @@ from ushaped.registry import points
 from ushaped.sources import closure
 from ushaped.tasks import load_task
 
+
+def placed(path):
+    """A path as Snakemake makes it if this workflow is a module with a prefix; otherwise as it is."""
+    return workflow.modifier.path_modifier.replace_prefix(path)
+
+
+# Relative, so that a project folder that was moved or copied with its results is still up to date;
+# but a module's prefix would go before it too.
+ROOT = Path(os.path.relpath(HOME))
+if placed(str(ROOT)) != str(ROOT):
+    ROOT = HOME
+
+# A module is given what differs from the default settings.
+config = filled(config, read_yaml(ROOT / "config/config.yaml"))
+
 try:
     REGISTRY = read_registry(ROOT)
     check(config, REGISTRY, ROOT)
@@ -36,6 +58,8 @@ except UserError as error:
     sys.exit(f"error: {error}")
 
 OUT = config["output"]
+# The same for what Snakemake puts no prefix before: parameters, and files that are looked for here.
+PLACE = placed(f"{OUT}/").rstrip("/")
 LOGS = f"logs/{OUT}"
 BENCHMARKS = f"{OUT}/benchmarks"
 TASKS = config["tasks"]
@@ -139,7 +163,7 @@ def main_file(source, task):
 def at_hand(file):
     """Whether a file of prompts can be built without a download."""
     source, task, _ = file.split("/")
-    if source in (REPLICA, OWN) or Path(f"{OUT}/tasks/{source}/{task}.jsonl").exists():
+    if source in (REPLICA, OWN) or Path(f"{PLACE}/tasks/{source}/{task}.jsonl").exists():
         return True
     name = FACTS[task].facts[BLOCKS[source]]["file"]
     return bool(mirror(config)) and (Path(mirror(config)) / name).exists()

@@ -35,7 +35,7 @@ rule figure:
         mem_mb=1000,
         runtime=10,
     params:
-        target=f"{OUT}/figures/{{figure}}",
+        target=f"{PLACE}/figures/{{figure}}",
         # Read by the caption.
         sources=said(EDITIONS),
     shell:
@@ -71,7 +71,7 @@ rule task_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        target=f"{OUT}/figures/tasks/{{source}}/{{task}}",
+        target=f"{PLACE}/figures/tasks/{{source}}/{{task}}",
     shell:
         "python {input.code[0]} task --task {wildcards.task} --source {wildcards.source}"
         " --metrics {input.metrics} --shapes {input.shapes} --published {input.published}"

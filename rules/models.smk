@@ -72,7 +72,7 @@ rule train:
         rung=rung,
         recipe=RECIPE,
         corpus=corpus_folder,
-        store=f"{OUT}/store/weights",
+        store=f"{PLACE}/store/weights",
         target=target,
     shell:
         "python {input.code[0]} --corpus {params.corpus} --rung {params.rung:q}"
@@ -106,7 +106,7 @@ rule fetch:
         # A name only: what the file holds is read by the step, so one more line reruns nothing.
         lock=LOCK,
         commit=commit,
-        store=f"{OUT}/store/fetched",
+        store=f"{PLACE}/store/fetched",
         target=target,
     shell:
         "python {input.code[0]} --entry {params.entry:q} --name {wildcards.model}"

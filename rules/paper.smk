@@ -1,14 +1,10 @@
 # paper: the same stages once more, with what config/paper.yaml says in place of `config`.
 
-from copy import deepcopy
-
-from snakemake.utils import update_config
-from ushaped.config import read_yaml
-
-PAPER = deepcopy(config)
 # Its tasks are its own, and so are their sources.
-del PAPER["sources"]
-update_config(PAPER, read_yaml(ROOT / "config/paper.yaml"))
+PAPER = filled(
+    read_yaml(ROOT / "config/paper.yaml"),
+    {key: value for key, value in config.items() if key != "sources"},
+)
 
 try:
     check(PAPER, REGISTRY, ROOT, where="config/paper.yaml")

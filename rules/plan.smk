@@ -22,8 +22,8 @@ rule plan:
         absent=[file for file in PROMPT_FILES if not at_hand(file)],
         families=config["families"],
         ladder=as_json(config["ladder"]),
-        tokenizer=f"{OUT}/ladder/tokenizer.json",
-        models=f"{OUT}/models",
+        tokenizer=f"{PLACE}/ladder/tokenizer.json",
+        models=f"{PLACE}/models",
         tasks=tasks_folder,
         batch_tokens=SCORING["batch_tokens"],
         chain_tokens=SCORING["chain_tokens"],
@@ -32,7 +32,7 @@ rule plan:
         dtype="bfloat16" if SCORING["dtype"] == "auto" else SCORING["dtype"],
         gpu=config["plan"]["gpu"],
         utilisation=config["plan"]["utilisation"],
-        output=f"{OUT}/plan.csv",
+        output=f"{PLACE}/plan.csv",
     shell:
         "python {input.code[0]} --registry {input.registry} --families {params.families}"
         " --ladder {params.ladder:q} --ladder-tokenizer {params.tokenizer}"

@@ -6,6 +6,6 @@
 from ushaped.config import check_present
 
 try:
-    check_present(config, REGISTRY, ROOT)
+    check_present(config | {"output": PLACE}, REGISTRY, ROOT)
 except UserError as error:
     sys.exit(f"error: {error}")

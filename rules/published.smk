@@ -112,7 +112,7 @@ rule published_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        target=f"{LITERATURE}/figures/{{figure}}",
+        target=f"{PLACE}/published/figures/{{figure}}",
     shell:
         "python {input.code[0]} {wildcards.figure} --published {input.published}"
         " --markers {input.markers} --output {params.target} 2>&1 | tee {log} >&2"

@@ -112,7 +112,7 @@ rule question_figure:
         mem_mb=1000,
         runtime=10,
     params:
-        target=f"{OUT}/figures/{{answer}}",
+        target=f"{PLACE}/figures/{{answer}}",
         # Read by the caption.
         figure="{answer}",
     shell:

@@ -33,8 +33,8 @@ rule scores:
         too_long=SCORING["too_long"],
         dtype=scoring_dtype(),
         model_settings=scoring_settings,
-        store=f"{OUT}/store/scores",
-        target=f"{OUT}/scores/{{model}}",
+        store=f"{PLACE}/store/scores",
+        target=f"{PLACE}/scores/{{model}}",
     shell:
         "python {input.code[0]} --model {input.about} --prompts {input.prompts}"
         " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens}"

@@ -24,7 +24,7 @@ TINY: dict[str, Any] = {
     "families": ["ladder"],
     "replica": {"items": 8},
     "scoring": {"chain_tokens": 4},
-    "shapes": {"draws": 20},
+    "shapes": {"draws": 20, "simulations": 5},
     "ladder": {
         "seeds": [0],
         "corpus": {"characters_per_task": 2000},

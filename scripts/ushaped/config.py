@@ -123,6 +123,23 @@ def sources(config: Config) -> list[tuple[str, str]]:
     return [(source, task) for task in config["tasks"] for source in told.get(task, told[ALL])]
 
 
+def filled(given: Config, default: Config) -> dict[str, Any]:
+    """Settings, and those of another configuration where they say nothing.
+
+    Examples
+    --------
+    >>> filled({"replica": {"items": 8}}, {"output": "out", "replica": {"items": 128, "seed": 1}})
+    {'output': 'out', 'replica': {'items': 8, 'seed': 1}}
+    """
+    both = dict(default)
+    for key, value in given.items():
+        below = both.get(key)
+        if isinstance(value, dict) and isinstance(below, dict):
+            value = filled(value, below)
+        both[key] = value
+    return both
+
+
 def told(config: Config) -> dict[str, Any]:
     """The configuration as provenance tells it: without the folder of the mirror, and the plan.
 

@@ -327,7 +327,7 @@ def replicate(task: Task, n: int, seed: int) -> list[Draft]:
 
 
 def as_item(task: Task, draft: Draft) -> dict[str, Any]:
-    """Write a draft in the prize's schema."""
+    """Write a draft in the prize's schema; round 0 is that of tasks which are not the prize's."""
     item: dict[str, Any] = {"prompt": draft.context + draft.prompt}
     if task.schema == SEQUENCE:
         item["completion"] = draft.classes[0]
@@ -337,7 +337,7 @@ def as_item(task: Task, draft: Draft) -> dict[str, Any]:
         item["classes"] = repr(list(draft.classes))
         item["answer_index"] = draft.answer_index
         item["distractor_index"] = draft.distractor_index
-    return item | {"round": int(task.facts["round"]), "part": draft.part}
+    return item | {"round": int(task.facts.get("round", 0)), "part": draft.part}
 
 
 # -- items --------------------------------------------------------------------------------------
