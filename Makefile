@@ -13,8 +13,8 @@ CONFIG ?=
 BIN := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: report figures smollm test lint bench setup setup-dev setup-smollm setup-slurm setup-bench \
-    pins clean
+.PHONY: report figures smollm test lint bench setup setup-dev setup-smollm setup-slurm \
+    setup-browser setup-bench pins clean
 .DEFAULT_GOAL := report
 
 report: setup
@@ -79,6 +79,14 @@ setup-slurm: setup
 	    cp requirements-slurm.txt "$(BIN)/../requirements-slurm.txt"; \
 	fi
 
+# What drives a browser that the machine has: Chromium or Chrome.
+setup-browser: setup-dev
+	@if ! cmp -s requirements-browser.txt "$(BIN)/../requirements-browser.txt"; then \
+	    set -e; \
+	    "$(BIN)/python" -m pip install --quiet --requirement requirements-browser.txt; \
+	    cp requirements-browser.txt "$(BIN)/../requirements-browser.txt"; \
+	fi
+
 setup-bench: setup-smollm
 	@if ! cmp -s requirements-bench.txt "$(BIN)/../requirements-bench.txt"; then \
 	    set -e; \
@@ -96,6 +104,9 @@ pins: setup
 	    --constraints requirements.txt --output-file requirements-smollm.txt
 	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:slurm \
 	    --constraints requirements.txt --output-file requirements-slurm.txt
+	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:browser \
+	    --constraints requirements.txt --constraints requirements-dev.txt \
+	    --output-file requirements-browser.txt
 	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:bench \
 	    --constraints requirements.txt --constraints requirements-smollm.txt \
 	    --output-file requirements-bench.txt

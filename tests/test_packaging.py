@@ -24,6 +24,7 @@ LISTS = [
     "requirements-dev.txt",
     "requirements-smollm.txt",
     "requirements-slurm.txt",
+    "requirements-browser.txt",
 ]
 SCHEMAS = sorted((ROOT / "config" / "schema").glob("*.yaml"))
 PROFILES = sorted((ROOT / "profiles").glob("*/config.yaml"))
@@ -85,6 +86,8 @@ def test_every_dependency_is_pinned() -> None:
     assert real <= set(pinned(ROOT / "requirements-smollm.txt"))
     cluster = {normal(name) for name in PROJECT["dependency-groups"]["slurm"]}
     assert cluster <= set(pinned(ROOT / "requirements-slurm.txt"))
+    browser = {normal(name) for name in PROJECT["dependency-groups"]["browser"]}
+    assert browser <= set(pinned(ROOT / "requirements-browser.txt"))
 
 
 @pytest.mark.parametrize("name", LISTS[1:])
