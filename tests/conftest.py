@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,14 @@ def fresh(tmp_path: Path) -> workflow.Project:
     project = workflow.Project(tmp_path / "project")
     project.create()
     return project
+
+
+@pytest.fixture(scope="session")
+def shared(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], AbstractContextManager[tuple[Path, bool]]]:
+    """Folders that all processes share: the first to ask fills them, ``output.json`` last."""
+    return partial(_once, tmp_path_factory)
 
 
 @contextmanager
