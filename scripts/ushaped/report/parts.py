@@ -82,7 +82,7 @@ def parts_of(
             f"parts/{edition.source}/{edition.task}",
             figure.svg(drawn),
             drawn.to_csv(index=False, lineterminator="\n"),
-            _said(names, curves),
+            _said(edition, names, curves),
         ),
     )
 
@@ -102,8 +102,9 @@ def _curves(
     return PartCurves(family, lines, [verdicts.get(name, "") for name in names])
 
 
-def _said(names: Sequence[str], curves: Sequence[PartCurves]) -> str:
+def _said(edition: tables.Edition, names: Sequence[str], curves: Sequence[PartCurves]) -> str:
     """The verdicts on all parts, in words."""
+    shown = f"Parts of {edition.task}, {edition.source} items: one small panel per part."
     said = []
     for one in curves:
         verdicts = [
@@ -113,4 +114,4 @@ def _said(names: Sequence[str], curves: Sequence[PartCurves]) -> str:
         ]
         if verdicts:
             said.append(f"{one.family}: {listing(verdicts)}.")
-    return " ".join(["One small panel per part, each against the scale.", *said])
+    return " ".join([shown, *said])
