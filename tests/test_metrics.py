@@ -24,7 +24,13 @@ from ushaped.metrics.definitions import (
     contrasts,
     item_metrics,
 )
-from ushaped.metrics.intervals import generator, interval, resampled_means, wilson
+from ushaped.metrics.intervals import (
+    generator,
+    interval,
+    resampled_means,
+    share_interval,
+    wilson,
+)
 from ushaped.metrics.published import published_average, read_points
 from ushaped.metrics.table import COLUMNS, TEN_TASKS, Row, one_protocol, ten_task_mean
 
@@ -213,6 +219,27 @@ def test_wilson_interval_by_hand() -> None:
 def test_interval_of_a_loss_uses_the_population_standard_deviation() -> None:
     low, high = interval(Measured(np.array([[1.0, 3.0, 1.0, 3.0]]), False, float("nan")))
     assert (high[0] - low[0]) / 2 == pytest.approx(1.959964 * 1.0 / 2, abs=1e-6)
+
+
+def test_a_share_that_no_item_has_still_has_an_upper_end() -> None:
+    low, high = share_interval(np.zeros((1, 128)))
+    assert low[0] == 0
+    assert high[0] == pytest.approx(wilson(np.array(0.0), 128)[1])
+
+
+def test_items_of_one_model_are_as_many_trials() -> None:
+    values = (np.arange(20) < 7).astype(float)[None]
+    assert share_interval(values)[1] == pytest.approx(wilson(np.array([0.35]), 20)[1])
+
+
+def test_seeds_that_do_not_agree_say_more_than_one_seed() -> None:
+    rng = np.random.default_rng(0)
+    alike = (rng.random(4000) < 0.3).astype(float)
+    apart = (alike + (rng.random(4000) < 0.3)) / 2
+    widths = [
+        float((high - low)[0]) for low, high in map(share_interval, (alike[None], apart[None]))
+    ]
+    assert widths[1] / widths[0] == pytest.approx(0.5**0.5, rel=0.05)
 
 
 def test_bootstrap_agrees_with_the_standard_error() -> None:
@@ -446,7 +473,9 @@ def test_parts_of_a_task_are_measured_on_their_own(
     # neqa is of one part, so it has no rows here.
     told = [(row["task"], row["part"], row["value"], row["n"]) for row in rows]
     assert told == [("sig-figs", "1", "0.5", "2"), ("sig-figs", "2", "1", "1")]
-    assert (rows[1]["low"], rows[1]["high"], rows[1]["chance"]) == ("1", "1", "0.5")
+    # One item is little evidence, even if it is right in both seeds.
+    assert float(rows[1]["low"]) == pytest.approx(0.2065, abs=1e-4)
+    assert (rows[1]["high"], rows[1]["chance"]) == ("1", "0.5")
 
 
 def flags(rows: list[dict[str, str]]) -> dict[str, str]:

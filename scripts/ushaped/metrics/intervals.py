@@ -12,6 +12,8 @@ NORMAL_QUANTILE = 1.959963984540054
 
 # This many draws x items at once take a few tens of megabytes.
 _CELLS = 2_000_000
+# A smaller variance of shares is rounding: one item in a billion has more.
+_ALIKE = 1e-12
 
 
 def wilson(share: Floats, n: int | Floats) -> tuple[Floats, Floats]:
@@ -30,15 +32,42 @@ def wilson(share: Floats, n: int | Floats) -> tuple[Floats, Floats]:
     return np.minimum(middle - half, share).clip(0, 1), np.maximum(middle + half, share).clip(0, 1)
 
 
+def share_interval(values: Floats) -> tuple[Floats, Floats]:
+    """95 % interval of the mean of shares: `wilson`, with as many trials as they are worth.
+
+    Items with 0 or 1 each are n trials. Means over seeds spread less and count as more: as many
+    as give the variance that is seen, share (1 - share) / (variance of the mean). Where all items
+    are alike nothing is seen, and they count as n.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (columns, n)
+
+    Returns
+    -------
+    low, high : ndarray of float, shape (columns,)
+
+    Examples
+    --------
+    >>> low, high = share_interval(np.zeros((1, 128)))
+    >>> round(float(low[0]), 4), round(float(high[0]), 4)
+    (0.0, 0.0291)
+    """
+    mean, variance, n = values.mean(axis=1), values.var(axis=1), values.shape[1]
+    seen = variance > _ALIKE
+    worth = np.where(seen, mean * (1 - mean) / np.where(seen, variance, 1), 1)
+    return wilson(mean, n * worth)
+
+
 def interval(measured: Measured) -> tuple[Floats, Floats]:
     """95 % interval of each model's mean, shape (models,) each.
 
-    Shares: `wilson`. Others: normal, with standard error = population sd / sqrt(n).
+    Shares: `share_interval`. Others: normal, with standard error = population sd / sqrt(n).
     """
     n = measured.values.shape[1]
     mean = measured.values.mean(axis=1)
     if measured.share:
-        return wilson(mean, n)
+        return share_interval(measured.values)
     half = NORMAL_QUANTILE * measured.values.std(axis=1) / np.sqrt(n)
     return mean - half, mean + half
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ushaped.metrics.definitions import Scores, item_metrics
-from ushaped.metrics.intervals import generator, percentile_interval, resampled_means
+from ushaped.metrics.intervals import (
+    generator,
+    percentile_interval,
+    resampled_means,
+    share_interval,
+)
 from ushaped.metrics.table import Condition, Row, by_size, mean_over, pooled
 
 COLUMNS = (
@@ -36,7 +41,7 @@ def part_rows(condition: Condition, scores: Scores, draws: int, seed: int) -> li
     condition : Condition
     scores : Scores
     draws, seed : int
-        Of the bootstrap over the items of a part.
+        Of the bootstrap over the items of a part; shares need none.
 
     Returns
     -------
@@ -59,7 +64,10 @@ def part_rows(condition: Condition, scores: Scores, draws: int, seed: int) -> li
         metric, measured = next(iter(found.items()))
         values = mean_over(members, measured.values)
         rng = generator(seed, condition.source, condition.task, f"part {part}")
-        low, high = percentile_interval(resampled_means(values.T, draws, rng))
+        if measured.share:
+            low, high = share_interval(values)
+        else:
+            low, high = percentile_interval(resampled_means(values.T, draws, rng))
         rows += [
             {
                 "family": size.family,

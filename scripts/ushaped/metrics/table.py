@@ -30,6 +30,7 @@ from ushaped.metrics.intervals import (
     interval,
     percentile_interval,
     resampled_means,
+    share_interval,
 )
 
 TEN_TASKS = (
@@ -258,7 +259,10 @@ def measure(
     rows: list[Row] = []
     for name, one in found.items():
         low, high = interval(one)
-        pooled_low, pooled_high = percentile_interval(drawn[name][:, models:])
+        if one.share:
+            pooled_low, pooled_high = share_interval(stacked[name][models:])
+        else:
+            pooled_low, pooled_high = percentile_interval(drawn[name][:, models:])
         low, high = np.concatenate([low, pooled_low]), np.concatenate([high, pooled_high])
         for column, model in enumerate(columns):
             flags = [constant[column]] if name == "accuracy" else []
