@@ -545,6 +545,15 @@ def test_every_edition_has_a_row_of_verdicts_and_the_published_one_stands_beside
         assert said.count(str(shape)) == count + (shape == twice)
 
 
+def test_averages_of_several_families_are_those_of_zero_shot_alone() -> None:
+    one, _ = make("scaling", metrics(families=("ladder",)))
+    two, _ = make("scaling", metrics(families=("ladder", "pythia")))
+    ours = two[two["kind"] == "mean"]
+    assert set(ours["family"]) == {"ladder", "pythia"}
+    assert set(ours["variant"]) == {"zero-shot"}
+    assert set(one[one["kind"] == "mean"]["variant"]) > {"zero-shot"}
+
+
 def test_averages_over_items_of_two_sources_are_two_series() -> None:
     measured = of_two_sources(ALL_TASKS, seeds=1, variants=("zero-shot",), sizes=(1_000, 8_000))
     table, figure = make("scaling", measured)

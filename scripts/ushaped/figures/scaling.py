@@ -27,6 +27,9 @@ MISSING = "No ten-task average: not all ten tasks were run here on items of one 
 def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Collect the points: our means over seeds, published series, and both chance levels.
 
+    Of several families only zero-shot is drawn, where it was asked: all ways of asking of all of
+    them would hide each other.
+
     Parameters
     ----------
     metrics, shapes, published : DataFrame
@@ -37,7 +40,7 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
     DataFrame
         Columns ``tables.CURVE``; ``kind`` is ``mean``, ``published`` or ``chance``.
     """
-    ours = tables.curves(metrics, tables.AVERAGE, ["accuracy"], seeds=False)
+    ours = _legible(tables.curves(metrics, tables.AVERAGE, ["accuracy"], seeds=False))
     average = published[published["task"] == tables.AVERAGE]
     theirs = tables.published_curves(average, ["accuracy"])
     copied = theirs[theirs["family"].isin(SERIES)]
@@ -75,6 +78,11 @@ def figure(table: pd.DataFrame) -> Figure:
             handlelength=3.2,
         )
         return drawn
+
+
+def _legible(ours: pd.DataFrame) -> pd.DataFrame:
+    main = ours[ours["variant"] == MAIN]
+    return main if ours["family"].nunique() > 1 and len(main) else ours
 
 
 def _apart(table: pd.DataFrame) -> pd.DataFrame:
