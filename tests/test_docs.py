@@ -55,6 +55,7 @@ NOT_RUN = {
     ("CONTRIBUTING.md", "make lint"),
     ("CONTRIBUTING.md", ".ci/run"),
     ("CONTRIBUTING.md", "python -m pytest tests/test_shapes.py"),
+    ("CONTRIBUTING.md", "tests/browser/run --screenshots pictures"),
     ("docs/clusters.md", "make setup-slurm"),
     ("docs/module.md", "# Snakefile"),
     ("docs/module.md", "# settings.yaml"),
