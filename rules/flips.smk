@@ -15,7 +15,7 @@ rule flips:
             f"{OUT}/flips.csv",
             caption="../report/captions/flips.rst",
             category="Tables",
-            labels={"table": "flips", "format": "CSV"},
+            labels={"table": "items that flip between sizes", "format": "CSV"},
         ),
         details=f"{OUT}/flips.json",
     log:
