@@ -7,6 +7,7 @@ rule export:
         code=code("export"),
         metrics=rules.metrics.output.table,
         parts=rules.metrics.output.parts,
+        flips=rules.flips.output.table,
         shapes=rules.shapes.output.table,
         evidence=rules.shapes.output.evidence,
         protocols=rules.protocols.output,
@@ -46,7 +47,7 @@ rule export:
         tables=target,
     shell:
         "python {input.code[0]} --metrics {input.metrics} --parts {input.parts}"
-        " --shapes {input.shapes} --evidence {input.evidence} --protocols {input.protocols}"
+        " --flips {input.flips} --shapes {input.shapes} --evidence {input.evidence} --protocols {input.protocols}"
         " --power {input.power} --published {input.published} --labels {input.labels}"
         " --questions {input.questions} --tasks {input.facts} --models {input.models}"
         " --config {input.config} --provenance {input.provenance} --schema {input.schema}"

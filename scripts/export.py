@@ -38,6 +38,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Write the results as plain files.")
     parser.add_argument("--metrics", required=True, metavar="CSV")
     parser.add_argument("--parts", required=True, metavar="CSV")
+    parser.add_argument("--flips", required=True, metavar="CSV")
     parser.add_argument("--shapes", required=True, metavar="CSV")
     parser.add_argument("--evidence", required=True, metavar="JSON")
     parser.add_argument("--protocols", required=True, metavar="CSV")

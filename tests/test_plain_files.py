@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 import json
 import math
 import re
@@ -36,6 +37,7 @@ from ushaped.export.paper import paper_tables
 from ushaped.export.record import FORMAT, VERSION, check, plain, record, text
 from ushaped.export.table import NUMBER, TEXT, Group, Table
 from ushaped.figures import tables
+from ushaped.flips import COLUMNS as FLIPS
 from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.report.text import FLAGS
 
@@ -54,7 +56,8 @@ def write(folder: Path, measured: pd.DataFrame) -> dict[str, Any]:
     judged = measured[measured["metric"].isin(tables.PRIMARY) & (measured["model"] == "")]
     halves = [judged.assign(part=part, n=judged["n"] / 2) for part in (1, 2)]
     pd.concat(halves)[list(PARTS)].to_csv(folder / "parts.csv", index=False)
-    names = ("metrics", "parts", "shapes", "protocols", "power", "published")
+    write_flips(folder, judged)
+    names = ("metrics", "parts", "flips", "shapes", "protocols", "power", "published")
     return {
         **{name: str(folder / f"{name}.csv") for name in names},
         **{name: str(folder / f"{name}.json") for name in ("evidence", "config", "provenance")},
@@ -63,6 +66,18 @@ def write(folder: Path, measured: pd.DataFrame) -> dict[str, Any]:
         "tasks": sorted(map(str, folder.glob("tasks/*/task.yaml"))),
         "models": sorted(map(str, folder.glob("models/*/model.json"))),
     }
+
+
+def write_flips(folder: Path, judged: pd.DataFrame) -> None:
+    """One row for each pair of neighbouring sizes; two seeds of the first size, one of the next."""
+    rows = []
+    for _, curve in judged[judged["metric"] == "accuracy"].groupby(CURVE, sort=False):
+        known = curve.iloc[0][["family", "source", "task", "variant", "protocol", "modified"]]
+        counts = {"seeds": 2, "next_seeds": 1, "n": 100, "lost": 3.5, "gained": 1.0}
+        for size, following in itertools.pairwise(curve["size"]):
+            told = {"size": size, "next_size": following, "seeds_differ": 7.0}
+            rows.append(dict(known) | told | counts)
+    pd.DataFrame(rows).reindex(columns=list(FLIPS)).to_csv(folder / "flips.csv", index=False)
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +234,14 @@ def test_parts_and_comparisons_are_those_of_their_tables(
         if pd.notna(row["difference"]):
             assert one["difference"]["value"] == pytest.approx(row["difference"])
             assert one["difference"]["low"] == pytest.approx(row["difference_low"])
+
+
+def test_flips_are_the_rows_of_their_table(results: Given, value: dict[str, Any]) -> None:
+    assert len(value["flips"]) == len(results.flips) > 20
+    first = value["flips"][0]
+    assert (first["size"], first["seeds"]) == ("1k", 2)
+    assert (first["lost"], first["seeds_differ"]) == (3.5, 7)
+    assert first["next_seeds_differ"] is None
 
 
 def test_published_verdicts_stand_beside_ours(results: Given, value: dict[str, Any]) -> None:

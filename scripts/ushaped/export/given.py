@@ -12,6 +12,7 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.figures import power as power_figure
 from ushaped.figures import tables
+from ushaped.flips import COLUMNS as FLIPS
 from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.report.evidence import Key, key_of, read_curves
 from ushaped.report.inputs import read_json
@@ -27,7 +28,7 @@ class Given:
 
     Attributes
     ----------
-    metrics, parts, shapes, protocols, power : DataFrame
+    metrics, parts, flips, shapes, protocols, power : DataFrame
         The tables of these names.
     evidence : list of dict
         The curves of ``evidence.json``.
@@ -43,6 +44,7 @@ class Given:
 
     metrics: pd.DataFrame
     parts: pd.DataFrame
+    flips: pd.DataFrame
     shapes: pd.DataFrame
     evidence: list[dict[str, Any]]
     protocols: pd.DataFrame
@@ -69,6 +71,7 @@ def gather(
     *,
     metrics: str,
     parts: str,
+    flips: str,
     shapes: str,
     evidence: str,
     protocols: str,
@@ -91,6 +94,7 @@ def gather(
     given = Given(
         metrics=tables.read_metrics(metrics),
         parts=tables.read(parts, PARTS),
+        flips=tables.read(flips, FLIPS),
         shapes=tables.read_shapes(shapes),
         evidence=read_curves(read_json(evidence), evidence),
         protocols=tables.read_protocols(protocols),

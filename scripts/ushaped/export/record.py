@@ -70,6 +70,7 @@ def record(given: Given) -> Value:
             "curves": list(_curves(given)),
             "measurements": list(_measurements(given)),
             "parts": list(_parts(given.parts)),
+            "flips": _records(given.flips, whole=("seeds", "next_seeds", "n")),
             "protocols": list(_protocols(given.protocols)),
             "power": _records(given.power, whole=("sizes", "n")),
             "published_verdicts": list(_published_verdicts(given)),
