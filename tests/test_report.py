@@ -796,7 +796,7 @@ def test_a_card_says_how_many_chains_had_no_answer_and_how_many_no_end(page: str
     card = re.search(r'<article id="task-neqa".*?</article>', page, re.DOTALL)
     assert card is not None
     for name in ("No answer parsed", "Chain without an end"):
-        assert f'<th scope="col" class="right">{name}</th>' in card[0]
+        assert f'<th scope="col">{name}</th>' in card[0]
     # Of two chains of thought out of ten, and of seven out of twenty; three sizes each.
     assert spaced(card[0]).count("20.0% 15.0% to 25.0%") == 3
     assert spaced(card[0]).count("35.0% 30.0% to 40.0%") == 3
