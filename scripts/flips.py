@@ -31,7 +31,7 @@ from scipy.special import softmax
 from ushaped.errors import run
 from ushaped.files import write_json
 from ushaped.flips import COLUMNS, VERSION, Way, about, step_rows, ways
-from ushaped.metrics.definitions import Scores, answers, item_metrics
+from ushaped.metrics.definitions import Scores, answers
 from ushaped.metrics.read import conditions, key_of, read_model, read_table, score_files
 from ushaped.metrics.table import Condition, Row, by_size, mean_over, write_table
 
@@ -51,13 +51,7 @@ def main() -> None:
     curves: list[dict[str, Any]] = []
     files = score_files(arguments.scores, models, prompts)
     for condition, scores in conditions(prompts, files, models):
-        found = item_metrics(
-            scores.log_likelihoods,
-            condition.questions,
-            scores.parsed,
-            scores.stopped,
-            scores.contrast,
-        )
+        found = scores.metrics(condition.questions)
         # Nothing is right or wrong where no accuracy is measured.
         if "accuracy" in found:
             rows += step_rows(condition, found["accuracy"].values)

@@ -119,6 +119,12 @@ class Scores:
         arrays = ("log_likelihoods", "parsed", "stopped", "contrast")
         return replace(self, **{name: getattr(self, name)[:, keep] for name in arrays})
 
+    def metrics(self, questions: Questions) -> dict[str, Measured]:
+        """`item_metrics` of these answers."""
+        return item_metrics(
+            self.log_likelihoods, questions, self.parsed, self.stopped, self.contrast
+        )
+
 
 @dataclass(frozen=True)
 class Measured:

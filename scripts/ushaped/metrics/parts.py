@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ushaped.metrics.definitions import Scores, item_metrics
+from ushaped.metrics.definitions import Scores
 from ushaped.metrics.intervals import (
     generator,
     percentile_interval,
@@ -58,9 +58,7 @@ def part_rows(condition: Condition, scores: Scores, draws: int, seed: int) -> li
     for part in parts:
         keep = questions.part == part
         some = scores.chosen(keep)
-        found = item_metrics(
-            some.log_likelihoods, questions.chosen(keep), some.parsed, some.stopped, some.contrast
-        )
+        found = some.metrics(questions.chosen(keep))
         metric, measured = next(iter(found.items()))
         values = mean_over(members, measured.values)
         rng = generator(seed, condition.source, condition.task, f"part {part}")

@@ -22,7 +22,6 @@ from ushaped.metrics.definitions import (
     Questions,
     Scores,
     constant_answers,
-    item_metrics,
     joined,
 )
 from ushaped.metrics.intervals import (
@@ -234,13 +233,7 @@ def measure(
     means : TaskMeans or None
         None without accuracy, since no average includes other metrics.
     """
-    found = item_metrics(
-        scores.log_likelihoods,
-        condition.questions,
-        scores.parsed,
-        scores.stopped,
-        scores.contrast,
-    )
+    found = scores.metrics(condition.questions)
     members = by_size(condition.models)
     sizes = tuple(pooled([condition.models[row] for row in rows]) for rows in members)
     stacked = {
