@@ -7,7 +7,7 @@ reached its limit; it then leaves the batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from ushaped.scoring import attention
 from ushaped.scoring.encoding import TOKEN, tokens
 from ushaped.scoring.engine import Engine, out_of_memory
 from ushaped.scoring.tree import layout, plan
+from ushaped.scoring.ways import SINGLE, TREE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -140,11 +141,28 @@ def chains(
     numbers: dict[bytes, list[int]] = {}
     for number, one in enumerate(asked):
         numbers.setdefault(one.data, []).append(number)
-    rows = sorted(numbers)
+    todo = set(range(len(asked)) if missing is None else missing)
+    by_way: dict[str, list[bytes]] = {}
+    for row in sorted(numbers):
+        longest = len(row) // TOKEN.itemsize + max(asked[number].limit for number in numbers[row])
+        by_way.setdefault(engine.ways.of(longest), []).append(row)
+    for way, rows in by_way.items():
+        yield from _chains(engine, ending, way, rows, asked, numbers, todo)
+
+
+def _chains(
+    engine: Engine,
+    ending: Ending,
+    way: str,
+    rows: list[bytes],
+    asked: Sequence[Asked],
+    numbers: Mapping[bytes, list[int]],
+    todo: Collection[int],
+) -> Iterator[list[tuple[int, Chain]]]:
+    """Continue sorted rows in one way."""
     limits = [max(asked[number].limit for number in numbers[row]) for row in rows]
     lengths = [len(row) // TOKEN.itemsize for row in rows]
-    todo = set(range(len(asked)) if missing is None else missing)
-    room = _room(engine)
+    room = _room(engine, way)
     for batch in plan(rows, lengths, limits, room, room):
         some = [
             (row, limit)
@@ -154,7 +172,7 @@ def chains(
             if any(number in todo for number in numbers[row])
         ]
         found: list[tuple[int, Chain]] = []
-        for row, made in _continued(engine, ending, some, batch.prefix):
+        for row, made in _continued(engine, ending, way, some, batch.prefix):
             for number in numbers[row]:
                 if number in todo:
                     found.append((number, _chain(ending, row, made[: asked[number].limit])))
@@ -167,10 +185,12 @@ def _chain(ending: Ending, row: bytes, made: list[int]) -> Chain:
     return Chain(text, len(made), stopped)
 
 
-def _room(engine: Engine) -> int:
+def _room(engine: Engine, way: str) -> int:
     """Prompt tokens, and generated tokens, of one batch."""
+    if way == SINGLE:
+        return 1
     room = LARGER * engine.batch_tokens
-    if engine.tree:
+    if way == TREE:
         device = engine.device
         free = CPU_MEMORY
         if device.type == "cuda":
@@ -180,14 +200,14 @@ def _room(engine: Engine) -> int:
 
 
 def _continued(
-    engine: Engine, ending: Ending, some: list[tuple[bytes, int]], prefix: int
+    engine: Engine, ending: Ending, way: str, some: list[tuple[bytes, int]], prefix: int
 ) -> Iterator[tuple[bytes, list[int]]]:
     """Generated tokens of each row, in smaller batches if memory runs out."""
     if not some:
         return
     rows, limits = [row for row, _ in some], [limit for _, limit in some]
     try:
-        if engine.tree:
+        if way == TREE:
             made = _together(engine, ending, rows, limits, prefix)
         else:
             made = _plainly(engine, ending, rows, limits)
@@ -204,8 +224,8 @@ def _continued(
         )
     engine.log(f"out of memory with {len(some)} chains at once: going on with half of them")
     half = len(some) // 2
-    yield from _continued(engine, ending, some[:half], prefix)
-    yield from _continued(engine, ending, some[half:], prefix)
+    yield from _continued(engine, ending, way, some[:half], prefix)
+    yield from _continued(engine, ending, way, some[half:], prefix)
 
 
 @torch.inference_mode()
