@@ -8,7 +8,7 @@ reached its limit; it then leaves the batch.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,11 +62,14 @@ class Chain:
         Tokens generated, those of the stop string included.
     stopped : bool
         Whether it ended by itself, not at its limit.
+    ids : tuple of int
+        The tokens, for the audit.
     """
 
     text: str
     tokens: int
     stopped: bool
+    ids: tuple[int, ...] = field(default=(), compare=False)
 
 
 class Ending:
@@ -182,7 +185,7 @@ def _chains(
 
 def _chain(ending: Ending, row: bytes, made: list[int]) -> Chain:
     text, stopped = ending.text(row, made)
-    return Chain(text, len(made), stopped)
+    return Chain(text, len(made), stopped, tuple(made))
 
 
 def _room(engine: Engine, way: str) -> int:
