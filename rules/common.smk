@@ -319,7 +319,8 @@ def growing(megabytes):
 def scoring_memory(wildcards, attempt):
     """Main memory of a scoring job in MB: the weights, and room to work; more with every attempt."""
     if wildcards.model in FETCHED and wildcards.model not in SERVED:
-        size = 5 if scoring_dtype() == "float32" else 3
+        # A model in another format is converted to float32 and back when it is checked.
+        size = 5 if scoring_dtype() == "float32" or SCORING["device"] == "cpu" else 3
         return (4000 + parameters(wildcards.model) * size // 10**6) * attempt
     return 2000 * attempt
 

@@ -106,9 +106,7 @@ NEEDS: dict[str, Settings] = {
     "bart": {},
     "cohere_compass_text": {
         "layer_types": _BOTH,
-        "rope_parameters": {
-            kind: {"rope_type": "default", "rope_theta": 1e4} for kind in _BOTH
-        },
+        "rope_parameters": {kind: {"rope_type": "default", "rope_theta": 1e4} for kind in _BOTH},
     },
     "deepseek_v2": _LATENT | {"first_k_dense_replace": 1, "num_experts_per_tok": 2},
     "deepseek_v3": _LATENT | {"first_k_dense_replace": 1},

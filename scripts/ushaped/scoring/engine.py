@@ -55,6 +55,8 @@ class Engine:
         How sequences are computed, by their length.
     output_format : torch.dtype or None
         Number format of the logits as the model gives them; None before the first pass.
+    cache_is_right : bool or None
+        Whether generation with the model's own cache is what it is without; None before it is used.
     counts : Counts
 
     Raises
@@ -75,6 +77,7 @@ class Engine:
         self._layers = ways.layers_of(model.config)
         self._prefix: tuple[bytes, attention.TreePass] | None = None
         self.output_format: torch.dtype | None = None
+        self.cache_is_right: bool | None = None
         use_float32_output(model)
         self.ways = ways.find(self)
         for line in self.ways.lines(type(model).__name__):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Module
-from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from ushaped.errors import UserError
 from ushaped.scoring import attention
@@ -380,24 +380,56 @@ class _Ended(StoppingCriteria):
 def _plainly(
     engine: Engine, ending: Ending, rows: list[bytes], limits: list[int]
 ) -> list[list[int]]:
-    """Continue rows with the model's own means, one length and one limit at a time."""
+    """Continue rows with the model's own cache, one length and one limit at a time.
+
+    A model's own generation settings (penalties, forced or suppressed tokens) are left out: a chain
+    is the likeliest token, one after the other.
+    """
     alike: dict[tuple[int, int], list[int]] = {}
     for number, row in enumerate(rows):
         alike.setdefault((len(row) // TOKEN.itemsize, limits[number]), []).append(number)
     found: list[list[int]] = [[] for _ in rows]
     for (length, limit), numbers in alike.items():
         ids = torch.tensor(np.stack([tokens(rows[n]) for n in numbers]).astype(np.int64))
-        made = engine.model.generate(
-            ids.to(engine.device),
-            attention_mask=torch.ones_like(ids).to(engine.device),
-            max_new_tokens=limit,
-            do_sample=False,
-            stopping_criteria=StoppingCriteriaList([_Ended(ending, length)]),
-            pad_token_id=0,
-        )[:, length:].tolist()
+        ended = StoppingCriteriaList([_Ended(ending, length)])
+        made = _generate(engine, ids, limit, ended)[:, length:].tolist()
         for number, row_made in zip(numbers, made, strict=True):
             found[number] = _up_to_the_end(ending, rows[number], row_made)
     return found
+
+
+def _generate(
+    engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteriaList, cached: bool | None = None
+) -> Tensor:
+    # In place of the model's own, which would fill in what is not said here.
+    engine.model.generation_config = GenerationConfig(
+        max_new_tokens=limit,
+        do_sample=False,
+        pad_token_id=0,
+        use_cache=_cache_is_right(engine) if cached is None else cached,
+    )
+    return engine.model.generate(
+        ids.to(engine.device),
+        attention_mask=torch.ones_like(ids).to(engine.device),
+        stopping_criteria=ended,
+    )
+
+
+def _cache_is_right(engine: Engine) -> bool:
+    """Whether a model goes on from its cache as it does without; found once for each engine."""
+    if engine.cache_is_right is None:
+        rng = np.random.default_rng(0)
+        size = min(12, (engine.context or 24) - 8)
+        ids = torch.from_numpy(rng.integers(0, engine.vocabulary, (1, max(1, size))))
+        never = StoppingCriteriaList()
+        without = _generate(engine, ids, 8, never, cached=False)
+        try:
+            engine.cache_is_right = torch.equal(without, _generate(engine, ids, 8, never, True))
+        except Exception:  # whatever a model's cache raises, it can do without
+            engine.cache_is_right = False
+        if not engine.cache_is_right:
+            engine.log(f"{type(engine.model).__name__}: chains are generated without cache")
+    return engine.cache_is_right
 
 
 def _up_to_the_end(ending: Ending, row: bytes, made: list[int]) -> list[int]:

@@ -395,7 +395,7 @@ class Scorer:
         began, model = time.monotonic(), self._loaded[0].model
         audits = {file.path: Audit(tolerance=TOLERANCE[self.settings.dtype]) for file in due}
         auditor = Auditor(self._reference, self._found)
-        audited = []
+        audited: list[tuple[File, Prompt]] = []
         for file, prompt in self._sample(due):
             taken, whole = time.monotonic() - began, time.monotonic() - self.telemetry.began
             if len(audited) >= 2 and taken > TIME_SHARE * whole:

@@ -49,7 +49,7 @@ LIMITS = re.compile(
     r"window|attention_chunk|attn_chunk|local_att|block_size|index_topk|original_max"
 )
 # ... but for numbers of layers, and those that name no number of tokens.
-NO_LIMITS = re.compile(r"layer|num_|expert")
+NO_LIMITS = re.compile(r"layer|num_|expert|pattern")
 # The limits that `transformers` masks itself, in any batch.
 MASKED = ("sliding_window", "attention_chunk_size")
 # Rotary scalings that do not depend on how long a sequence is.
@@ -110,6 +110,8 @@ def find(engine: Engine) -> Ways:
         limit, name = None, ""
     with in_float32(engine.model) as precise:
         _check_causal(engine, limit, precise)
+        if engine.batch_tokens == 1:
+            return Ways(SINGLE, reason="batches of one token")
         tolerance = TOLERANCE if precise else LOW_PRECISION_TOLERANCE
         short, reason = _short(engine, limit, tolerance)
         long = _long(engine, limit, name, tolerance)
