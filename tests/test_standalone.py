@@ -207,6 +207,16 @@ def test_values_do_not_hang_on_the_unit_of_the_scale(table) -> None:
         ('{"scale": 1, "k": [5], "n": 9}\n', "line 1: is no row of JSONL"),
         ('{"scale": 1, "k": 5, "n": 9}\n{"scale": 2}\n', "line 2: has other keys"),
         ('{"scale": 1, "k": null, "n": 9}\n', "line 1: k is ''"),
+        ("scale,k,n\n1,1_5,20\n2,6,20\n", "line 2: k is '1_5'; give a number"),
+        ("scale,k,n\n1,5,1e300\n2,6,9\n", "line 2: 5 of 1e300 items are right"),
+        ("scale,k,n,line\n1,5,9,7\n", "column 'line' is not known"),
+        ("scale,item,part,correct\n1,a,1e300,1\n", "part of item 'a' is 1e300"),
+        ("scale,file\n1,a\0b.csv\n", "is no path"),
+        ('{"scale": 1, "k": 5, "n": 9, "path": "a"}\n', "column 'path' is not known"),
+        ('{"scale": 1, "k": true, "n": 9}\n', "line 1: k is true or false"),
+        ('{"scale": 1, "k": 5, "k": 6, "n": 9}\n', "key 'k' is there twice"),
+        ('{"scale": 1, "task": "\\ud83d", "k": 5, "n": 9}\n', "has half a character"),
+        ('{"scale": ' + "[" * 9999 + "\n", "nested too deeply"),
     ],
 )
 def test_bad_input_is_told_in_one_line(table, text: str, message: str) -> None:
@@ -525,13 +535,6 @@ def test_training_seeds_stand_at_one_size(tmp_path: Path, table) -> None:
         read_harness([tmp_path], table(header + rows.format(0, 0), "models.csv"))
 
 
-def test_what_is_better_lower_is_no_share(tmp_path: Path, models: Path) -> None:
-    for name in ("org/tiny-1b", "org/tiny-8b"):
-        write_run(tmp_path, name, {"neqa": SMALL}, higher_is_better={"neqa": {"acc": False}})
-    with pytest.raises(UserError, match="of 'acc,none', lower is better"):
-        read_harness([tmp_path], models)
-
-
 def test_a_model_without_output_is_told(tmp_path: Path, models: Path) -> None:
     write_run(tmp_path, "org/tiny-1b", {"neqa": SMALL})
     with pytest.raises(UserError, match="no output of model 'org/tiny-8b', only of org__tiny-1b"):
@@ -784,6 +787,8 @@ def test_one_curve_of_the_harness_can_be_named(
         (["curve.csv", "--models", "models.csv"], "one of them is missing"),
         (["curve.csv", "--metric", "acc"], "--metric: is 'acc'"),
         (["curve.csv", "--metric", "accuracy", "--lower-is-better"], "without --metric"),
+        (["curve.csv", "--higher-is-better"], "--higher-is-better: is of --harness"),
+        (["curve.csv", "--chance", "inf"], "--chance: is inf"),
         (["curve.csv", "--recovery", "0"], "--recovery: is 0"),
         (["curve.csv", "--equivalence", "-1"], "--equivalence: is -1"),
         (["curve.csv", "--draws", "0"], "--draws: is 0"),
