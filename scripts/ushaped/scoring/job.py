@@ -403,8 +403,12 @@ class Scorer:
         rows = [self._row(prompt) for prompt in file.prompts]
         path = file.path
         with whole(output / path.parts[-3] / path.parts[-2] / path.name) as beside:
-            schema = SCHEMA.with_metadata({MADE: json.dumps(self.store.rows[MADE])})
+            schema = SCHEMA.with_metadata({MADE: json.dumps(self._made(file))})
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
+
+    def _made(self, file: File) -> dict[str, Any]:
+        """How the scores of a file were made."""
+        return self.store.rows[MADE]
 
     def _row(self, prompt: Prompt) -> dict[str, Any]:
         names = prompt.row["classes"]
