@@ -255,7 +255,7 @@ def test_metrics_without_filters_are_read(tmp_path: Path, models: Path) -> None:
     [
         ('{"results": {"neqa": {"acc,none": 0.5', "holds no results"),
         ('{"results": {}, "results": {}}', "key 'results' is there twice"),
-        ('{"results": {"\\ud83d": {}}}', "half a character"),
+        ('{"results": {"\\ud83d": {}}}', "control character or half"),
         ('{"a":' * 20_000, "nested too deeply"),
         ("", "holds no results"),
         ("\x00\x01", "holds no results"),

@@ -208,14 +208,24 @@ def test_values_do_not_hang_on_the_unit_of_the_scale(table) -> None:
         ('{"scale": 1, "k": 5, "n": 9}\n{"scale": 2}\n', "line 2: has other keys"),
         ('{"scale": 1, "k": null, "n": 9}\n', "line 1: k is ''"),
         ("scale,k,n\n1,1_5,20\n2,6,20\n", "line 2: k is '1_5'; give a number"),
-        ("scale,k,n\n1,5,1e300\n2,6,9\n", "line 2: 5 of 1e300 items are right"),
+        ("scale,k,n\n1,5,1e30\n2,6,9\n", "line 2: 5 of 1e30 items are right"),
         ("scale,k,n,line\n1,5,9,7\n", "column 'line' is not known"),
-        ("scale,item,part,correct\n1,a,1e300,1\n", "part of item 'a' is 1e300"),
-        ("scale,file\n1,a\0b.csv\n", "is no path"),
+        ("scale,item,part,correct\n1,a,1e30,1\n", "part of item 'a' is 1e30"),
+        ("scale,file\n1,a\0b.csv\n", "line 2: has a control character"),
         ('{"scale": 1, "k": 5, "n": 9, "path": "a"}\n', "column 'path' is not known"),
         ('{"scale": 1, "k": true, "n": 9}\n', "line 1: k is true or false"),
         ('{"scale": 1, "k": 5, "k": 6, "n": 9}\n', "key 'k' is there twice"),
-        ('{"scale": 1, "task": "\\ud83d", "k": 5, "n": 9}\n', "has half a character"),
+        (
+            '{"scale": 1, "task": "\\ud83d", "k": 5, "n": 9}\n',
+            "line 1: has a control character or half",
+        ),
+        ("scale,size,k,n\n1,a\x01,5,9\n", "line 2: has a control character"),
+        ("scale,mean,error\n1,1e200,1\n", "line 2: mean is 1e200; give a number below 1e100"),
+        ("scale,mean,error\n1e-200,1,1\n", "line 2: scale is 1e-200; give a number above 0"),
+        (
+            "scale,size,k,n\n1e20,a,5,9\n1.0000000000000002e20,b,5,9\n",
+            "two of its scales differ by less than curves can show",
+        ),
         ('{"scale": ' + "[" * 9999 + "\n", "nested too deeply"),
     ],
 )
@@ -700,8 +710,11 @@ def test_a_loss_is_told_in_its_own_unit() -> None:
     loss = evidence()
     loss["about"]["metric"] = "sequence_loss"
     loss |= {"unit": "nats", "values": [2.5, 2.75, 3.125, 2.25]}
+    # Predictions are of heights, which are turned; they are told as the values are.
+    loss["prediction"][0] |= {"predicted": -2.5}
     told = program.told(loss)
     assert "3.12" in told
+    assert "without it: 2.5," in " ".join(told.split())
     assert "%" not in told.replace("95 %", "").replace("99%", "")
 
 
@@ -776,6 +789,22 @@ def test_one_curve_of_the_harness_can_be_named(
     assert curve.task == "redefine"
     with pytest.raises(UserError, match="name no curve of tiny/neqa, tiny/redefine"):
         program.read(arguments(*asked, "sig-figs"))
+
+
+def test_the_direction_of_a_metric_of_the_harness_can_be_given(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, right in (("org/tiny-1b", SMALL), ("org/tiny-8b", LARGE)):
+        write_run(tmp_path / "out", name, {"neqa": right}, with_results=False)
+    for path in (tmp_path / "out").rglob("*.jsonl"):
+        path.write_text(path.read_text().replace('"acc"', '"biased"'))
+    asked = (monkeypatch, "--harness", tmp_path / "out", "--models", models, "--metric", "biased")
+    for option, metric in (("lower", "sequence_loss"), ("higher", "accuracy")):
+        curve, _ = only(program.read(arguments(*asked, f"--{option}-is-better")))
+        assert curve.metric == metric
+        assert f"of 'biased', {option} is better" in curve.flags[0]
+    with pytest.raises(UserError, match="say --higher-is-better or --lower-is-better"):
+        program.read(arguments(*asked))
 
 
 @pytest.mark.parametrize(

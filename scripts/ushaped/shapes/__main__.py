@@ -351,7 +351,8 @@ def _models(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
         yield "mechanism", f"not identifiable: {mechanism['reason']}"
     share = evidence["unit"] == "share"
     for one in evidence["prediction"] or ():
-        missed = f"{_value(one['predicted'], share)}, {signed(one['error'], metric)} off"
+        predicted = SIGNS[metric] * one["predicted"]
+        missed = f"{_value(predicted, share)}, {signed(one['error'], metric)} off"
         yield "foretold", f"{evidence['sizes'][-1]} without it: {missed} ({one['method']})"
 
 

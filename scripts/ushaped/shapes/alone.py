@@ -10,6 +10,7 @@ import csv
 import difflib
 import json
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,6 +54,12 @@ OWN = ("path", "line")
 
 # Larger files are seldom what was meant, and their rows would fill the memory.
 LARGEST = 64 * 2**20
+
+# What can be neither written as UTF-8 nor stand in XML.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+# Values and scales of another magnitude are mistakes, and their squares would not be finite.
+LARGEST_NUMBER = 1e100
 
 # Larger whole numbers are not exact as floating-point numbers.
 LARGEST_COUNT = 2**53
@@ -228,6 +235,9 @@ def curve_of(
             what = f"size '{size}' stands at several scales"
             raise UserError(about.where, what, "give every scale a label of its own, or none")
     places = np.array(scales, dtype=np.float64)
+    if len(set(np.log10(places).tolist())) < len(places):
+        what = "two of its scales differ by less than curves can show"
+        raise UserError(about.where, what, "give them one scale")
     return Curve(
         family=about.family,
         source=about.source,
@@ -531,9 +541,9 @@ def read_table(path: Path) -> list[Row]:
         raise UserError(str(path), f"cannot be read ({error.strerror})", "give its path") from None
     except UnicodeDecodeError:
         raise UserError(str(path), "is no text in UTF-8", COMMAS) from None
-    except ValueError as error:
-        # A path that no system call takes.
-        raise UserError(repr(str(path)), f"is no path ({error})", "give its path") from None
+    if not is_text(text):
+        where = next(n for n, line in enumerate(text.split("\n"), 1) if not is_text(line))
+        raise UserError(f"{path}, line {where}", "has a control character", "remove it")
     lines = text.split("\n")
     read = _json_rows if text.lstrip().startswith("{") else _csv_rows
     rows = list(read(path, lines))
@@ -586,15 +596,12 @@ def parse_json(text: str) -> Any:
     Raises
     ------
     ValueError
-        Also for what is nested too deeply, and for halves of characters (``"\\ud83d"``), which can
-        be neither printed nor written.
+        Also for what is nested too deeply.
     """
     try:
         read = json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if "\\ud" in text.lower() and not is_text(json.dumps(read, ensure_ascii=False)):
-        raise ValueError("has half a character")
     return read
 
 
@@ -607,12 +614,11 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def is_text(text: str) -> bool:
-    """Whether a string can be printed and written: it has no halves of characters."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    """Whether a string can be printed, and stand in a picture.
+
+    Halves of characters cannot, nor control characters but tabs and ends of lines.
+    """
+    return UNPRINTABLE.search(text) is None
 
 
 def _json_rows(path: Path, lines: Sequence[str]) -> Iterable[Row]:
@@ -630,6 +636,8 @@ def _json_rows(path: Path, lines: Sequence[str]) -> Iterable[Row]:
             raise UserError(where, "is no row of JSONL", do)
         if flags := [key for key, v in read.items() if isinstance(v, bool) and key != "correct"]:
             raise UserError(where, f"{flags[0]} is true or false", "give a number or text")
+        if not all(is_text(str(one)) for one in (*read, *read.values())):
+            raise UserError(where, "has a control character or half of one", "remove it")
         _check_own(where, read)
         columns = columns or set(read)
         if set(read) != columns:
@@ -692,13 +700,16 @@ def positive(row: Row, column: str) -> float:
         With file and line.
     """
     value = _number(row, column)
-    if value <= 0:
+    if value < 1 / LARGEST_NUMBER:
         raise UserError(_at(row), f"{column} is {row[column]}", "give a number above 0")
     return value
 
 
 def _number(row: Row, column: str) -> float:
-    return number(Path(row["path"]), row, column)
+    value = number(Path(row["path"]), row, column)
+    if abs(value) > LARGEST_NUMBER:
+        raise UserError(_at(row), f"{column} is {row[column]}", "give a number below 1e100")
+    return value
 
 
 def _at(row: Row) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import joined
-from ushaped.shapes.alone import is_text, parse_json
+from ushaped.shapes.alone import LARGEST_COUNT, LARGEST_NUMBER, is_text, parse_json
 
 # The keys of a sample that are no metric; older versions do not list a sample's metrics.
 NO_METRICS = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps"} | {
@@ -34,8 +34,6 @@ SECTIONS = {"results": True, "higher_is_better": True, "n-samples": True, "confi
 }
 # Keys of a task's results that are no metric, where metrics stand without filters.
 NO_RESULTS = ("name", "alias", "sample_len", "samples", "sample_count")
-# Larger counts are not exact as floating-point numbers.
-LARGEST_COUNT = 2**53
 
 DATE = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
 SAMPLES_NAME = re.compile(rf"samples_(?P<task>.+)_(?P<date>{DATE})\.jsonl")
@@ -241,7 +239,7 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Path]]:
         run = run_of(file, match["date"])
         if task := match.groupdict().get("task"):
             if not is_text(task):
-                raise UserError(repr(str(file)), "is not named in UTF-8", "rename it")
+                raise UserError(repr(str(file)), "is not named in printable UTF-8", "rename it")
             run.samples[task] = file
         else:
             results = _read_results(file)
@@ -312,8 +310,11 @@ def _read_results(path: Path) -> dict[str, Any]:
         section = read.get(name)
         if not isinstance(section, dict | None):
             raise UserError(str(path), f"'{name}' is no mapping of tasks", WRITTEN)
-        for task, own in (section or {}).items() if deep else ():
-            if not isinstance(own, dict | None):
+        for task, own in (section or {}).items():
+            if not is_text(task):
+                what = f"{task!r} in '{name}' has a control character or half of one"
+                raise UserError(str(path), what, WRITTEN)
+            if deep and not isinstance(own, dict | None):
                 raise UserError(str(path), f"'{name}' of task '{task}' is no mapping", WRITTEN)
     return read
 
@@ -326,7 +327,7 @@ def _number(value: object) -> float:
         number = float(value)
     except OverflowError:
         return math.nan
-    return number if math.isfinite(number) else math.nan
+    return number if abs(number) <= LARGEST_NUMBER else math.nan
 
 
 def _error(value: object) -> float:
