@@ -440,8 +440,9 @@ class Scorer:
         return [(file, prompt) for _, file, prompt in [shortest, *drawn]]
 
     def _audit_key(self, file: File) -> str:
+        """Key of the audit of a file: it goes for these scores of these items."""
         scores = (self._key(prompt, one) for prompt in file.prompts for one in prompt.wanted)
-        return key("audit", *scores)
+        return key("audit", *(str(prompt.row["item"]) for prompt in file.prompts), *scores)
 
     @property
     def _reference(self) -> Reference:
