@@ -29,7 +29,7 @@ rule scores:
         batch_tokens=SCORING["batch_tokens"],
         device=SCORING["device"],
     params:
-        chain_tokens=SCORING["chain_tokens"],
+        chain_tokens=chain_tokens,
         too_long=SCORING["too_long"],
         dtype=scoring_dtype(),
         model_settings=scoring_settings,
