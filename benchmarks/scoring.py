@@ -39,7 +39,6 @@ from ushaped.files import write_text  # noqa: E402
 from ushaped.prompts import build  # noqa: E402
 from ushaped.tasks import (  # noqa: E402
     as_item,
-    load_demonstrations,
     load_task,
     read_items,
     replicate,
@@ -135,7 +134,7 @@ def questions(name: str, items: int, variants: list[str]) -> list[Question]:
         drawn = [as_item(task, draft) for draft in replicate(task, items, seed=1)]
         write_text(path, "".join(json.dumps(item) + "\n" for item in drawn))
     found, _ = read_items(path, task.schema)
-    demonstrations = load_demonstrations(task, source)
+    demonstrations = task.demonstrations(source)
     return [
         (row["prompt"], list(row["classes"]))
         for variant in variants

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.prompts import build, misfits, needs_demonstrations, unsplit
-from ushaped.tasks import REPLICA, SOURCES, load_demonstrations, load_task, read_items
+from ushaped.tasks import REPLICA, SOURCES, load_task, read_items
 
 UNSPLIT = "unsplit"
 SCHEMA = pa.schema(
@@ -63,7 +63,7 @@ def main() -> None:
     for line in warnings:
         log(line)
     shown = any(map(needs_demonstrations, arguments.variants))
-    demonstrations = load_demonstrations(task, arguments.source) if shown else []
+    demonstrations = task.demonstrations(arguments.source) if shown else []
     for answer in misfits(items, demonstrations):
         log(f"warning: {task.name}: a demonstration's answer {answer!r} is no class of any item")
     for variant in arguments.variants:

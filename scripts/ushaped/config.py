@@ -22,10 +22,8 @@ from ushaped.tasks import (
     OWN,
     REPLICA,
     ROUND_1,
-    SOURCES,
     Task,
     demonstrations_file,
-    load_demonstrations,
     load_task,
 )
 
@@ -260,7 +258,7 @@ def _check_demonstrations(variants: list[str], task: Task, source: str, where: s
             f"'{shown[0]}' needs {path}, which is not there",
             f"write it, or run {task.name} without '{shown[0]}'",
         )
-    load_demonstrations(task, source)
+    task.demonstrations(source)
 
 
 def _check_taught(config: Config, registry: Mapping[str, Any], root: Path, where: str) -> None:

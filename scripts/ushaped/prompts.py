@@ -258,7 +258,8 @@ def _split(question: str, inside: Inside) -> tuple[int, list[int]]:
 def _modification(
     variant: str, demonstrations: Sequence[Demonstration], inside: Inside | None
 ) -> str:
-    form = f", in the form of {demonstrations[0].form}," if demonstrations and demonstrations[0].form else ""
+    laid_out = next((one.form for one in demonstrations), "")
+    form = f", in the form of {laid_out}," if laid_out else ""
     if variant == "one-shot":
         return f"one demonstration written by this project{form} before the item"
     if variant == "cot":

@@ -182,6 +182,10 @@ class Task:
         form = self.facts.get("class_form", {}).get(_layout(source))
         return None if form is None else re.compile(form)
 
+    def demonstrations(self, source: str) -> list[Demonstration]:
+        """Our demonstrations for the items of a source; see `load_demonstrations`."""
+        return load_demonstrations(self.folder, source, self.class_form(source))
+
 
 def load_task(folder: str | Path) -> Task:
     """Read ``task.yaml`` of a task folder.
@@ -284,8 +288,18 @@ def _layout(source: str) -> str:
     return OFFICIAL if source == ROUND_1 else source
 
 
-def load_demonstrations(task: Task, source: str) -> list[Demonstration]:
+def load_demonstrations(
+    folder: str | Path, source: str = REPLICA, form: re.Pattern[str] | None = None
+) -> list[Demonstration]:
     """Read our demonstrations for the items of a source, in the order in which prompts show them.
+
+    Parameters
+    ----------
+    folder : path
+        Of the task.
+    source : str
+    form : re.Pattern, optional
+        What every answer matches in full.
 
     Raises
     ------
@@ -293,23 +307,29 @@ def load_demonstrations(task: Task, source: str) -> list[Demonstration]:
         If the list is empty, a key is missing or unknown, a prompt ends in a space, a chain or an
         answer lacks its leading space, or an answer has not the form of the classes of the items.
     """
-    path = demonstrations_file(task.folder, source)
+    path = demonstrations_file(folder, source)
     read = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    rows, form = read.get("demonstrations"), read.get("form", "")
+    if not isinstance(read, dict):
+        raise UserError(str(path), "is no mapping", "write 'demonstrations:' and below it a list")
+    rows, like = read.get("demonstrations"), read.get("form", "")
     if not rows:
         raise UserError(str(path), "no 'demonstrations'", "write at least one")
-    if not isinstance(form, str):
-        raise UserError(str(path), f"form {form!r} is no text", "say what the questions are like")
+    if not isinstance(rows, list):
+        raise UserError(str(path), f"'demonstrations' is {rows!r}, not a list", "write a list")
+    if not isinstance(like, str):
+        raise UserError(str(path), f"form {like!r} is no text", "write what the questions are like")
     for number, row in enumerate(rows, start=1):
-        _check_demonstration(f"{path}, demonstration {number}", row, task.class_form(source))
-    return [Demonstration(**row, form=form) for row in rows]
+        _check_demonstration(f"{path}, demonstration {number}", row, form)
+    return [Demonstration(**row, form=like) for row in rows]
 
 
 def _check_demonstration(where: str, row: Any, form: re.Pattern[str] | None) -> None:
     keys = ("prompt", "chain", "answer")
-    if not isinstance(row, dict) or set(row) != set(keys):
-        names = ", ".join(sorted(map(str, row))) if isinstance(row, dict) else repr(row)
-        raise UserError(where, f"has the keys {names}", "write exactly prompt, chain and answer")
+    do = "write exactly prompt, chain and answer"
+    if not isinstance(row, dict):
+        raise UserError(where, f"is {row!r}", do)
+    if set(row) != set(keys):
+        raise UserError(where, f"has the keys {', '.join(sorted(map(str, row)))}", do)
     for key in keys:
         if not isinstance(row[key], str) or not row[key].strip():
             raise UserError(where, f"{key} {row[key]!r} is no text", "write it in double quotes")
@@ -320,7 +340,7 @@ def _check_demonstration(where: str, row: Any, form: re.Pattern[str] | None) -> 
             'write them in double quotes, as in answer: " B"',
         )
     if row["prompt"] != row["prompt"].rstrip():
-        do = "end it where the answer's leading space begins, as in prompt: |-"
+        do = "write it without: the answer begins with a space; a block begins with |-"
         raise UserError(where, "prompt ends in a space or a line break", do)
     if form is not None and not form.fullmatch(row["answer"]):
         raise UserError(
