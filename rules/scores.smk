@@ -30,7 +30,7 @@ rule scores:
         device=SCORING["device"],
         audit=SCORING["audit"],
     params:
-        chain_tokens=SCORING["chain_tokens"],
+        chain_tokens=chain_tokens,
         too_long=SCORING["too_long"],
         dtype=scoring_dtype(),
         model_settings=scoring_settings,
