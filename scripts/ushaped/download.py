@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import yaml
-
+from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.official import VARIABLE, Release, differences
 
@@ -54,7 +53,7 @@ class Mirror:
 
 def read_mirrors(path: str | Path, source: str) -> list[Mirror]:
     """Read the mirrors of one source, in the order in which they are tried."""
-    listed = yaml.safe_load(Path(path).read_text(encoding="utf-8")).get(source, [])
+    listed = yaml_files.read_mapping(path).get(source, [])
     known = Mirror.__annotations__
     return [Mirror(**{key: one[key] for key in known if key in one}) for one in listed]
 

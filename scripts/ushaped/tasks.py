@@ -22,8 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
-
+from ushaped import yaml_files
 from ushaped.errors import UserError
 
 CLASSIFICATION = "classification"
@@ -174,7 +173,7 @@ def load_task(folder: str | Path) -> Task:
     path = folder / "task.yaml"
     if not path.exists():
         raise UserError(str(path), "no such file", "name a task that has a folder under tasks/")
-    facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    facts = yaml_files.read_mapping(path)
     for key in ("schema", "metric", "title", "true_task", "distractor_task", "balanced", "chain"):
         if key not in facts:
             raise UserError(str(path), f"key '{key}' is missing", f"add '{key}:'")
@@ -239,7 +238,7 @@ def load_demonstrations(folder: str | Path) -> list[Demonstration]:
         If the list is empty, a key is missing, or an answer lacks its leading space.
     """
     path = Path(folder) / "demonstrations.yaml"
-    rows = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("demonstrations")
+    rows = yaml_files.read_mapping(path).get("demonstrations")
     if not rows:
         raise UserError(str(path), "no 'demonstrations'", "write at least one")
     for number, row in enumerate(rows, start=1):
