@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.prompts import build, needs_demonstrations
-from ushaped.tasks import load_demonstrations, load_task, read_items
+from ushaped.tasks import load_demonstrations, load_task, read_items, repeated
 
 SCHEMA = pa.schema(
     [
@@ -54,13 +55,17 @@ def main() -> None:
     for variant in arguments.variants:
         rows = build(items, variant, demonstrations, task.chain, arguments.seed, task.inside)
         rows = [row | {"metric": task.metric} for row in rows]
-        write(arguments.output / f"{variant}.parquet", rows)
+        write(arguments.output / f"{variant}.parquet", rows, len(repeated(items)))
 
 
-def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows of one variant, whole."""
+def write(path: Path, rows: list[dict[str, Any]], duplicates: int) -> None:
+    """Write the rows of one variant, whole.
+
+    Metadata ``duplicates``: JSON, how many items ask the question of an earlier one.
+    """
+    schema = SCHEMA.with_metadata({"duplicates": json.dumps(duplicates)})
     with whole(path) as beside:
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), beside)
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
 
 
 if __name__ == "__main__":

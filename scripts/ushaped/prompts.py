@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.tasks import LOG_ODDS, ChainRule, Demonstration, Inside, Item, Task
+from ushaped.tasks import LOG_ODDS, ChainRule, Demonstration, Inside, Item, Task, question
 
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"
@@ -133,9 +133,9 @@ def build(
     modified = _modification(variant, demonstrations, inside)
     chain = variant in CHAINS
 
-    def asked(number: int, question: str) -> str:
+    def asked(number: int, text: str) -> str:
         before = _before(items, number, variant, shots, demonstrations, rule, seed)
-        return SEPARATOR.join([*before, _shortened(question, number, variant, inside)])
+        return SEPARATOR.join([*before, _shortened(text, number, variant, inside)])
 
     ending = {"cot": THOUGHT, "zero-shot-cot": THOUGHT + TRIGGER}.get(variant, "")
     stop = {"cot": rule.stop, "zero-shot-cot": UNSHOWN_STOP}.get(variant)
@@ -178,9 +178,35 @@ def _before(
         return [worked(d.prompt, d.chain, d.answer, rule.answer_after) for d in demonstrations]
     if not shots:
         return []
-    rng = random.Random(f"{seed}-{number}")
-    others = [i for i in rng.sample(range(len(items)), shots + 1) if i != number][:shots]
+    others = _drawn(items, number, shots, random.Random(f"{seed}-{number}"))
     return [solved(items[i].prompt, items[i].classes[items[i].answer_index]) for i in others]
+
+
+def _drawn(items: Sequence[Item], number: int, shots: int, rng: random.Random) -> list[int]:
+    """Positions of other items, in the order in which they are shown.
+
+    The prize's protocol draws among all other items. One that asks the very question again, with
+    its answer, would give the answer away: another is drawn in its place, and only then, so that
+    the prompts of a file without repetitions are those of the protocol.
+    """
+    item = items[number]
+    own = {question(text, item.classes) for text in (item.prompt, item.other_prompt) if text}
+
+    def differs(other: int) -> bool:
+        return question(items[other].prompt, items[other].classes) not in own
+
+    others = [i for i in rng.sample(range(len(items)), shots + 1) if i != number][:shots]
+    shown = [i for i in others if differs(i)]
+    if len(shown) == shots:
+        return others
+    left = [i for i in range(len(items)) if i not in (number, *shown) and differs(i)]
+    if len(shown) + len(left) < shots:
+        raise UserError(
+            f"variant 'few-shot-{shots}', item {number}",
+            f"only {len(shown) + len(left)} other items ask another question",
+            "ask for fewer shots, or take the repeated items out",
+        )
+    return shown + rng.sample(left, shots - len(shown))
 
 
 def _shortened(question: str, number: int, variant: str, inside: Inside | None) -> str:
