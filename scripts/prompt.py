@@ -48,14 +48,24 @@ def main() -> None:
     arguments = parser.parse_args()
     task = load_task(arguments.task)
     items, warnings = read_items(arguments.items, task.schema)
-    for line in warnings:
+    again = repeated(items)
+    for line in warnings + ([said_again(arguments.items, again, len(items))] if again else []):
         print(line, file=sys.stderr)
     shown = any(map(needs_demonstrations, arguments.variants))
     demonstrations = load_demonstrations(arguments.task) if shown else []
     for variant in arguments.variants:
         rows = build(items, variant, demonstrations, task.chain, arguments.seed, task.inside)
         rows = [row | {"metric": task.metric} for row in rows]
-        write(arguments.output / f"{variant}.parquet", rows, len(repeated(items)))
+        write(arguments.output / f"{variant}.parquet", rows, len(again))
+
+
+def said_again(path: Path, again: list[int], items: int) -> str:
+    """The line about items whose question is that of an earlier one; ``again`` counts from 0."""
+    rows = ", ".join(str(number + 1) for number in again[:5]) + ", ..." * (len(again) > 5)
+    return (
+        f"warning: {path}: {len(again)} of {items} items repeat the question of an earlier one "
+        f"(rows {rows}); they are scored, but never shown to each other by few-shot-k"
+    )
 
 
 def write(path: Path, rows: list[dict[str, Any]], duplicates: int) -> None:

@@ -384,8 +384,7 @@ def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
     -------
     items : list of Item
     warnings : list of str
-        One line for each class without its leading space, for each column that is not read, and for
-        all items whose question stands in an earlier row too.
+        One line for each class without its leading space, and for each column that is not read.
 
     Raises
     ------
@@ -419,7 +418,7 @@ def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
         f"warning: {path}, row {number}: column {key!r} is not read"
         for key, number in unread.items()
     ]
-    return items, warnings + _repeated(path, items)
+    return items, warnings
 
 
 def _meant(column: str) -> str:
@@ -449,17 +448,6 @@ def repeated(items: Sequence[Item]) -> list[int]:
     asked = [question(item.prompt, item.classes) for item in items]
     first = {one: number for number, one in reversed([*enumerate(asked)])}
     return [number for number, one in enumerate(asked) if first[one] < number]
-
-
-def _repeated(path: Path, items: Sequence[Item]) -> list[str]:
-    numbers = repeated(items)
-    if not numbers:
-        return []
-    rows = ", ".join(str(number + 1) for number in numbers[:5]) + ", ..." * (len(numbers) > 5)
-    return [
-        f"warning: {path}: {len(numbers)} of {len(items)} items repeat the question of an earlier "
-        f"one (rows {rows}); they are scored, but never shown to each other by few-shot-k"
-    ]
 
 
 def _row(where: str, line: str) -> dict[str, Any]:
