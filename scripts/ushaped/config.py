@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,7 @@ def validate(value: Any, schema: Path, where: str) -> None:
         One line for the most telling violation: file, key, what is wrong, what to do.
     """
     _check_plain(value, where, ())
-    errors = list(Validator(yaml_files.read(schema)).iter_errors(value))
+    errors = list(_validator(schema.read_text(encoding="utf-8"), str(schema)).iter_errors(value))
     # A misspelt key is also one that is missing: its name tells more.
     misspelt = [error for error in errors if error.validator == "additionalProperties"]
     error = misspelt[0] if misspelt else jsonschema.exceptions.best_match(errors)
@@ -253,6 +254,12 @@ def validate(value: Any, schema: Path, where: str) -> None:
     hidden = error.validator == "oneOf" or (error.schema and error.schema.get("writeOnly"))
     what = "does not fit" if hidden else _shortened(error.message)
     raise UserError(place, what, f"it should be: {advice}{_form(error)}")
+
+
+# A run checks two configurations, and reading a schema takes longer than using it.
+@cache
+def _validator(text: str, where: str) -> Any:
+    return Validator(yaml_files.parse(text, where))
 
 
 def _form(error: jsonschema.ValidationError) -> str:

@@ -43,6 +43,16 @@ METRICS = {
     LOG_ODDS: ("log-odds", "absolute-log-odds"),
 }
 
+# What task.yaml says of every task, beside `chain`.
+FACTS: dict[str, tuple[type, str]] = {
+    "schema": (str, "text"),
+    "metric": (str, "text"),
+    "title": (str, "text"),
+    "true_task": (str, "text"),
+    "distractor_task": (str, "text"),
+    "balanced": (bool, "truth value"),
+}
+
 # One item in five is kept for testing: enough left on both sides for tasks with few combinations.
 TEST_BYTES = 51
 
@@ -176,9 +186,14 @@ def load_task(folder: str | Path) -> Task:
     if not path.exists():
         raise UserError(str(path), "no such file", "name a task that has a folder under tasks/")
     facts = yaml_files.read_mapping(path)
-    for key in ("schema", "metric", "title", "true_task", "distractor_task", "balanced", "chain"):
+    for key in (*FACTS, "chain"):
         if key not in facts:
             raise UserError(str(path), f"key '{key}' is missing", f"add '{key}:'")
+    for key, (kind, what) in (FACTS | {"round": (int, "whole number")}).items():
+        # YAML's `true` is an int to Python.
+        if key in facts and type(facts[key]) is not kind:
+            do = f"write {'true or false' if kind is bool else f'a {what}'}"
+            raise UserError(f"{path}, {key}", f"{facts[key]!r} is no {what}", do)
     _check_metric(str(path), facts)
     chain = _chain_rule(str(path), facts["chain"])
     return Task(folder.name, folder, facts, chain, _inside(str(path), facts))
