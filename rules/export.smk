@@ -46,9 +46,10 @@ rule export:
     params:
         tables=target,
     shell:
-        "python {input.code[0]} --metrics {input.metrics} --parts {input.parts}"
-        " --flips {input.flips} --shapes {input.shapes} --evidence {input.evidence} --protocols {input.protocols}"
-        " --power {input.power} --published {input.published} --labels {input.labels}"
-        " --questions {input.questions} --tasks {input.facts} --models {input.models}"
-        " --config {input.config} --provenance {input.provenance} --schema {input.schema}"
-        " --output {output.json} --tables {params.tables:q} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --metrics {input.metrics:q} --parts {input.parts:q}"
+        " --flips {input.flips:q} --shapes {input.shapes:q} --evidence {input.evidence:q}"
+        " --protocols {input.protocols:q}"
+        " --power {input.power:q} --published {input.published:q} --labels {input.labels:q}"
+        " --questions {input.questions:q} --tasks {input.facts:q} --models {input.models:q}"
+        " --config {input.config:q} --provenance {input.provenance:q} --schema {input.schema:q}"
+        " --output {output.json:q} --tables {params.tables:q} 2>&1 | tee {log:q} >&2"

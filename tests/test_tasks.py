@@ -663,7 +663,7 @@ def complaint(folder: Path, row: Any, schema: str = CLASSIFICATION) -> str:
         ({"prompt": "Q:", "classes": "[' A', ' B']"}, "column 'answer_index' is missing"),
         (GOOD | {"answer_index": 2}, "answer_index 2 is out of range for 2 classes"),
         (GOOD | {"answer_index": -1}, "answer_index -1 is out of range"),
-        (GOOD | {"answer_index": "0"}, "answer_index '0' is out of range"),
+        (GOOD | {"answer_index": "0"}, "answer_index '0' is no whole number, but a text"),
         (GOOD | {"distractor_index": 5}, "distractor_index 5 is out of range"),
         (GOOD | {"classes": "[' A', ' ']"}, "a class is empty"),
         (GOOD | {"classes": "[' A', '']"}, "a class is empty"),
