@@ -12,21 +12,37 @@ from ushaped.scoring.encoding import Encoded, Encoder, data, fitted, fitted_prom
 
 
 class Letters:
-    """A tokenizer by hand: one token per letter, ``xy`` is one token; 0 begins, 9 ends."""
+    """A tokenizer by hand: one token per letter, ``xy`` is one token; 0 begins, 9 ends.
+
+    Letters that it does not know are dropped, or become token 8.
+    """
 
     bos_token_id: int | None = 0
+    eos_token_id = 9
+    all_special_ids = (0, 8, 9)
+    letters = "?abxy"
 
     def __init__(self, begins: bool = True, ends: bool = False) -> None:
         self.begins, self.ends = begins, ends
+        self.unk_token_id: int | None = None
+        self.obeys = True
 
     def __call__(self, text: str | Sequence[str], add_special_tokens: bool = True) -> Any:
         if not isinstance(text, str):
             return {"input_ids": [self(one, add_special_tokens)["input_ids"] for one in text]}
-        ids = ["?abxy".index(letter) for letter in text.replace("xy", "?")]
-        ids = [5 if i == 0 else i for i in ids]
-        before = [0] if self.begins and add_special_tokens else []
-        after = [9] if self.ends and add_special_tokens else []
-        return {"input_ids": [*before, *ids, *after]}
+        found = [self.letters.find(letter) for letter in text.replace("xy", "?")]
+        ids = [5 if i == 0 else i for i in found if i >= 0 or self.unk_token_id]
+        ids = [8 if i < 0 else i for i in ids]
+        around = add_special_tokens or not self.obeys
+        return {"input_ids": [0] * (self.begins and around) + ids + [9] * (self.ends and around)}
+
+    def get_vocab(self) -> dict[str, int]:
+        """Tokens by what they stand for."""
+        return {letter: n or 5 for n, letter in enumerate(self.letters)} | {"<s>": 0, "</s>": 9}
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of some tokens."""
+        return "".join(self.letters[n % 5] for n in ids)
 
 
 def encoded(prompt: str, name: str, tokenizer: Letters, bos: str = "default") -> Encoded:

@@ -6,7 +6,6 @@ log-probabilities; no batch, order or neighbour can change a score by more than 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ushaped.errors import UserError
+from ushaped.models import to_screen, vocabulary
 from ushaped.scoring import attention, plain
 from ushaped.scoring.encoding import TOKEN, Encoded, Encoder, context_length, data, fitted, tokens
 from ushaped.scoring.telemetry import Counts
@@ -31,11 +31,6 @@ TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
 LOW_PRECISION_TOLERANCE = 0.5
 
 Log = Callable[[str], None]
-
-
-def to_screen(line: str) -> None:
-    """Write a line of the log."""
-    print(line, file=sys.stderr, flush=True)
 
 
 class Engine:
@@ -212,12 +207,12 @@ class Engine:
             Logits, float32.
         """
         with attention.running(self.model, one):
-            logits = self.model(
+            logits = plain.logits_at(
+                self.model,
+                torch.from_numpy(needed).to(self.device),
                 input_ids=torch.from_numpy(tokens)[None].to(self.device),
                 position_ids=torch.from_numpy(positions)[None].to(self.device),
-                use_cache=False,
-                logits_to_keep=torch.from_numpy(needed).to(self.device),
-            ).logits[0]
+            )[0]
         self.counts.computed_tokens += len(tokens)
         self.counts.predictions += len(needed)
         return logits.float()
@@ -269,7 +264,8 @@ def _windowed(model: PreTrainedModel) -> str:
 def _probes(vocabulary: int, context: int | None) -> list[Encoded]:
     """Sequences that share long and short prefixes, for the self-check."""
     rng = np.random.default_rng(0)
-    size = min(24, (context or 64) - 8)
+    # The longest sequence reads five tokens more.
+    size = max(2, min(24, (context or 64) - 5))
 
     def some(n: int) -> list[int]:
         return [int(token) for token in rng.integers(0, vocabulary, n)]
@@ -365,11 +361,12 @@ def log_likelihoods(
     UserError
         If a prompt with its continuation is longer than the model's context and must not be cut.
     """
-    encoder = Encoder(tokenizer, bos)
+    encoder = Encoder(tokenizer, bos, vocabulary(model))
     limit = context_length(model)
+    where = [f"item {i}" for i in range(len(prompts))]
     items = [
-        fitted(names, limit, f"item {i}", too_long=too_long, begins_with=encoder.begins_with)
-        for i, names in enumerate(encoder.pairs(prompts, continuations))
+        fitted(names, limit, at, too_long=too_long, begins_with=encoder.begins_with)
+        for names, at in zip(encoder.pairs(prompts, continuations, where), where, strict=True)
     ]
     flat = [one for names in items for one in names]
     values = iter(_in_order(Engine(model, batch_tokens).score(flat)))
