@@ -451,8 +451,8 @@ def test_a_job_that_stops_computes_only_what_is_missing_when_it_goes_on(
     score(ready, monkeypatch)
     both = [*before, *added]
     # 320 different prompts with two classes each, and a chain for half of them.
-    assert sum(both) == 320 * 2 + 160 + 1
-    # The one is the row that says how scores are made.
+    assert sum(both) == 320 * 2 + 160 + 2
+    # The two are the rows that say how scores are made, and by which libraries.
     assert len(added) > 7
 
 

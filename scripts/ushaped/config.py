@@ -16,6 +16,7 @@ import yaml
 
 from ushaped import official, registry, unpack
 from ushaped.errors import UserError
+from ushaped.models import check_folder
 from ushaped.official import OFFICIAL, OWN, ROUND_1
 from ushaped.prompts import EXAMPLES, applies, is_variant, needs_demonstrations
 from ushaped.tasks import Task, load_task
@@ -306,6 +307,7 @@ def _check_folder(where: str, entry: Mapping[str, Any]) -> None:
     if "path" not in entry:
         return
     folder = Path(entry["path"])
+    check_folder(folder, f"{where}, path")
     weights = sorted(folder.glob("*.safetensors"))
     for needed in ("config.json", "tokenizer.json"):
         try:
