@@ -248,7 +248,7 @@ def scored(client: Client, checked: Checked, asked: Asked) -> Found:
         count = echo.prompt_tokens - checked.unlisted
         start, merged = place(echo, count, asked)
         found = [reading(echo, at) for at in range(start, count)]
-        values = tuple(one for one in found if one is not None)
+        values = tuple(one for one in found if one is not None and math.isfinite(one))
         if len(values) == len(found):
             return Found(values, start + checked.unlisted, merged)
     raise UserError(
