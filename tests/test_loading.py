@@ -140,6 +140,14 @@ def test_a_base_model_or_a_classifier_is_no_language_model(
             assert "lm_head.weight" in refusal(folder) or "score.weight" in refusal(folder)
 
 
+def test_a_configuration_of_another_kind_of_model_is_refused(
+    saved: Callable[[str], Path],
+) -> None:
+    folder = saved("llama")
+    configure(folder, model_type="clip")
+    assert refusal(folder).endswith("; give a causal language model")
+
+
 def test_what_old_checkpoints_hold_of_masks_and_positions_is_no_fault(
     saved: Callable[[str], Path],
 ) -> None:

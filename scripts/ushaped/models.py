@@ -202,8 +202,11 @@ def load(
         )
     except Exception as error:  # whatever transformers raises, the user needs the folder's name
         first = str(error).strip().split("\n")[0]
+        other = "Unrecognized configuration class" in first
         raise UserError(
-            str(folder), f"cannot be loaded as a model ({first})", "fetch or train it again"
+            str(folder),
+            f"cannot be loaded as a model ({first})",
+            "give a causal language model" if other else "fetch or train it again",
         ) from error
     check_tensors(model, loaded, str(folder), log)
     _check_vocabulary(model, tokenizer, str(folder))
