@@ -18,6 +18,7 @@ import jsonschema
 
 from ushaped import official, registry, unpack, yaml_files
 from ushaped.errors import UserError
+from ushaped.models import check_folder
 from ushaped.prompts import EXAMPLES, applies, is_variant, needs_demonstrations
 from ushaped.registry import check_name
 from ushaped.tasks import (
@@ -437,6 +438,7 @@ def _check_folder(where: str, entry: Mapping[str, Any]) -> None:
     mend = "mend the folder"
     if "$" in entry["path"]:
         mend += "; variables are not replaced in it, only ~ is"
+    check_folder(folder, f"{where}, path")
     weights = sorted(folder.glob("*.safetensors"))
     for needed in ("config.json", "tokenizer.json"):
         try:
