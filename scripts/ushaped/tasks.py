@@ -430,7 +430,7 @@ def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
     if not items:
         raise UserError(str(path), "has no rows", "give a file with one JSON item per line")
     warnings += [
-        f"warning: {path}, row {number}: column {key!r} is not read"
+        f"warning: {path}, row {number}: column {key!r} is not read{_meant(key)}"
         for key, number in unread.items()
     ]
     return items, warnings
