@@ -29,7 +29,7 @@ def check_name(where: str, what: str, name: str) -> None:
     if not NAME.fullmatch(name):
         raise UserError(
             where,
-            f"{what} {name!r} is no name",
+            f"{what} {name!r} is not a valid name",
             "use at most 100 of a-z, A-Z, 0-9, '.', '_' and '-', with no '.' or '-' first",
         )
 

@@ -516,7 +516,7 @@ def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
     if not items:
         raise UserError(str(path), "has no rows", "give a file with one JSON item per line")
     warnings += [
-        f"warning: {path}, row {number}: column {key!r} is not read"
+        f"warning: {path}, row {number}: column {key!r} is not read{_meant(key)}"
         for key, number in unread.items()
     ]
     return items, warnings
@@ -559,9 +559,13 @@ def _row(where: str, line: str) -> dict[str, Any]:
         row = json.loads(line, object_pairs_hook=_without_repetition)
     except RepeatedKeyError as error:
         raise UserError(where, f"column '{error}' is there twice", "keep one") from None
-    # A number of thousands of digits is a ValueError of another kind.
-    except (ValueError, RecursionError) as error:
+    except json.JSONDecodeError as error:
         raise UserError(where, f"is not JSON ({error})", "write one JSON object per line") from None
+    except (ValueError, RecursionError):
+        what = (
+            "is not JSON that can be read (a number of thousands of digits, or too many brackets)"
+        )
+        raise UserError(where, what, "write one JSON object per line") from None
     if not isinstance(row, dict):
         raise UserError(where, "is not a JSON object", "write one JSON object per line")
     return row
