@@ -51,8 +51,7 @@ rule report:
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
-        # One file of each model's scores says how all of them were made.
-        scores=expand(f"{OUT}/scores/{{model}}/{PROMPT_FILES[0]}", model=MODELS),
+        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
         benchmarks=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=MODELS),
         evidence=rules.shapes.output.evidence,
         verdicts=str(ROOT / "tasks/published/verdicts.csv"),
@@ -94,13 +93,15 @@ rule report:
         figures=figure_folder,
         benchmarks=benchmark_folder,
         literature=literature_folder,
+        # Not file by file: there are too many for a command line with some dozens of models.
+        scores=score_folder,
     shell:
         "python {input.code[0]} --metrics {input.metrics} --shapes {input.shapes}"
         " --literature {params.literature:q} --protocols {input.protocols}"
         " --evidence {input.evidence} --published-verdicts {input.verdicts}"
         " --power {input.power} --questions {input.questions} --figures {params.figures}"
         " --prompts {input.prompts} --tasks {input.facts} --models {input.models}"
-        " --scores {input.scores} --config {input.config} --provenance {input.provenance}"
+        " --scores {params.scores:q} --config {input.config} --provenance {input.provenance}"
         " --parts {input.parts_table} --flips {input.flips} --flip-items {input.flip_items}"
         " --benchmarks {params.benchmarks} --template {input.template}"
         " --output {output} 2>&1 | tee {log} >&2"

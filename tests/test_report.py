@@ -43,7 +43,8 @@ from ushaped.figures import NAMES, OF_ONE_TABLE, figure_module, style, tables
 from ushaped.figures.save import save
 from ushaped.report import Inputs, gather, render
 from ushaped.report import page as page_module
-from ushaped.report.origin import costs, flatten, frequencies, read_made, scorings, total
+from ushaped.report.formats import read_made
+from ushaped.report.origin import costs, flatten, frequencies, scorings, total
 from ushaped.report.packed import as_json, pack
 from ushaped.report.pictures import svg_uri
 from ushaped.report.text import FLAGS, by_metric, in_order, probability, slug

@@ -100,6 +100,17 @@ def p_value(value: Any) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
+def small_number(value: Any) -> str:
+    """Write a number with two digits, however small it is.
+
+    Examples
+    --------
+    >>> small_number(0.5), small_number(0.0000123), small_number(0.0)
+    ('0.5', '1.2e−05', '0')
+    """
+    return MISSING if _missing(value) else f"{float(value):.2g}".replace("-", "−")
+
+
 def scientific(value: Any) -> str:
     """Write a large number as a power of ten."""
     if _missing(value) or float(value) <= 0:
