@@ -97,14 +97,11 @@ def _of_items(share: float, n: float) -> str:
 
 
 def _ties(values: Values) -> str:
-    said = f"{_of_items(values['tie_share'], values['n'])} tied"
+    said = _of_items(values["tie_share"], values["n"])
     low, high, even = (values.get(f"accuracy_ties_{how}") for how in ("against", "for", "shared"))
     if low is None or high is None or even is None:
         return said
-    return (
-        f"{said}; accuracy {_percent(low)} with ties broken against the right answer, "
-        f"{_percent(high)} for it, {_percent(even)} with each counted as 1/m"
-    )
+    return f"{said}, accuracy {_percent(low)} to {_percent(high)}, {_percent(even)} at 1/m"
 
 
 def _left_out(values: Values) -> str:
@@ -132,8 +129,9 @@ FLAGS = {
         Flag(
             TIES,
             "ties",
-            "for some items several answers are exactly equally likely, and the first of them "
-            "counts as given",
+            "some items have several answers that are exactly equally likely, of which the first "
+            "counts as given (the range is the accuracy with all ties broken against, or for, the "
+            "right answer; 1/m that with a right answer among m counted in part)",
             lambda values: values.get("tie_share", 0) > 0,
             _ties,
             metrics=("accuracy", "distractor_share", "answer_rate_"),

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import answers
+from ushaped.metrics.definitions import Ints, answers
+from ushaped.metrics.read import lists, read_table
 
 EXACT = "float32"
 TIES = "tie_share"
@@ -124,20 +125,18 @@ def _changed(
     """How many answers differ, and of how many, over the items that both have."""
     changed = compared = 0
     for key in ours.keys() & theirs.keys():
-        one, other = _answers(ours[key]), _answers(theirs[key])
-        both = one.keys() & other.keys()
-        compared += len(both)
-        changed += sum(one[item] != other[item] for item in both)
+        (items, said), (others, other_said) = _answers(ours[key]), _answers(theirs[key])
+        _, one, other = np.intersect1d(items, others, assume_unique=True, return_indices=True)
+        compared += len(one)
+        changed += int((said[one] != other_said[other]).sum())
     return float(changed), float(compared)
 
 
-def _answers(path: Path) -> dict[int, int]:
-    """The answer to each item that has several classes."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, columns=["item", "log_likelihood"])
-    pairs = zip(table["item"].to_pylist(), table["log_likelihood"].to_pylist(), strict=True)
-    return {item: int(answers(np.array(values))) for item, values in pairs if len(values) > 1}
+def _answers(path: Path) -> tuple[Ints, Ints]:
+    """The items that have several classes, and the answer to each."""
+    table = read_table(path, ("item", "log_likelihood"))
+    count, found = lists(path, table, "log_likelihood")
+    return table["item"].to_numpy()[count > 1], answers(found)[count > 1]
 
 
 def read_made(

@@ -113,6 +113,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "shape_names": style.SHAPES,
         "glyphs": text.glyphs(),
         "flag_words": text.FLAGS,
+        "doubts": text.DOUBTS,
         "average": tables.AVERAGE,
         "main_variant": MAIN,
         "several_families": len(ours) > 1,

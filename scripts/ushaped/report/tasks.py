@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -211,8 +211,8 @@ PANELS = {
 AXES = {"training_flops": "training compute", "parameters": "parameters"}
 
 
-def read_example(path: Path, source: str, variant: str) -> Example:
-    """Read the first prompt of a prompts file.
+def read_example(path: Path, source: str, variant: str, item: int | None = None) -> Example:
+    """Read the prompt of an item, or the first prompt, of a prompts file.
 
     Raises
     ------
@@ -225,9 +225,12 @@ def read_example(path: Path, source: str, variant: str) -> Example:
         raise UserError(str(path), "no such file", "build the prompts first")
     with pq.ParquetFile(path) as file:
         batch = next(file.iter_batches(batch_size=1), None)
-    if batch is None or batch.num_rows == 0:
+    rows = batch.to_pylist() if batch is not None else []
+    if rows and item is not None and rows[0].get("item") != item:
+        rows = pq.read_table(path, filters=[("item", "=", item)]).to_pylist()
+    if not rows:
         raise UserError(str(path), "holds no prompt", "build the prompts again")
-    row = batch.to_pylist()[0]
+    row = rows[0]
     try:
         choices = [
             Choice(
@@ -268,9 +271,22 @@ def _said(flag: Flag, curve: Curve, bases: Mapping[tuple[str, str], Line]) -> li
 
 
 def examples(inputs: Inputs, edition: tables.Edition) -> list[Example]:
-    """One example per variant of an edition."""
+    """One example per variant of an edition: the same item, the first that all variants have."""
     own = {v: p for (s, t, v), p in inputs.prompts.items() if (s, t) == edition}
-    return [read_example(own[v], edition.source, v) for v in style.order_variants(own)]
+    item = shared_item(own.values())
+    return [read_example(own[v], edition.source, v, item) for v in style.order_variants(own)]
+
+
+def shared_item(paths: Iterable[Path]) -> int | None:
+    """The first item of several prompts files that all of them have; None if there is none."""
+    import pyarrow.parquet as pq
+
+    shared: set[int] | None = None
+    for path in paths:
+        if path.exists() and "item" in pq.read_schema(path).names:
+            items = set(pq.read_table(path, columns=["item"])["item"].to_pylist())
+            shared = items if shared is None else shared & items
+    return min(shared) if shared else None
 
 
 def task_view(

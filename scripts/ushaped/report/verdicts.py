@@ -70,6 +70,11 @@ class Verdict:
         return [flag for flag in DOUBTS.values() if flag.name in self.flags]
 
     @property
+    def otherwise_noted(self) -> list[str]:
+        """The flags that only curves have."""
+        return [flag for flag in self.noted if flag not in DOUBTS]
+
+    @property
     def shown(self) -> str:
         """The verdict as a word, or why there is none."""
         return self.shape or (ONE_SIZE if self.sizes == 1 else UNDETERMINED)
