@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,16 @@ def find_prompts(paths: Iterable[str | Path]) -> dict[tuple[str, str, str], Path
     return {(p.parts[-3], p.parts[-2], p.stem): p for p in map(Path, paths)}
 
 
+def find_scores(
+    paths: Iterable[str | Path],
+    models: Iterable[Mapping[str, Any]],
+    prompts: Iterable[tuple[str, str, str]],
+) -> list[Path]:
+    """Find files of scores; a folder stands for those of all models and prompts in it."""
+    names = [str(model.get("model")) for model in models]
+    return score_files(list(map(Path, paths)), names, prompts)
+
+
 def gather(
     *,
     metrics: str,
@@ -120,8 +130,7 @@ def gather(
     """
     models_read = [read_json(path) for path in models]
     found_prompts = find_prompts(prompts)
-    names = [str(model.get("model")) for model in models_read]
-    files = score_files([Path(path) for path in scores], names, found_prompts)
+    files = find_scores(scores, models_read, found_prompts)
     loaded = [load_task(Path(path).parent if path.endswith(".yaml") else path) for path in tasks]
     return Inputs(
         metrics=tables.read_metrics(metrics),
