@@ -51,8 +51,7 @@ rule report:
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
-        # One file of each model's scores says how all of them were made.
-        scores=expand(f"{OUT}/scores/{{model}}/{PROMPT_FILES[0]}", model=MODELS),
+        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
         benchmarks=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=MODELS),
         evidence=rules.shapes.output.evidence,
         verdicts=str(ROOT / "tasks/published/verdicts.csv"),
@@ -94,13 +93,15 @@ rule report:
         figures=figure_folder,
         benchmarks=benchmark_folder,
         literature=literature_folder,
+        # Not file by file: there are too many for a command line with some dozens of models.
+        scores=score_folder,
     shell:
         "python {input.code[0]:q} --metrics {input.metrics:q} --shapes {input.shapes:q}"
         " --literature {params.literature:q} --protocols {input.protocols:q}"
         " --evidence {input.evidence:q} --published-verdicts {input.verdicts:q}"
         " --power {input.power:q} --questions {input.questions:q} --figures {params.figures:q}"
         " --prompts {input.prompts:q} --tasks {input.facts:q} --models {input.models:q}"
-        " --scores {input.scores:q} --config {input.config:q} --provenance {input.provenance:q}"
+        " --scores {params.scores:q} --config {input.config:q} --provenance {input.provenance:q}"
         " --parts {input.parts_table:q} --flips {input.flips:q} --flip-items {input.flip_items:q}"
         " --benchmarks {params.benchmarks:q} --template {input.template:q}"
         " --output {output:q} 2>&1 | tee {log:q} >&2"
