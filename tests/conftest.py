@@ -14,6 +14,16 @@ from typing import Any
 import pytest
 
 import workflow
+from needs import NEEDS
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test before its fixtures are made if something that it needs is missing."""
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            if reason := NEEDS[name]():
+                pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

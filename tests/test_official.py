@@ -366,22 +366,21 @@ def test_a_task_on_items_of_two_sources_is_one_test_each(project: Project, tmp_p
 
 # -- the released files themselves -------------------------------------------------------------
 
-needs_mirror = pytest.mark.skipif(
-    not MIRROR, reason=f"{VARIABLE} names no folder with the released files"
-)
 PRESENT = [
     name
     for name in TASKS
     if MIRROR and (Path(MIRROR) / release(load_task(ROOT / "tasks" / name)).file).is_file()
 ]
+each_released_file = pytest.mark.parametrize("name", PRESENT or ["none"])
 
 
-@needs_mirror
+@pytest.mark.needs("released")
 def test_the_mirror_holds_a_released_file() -> None:
     assert PRESENT
 
 
-@pytest.mark.parametrize("name", PRESENT)
+@pytest.mark.needs("released")
+@each_released_file
 def test_a_released_file_is_accepted_and_every_item_can_be_read(name: str, tmp_path: Path) -> None:
     task = load_task(ROOT / "tasks" / name)
     wanted = release(task)
@@ -399,7 +398,8 @@ def test_a_released_file_is_accepted_and_every_item_can_be_read(name: str, tmp_p
         ]
 
 
-@pytest.mark.parametrize("name", PRESENT)
+@pytest.mark.needs("released")
+@each_released_file
 def test_our_demonstrations_are_no_official_items(name: str) -> None:
     task = load_task(ROOT / "tasks" / name)
     items, _ = read_items(find(release(task), MIRROR), task.schema)
