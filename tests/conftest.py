@@ -62,6 +62,20 @@ def shared(
     return partial(_once, tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def literature(
+    shared: Callable[[str], AbstractContextManager[tuple[Path, bool]]],
+) -> Path:
+    """What the steps of ``snakemake figures`` make, with a few figures; not to be changed."""
+    from fabricate import write_literature
+
+    with shared("literature") as (folder, first):
+        if first:
+            write_literature(folder, ["tasks", "answers", "ordering"])
+            (folder / "output.json").touch()
+    return folder
+
+
 @contextmanager
 def _once(factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
     """A folder that all worker processes of this test session share, filled by the first."""

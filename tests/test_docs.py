@@ -212,6 +212,7 @@ def mirror(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.workflow
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=named)
 def test_a_page_does_what_it_says(
     page: Path,

@@ -313,6 +313,7 @@ def test_a_wrong_file_is_told_on_the_screen_and_leaves_no_items(
     assert not (fresh.folder / "results/tasks").exists()
 
 
+@pytest.mark.workflow
 def test_a_report_on_official_items_says_so_and_outlives_its_mirror(
     project: Project, tmp_path: Path
 ) -> None:
@@ -341,6 +342,7 @@ def test_a_report_on_official_items_says_so_and_outlives_its_mirror(
     assert project.plan() == []
 
 
+@pytest.mark.workflow
 def test_a_task_on_items_of_two_sources_is_one_test_each(project: Project, tmp_path: Path) -> None:
     wanted = make(tmp_path / "mirror")
     declare(project.folder / "tasks/neqa", wanted)
