@@ -49,7 +49,7 @@ MIRROR = "/where/the/files/are"
 REGISTRY = "config/models.yaml"
 # Blocks that are not run, by their first lines; why stands in the pages.
 NOT_RUN = {
-    ("README.md", "make test     # checks all that"),
+    ("README.md", "make test     # checks it, a tiny run from start to end included"),
     ("README.md", "make setup-slurm"),
     ("CONTRIBUTING.md", "make test"),
     ("CONTRIBUTING.md", "make lint"),
