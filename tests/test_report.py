@@ -9,6 +9,7 @@ import html
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as Xml
@@ -152,7 +153,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, literature: Path) -> Path:
     write_tables(folder, measured)
     write_inputs(folder, measured)
     draw_some(folder, measured)
-    (folder / "literature").symlink_to(literature)
+    shutil.copytree(literature, folder / "literature")
     return folder
 
 
