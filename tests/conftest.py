@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,6 +15,20 @@ from typing import Any
 import pytest
 
 import workflow
+from needs import NEEDS
+
+# Each worker of pytest-xdist has one processor; more threads would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test before its fixtures are made if something that it needs is missing."""
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            if reason := NEEDS[name]():
+                pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +65,20 @@ def shared(
 ) -> Callable[[str], AbstractContextManager[tuple[Path, bool]]]:
     """Folders that all processes share: the first to ask fills them, ``output.json`` last."""
     return partial(_once, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def literature(
+    shared: Callable[[str], AbstractContextManager[tuple[Path, bool]]],
+) -> Path:
+    """What the steps of ``snakemake figures`` make, with a few figures; not to be changed."""
+    from fabricate import write_literature
+
+    with shared("literature") as (folder, first):
+        if first:
+            write_literature(folder, ["tasks", "answers", "ordering"])
+            (folder / "output.json").touch()
+    return folder
 
 
 @contextmanager

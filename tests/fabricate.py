@@ -659,8 +659,9 @@ LITERATURE = Path(__file__).parents[1] / "tasks" / "published"
 def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
     """Run the steps of ``snakemake figures`` on the real numbers; return the folder."""
     series = ("--published", LITERATURE / "series.csv")
+    labels = ("--labels", LITERATURE / "labels.csv")
     products = ("--output", folder / "shapes.csv", "--evidence", folder / "evidence.json")
-    _run("judge", *series, "--draws", 50, *products)
+    _run("judge", *series, *labels, "--draws", 50, *products)
     _run(
         "collate",
         *("--series", LITERATURE / "series.csv", "--humans", LITERATURE / "humans.csv"),

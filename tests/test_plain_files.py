@@ -8,7 +8,6 @@ import itertools
 import json
 import math
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -502,7 +501,7 @@ def test_long_tables_go_on_over_pages() -> None:
     assert r"\begin{table}" in latex.latex(short)
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+@pytest.mark.needs("latex")
 def test_latex_compiles(results: Given, tmp_path: Path) -> None:
     files = paper_tables(results) | {"hostile": [hostile_table(HOSTILE + "木é–×⁻¹")]}
     for name, made in files.items():

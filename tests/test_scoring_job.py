@@ -462,6 +462,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "scores").rglob("*.parquet")}
 
 
+@pytest.mark.workflow
 def test_a_job_killed_twenty_times_ends_in_the_same_bytes(
     ready: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
