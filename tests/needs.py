@@ -1,6 +1,6 @@
 """What some tests need beyond what ``make setup-dev`` installs, and how to bring it.
 
-A test marked ``needs("smollm")`` is skipped where that is missing; ``-rs`` prints the reason.
+A test marked ``needs("smollm")`` is skipped where that is missing; a run ends with the reasons.
 """
 
 from __future__ import annotations
