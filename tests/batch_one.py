@@ -54,8 +54,11 @@ class Outcome:
     chain_words: str = ""
 
 
-def probes() -> list[Encoded]:
-    """Sequences that share prefixes, from 3 to 203 tokens, with classes of one and more tokens."""
+def probes(context: int | None = None) -> list[Encoded]:
+    """Sequences that share prefixes, from 3 to 203 tokens, with classes of one and more tokens.
+
+    Those that do not fit into the context are left out.
+    """
     draw = random.Random(0)
 
     def some(n: int) -> list[int]:
@@ -69,13 +72,13 @@ def probes() -> list[Encoded]:
         several = some(3)
         for end in ([several[0]], several, [several[0], *some(1)], some(1)):
             found.append(Encoded(data(prompt + end), len(prompt)))
-    return found
+    return [one for one in found if not context or len(one) <= context]
 
 
 class Numbers:
     """A tokenizer whose text is the numbers of the tokens."""
 
-    eos_token_id = None
+    eos_token_id = 0
 
     def decode(self, ids: Sequence[int], **_: object) -> str:
         """Numbers with a space before each."""
@@ -118,27 +121,32 @@ def looks_ahead(model: PreTrainedModel) -> bool:
 
 
 def influence(model: PreTrainedModel) -> float:
-    """How far a score moves when tokens before are put in another order, in nats."""
-    one = probes()[4]
-    ids = tokens(one.data).tolist()
-    head = ids[: one.start - 3]
-    turned = Encoded(data([*reversed(head), *ids[one.start - 3 :]]), one.start)
-    first, second = alone(model, [one, turned])
-    return float(abs(first - second))
+    """How far scores move when the tokens before the last three are turned round, in nats."""
+    some = [one for one in probes() if 5 < len(one) < 60]
+    turned = []
+    for one in some:
+        ids, split = tokens(one.data).tolist(), one.start - 3
+        turned.append(Encoded(data([*reversed(ids[:split]), *ids[split:]]), one.start))
+    return float(np.abs(alone(model, some) - alone(model, turned)).max())
 
 
 def greedy(model: PreTrainedModel, prompt: Sequence[int], most: int) -> list[int]:
-    """The likeliest token, one after the other."""
+    """The likeliest token, one after the other, up to the end."""
     ids = list(prompt)
     for _ in range(most):
-        ids.append(int(logits(model, ids)[-1].argmax()))
+        token = int(logits(model, ids)[-1].argmax())
+        if token == Numbers.eos_token_id:
+            break
+        ids.append(token)
     return ids[len(prompt) :]
 
 
 def chains_differ(architecture: Architecture, engine: Engine) -> str:
     """How the engine's chains differ from the likeliest token, one by one; nothing if not."""
     long = tokens(probes()[-20].data).tolist()
+    # Behind the first and the second, a window or another limit of the architectures is crossed.
     prompts = [long[:61], long[:28], [*long[:28], 7, 8], long[50:54], long[50:54][::-1]]
+    prompts = [one for one in prompts if len(one) + CHAIN_TOKENS <= (engine.context or 999)]
     asked = [Asked(data(one), CHAIN_TOKENS) for one in prompts]
     found = dict(pair for batch in chains(engine, Numbers(), asked, ["\n"]) for pair in batch)
     for number, prompt in sorted(enumerate(prompts), key=lambda pair: len(pair[1])):
@@ -150,10 +158,10 @@ def chains_differ(architecture: Architecture, engine: Engine) -> str:
 
 def measure(architecture: Architecture, dtype: torch.dtype) -> Outcome:
     """Score with the engine and alone."""
-    sequences = probes()
     said: list[str] = []
     try:
         engine = Engine(architecture.model(dtype), BATCH_TOKENS, said.append)
+        sequences = probes(engine.context)
         scores = dict(pair for batch in engine.score(sequences) for pair in batch)
     except UserError as error:
         return Outcome("refused", str(error))
