@@ -369,7 +369,7 @@ VARIATIONS: dict[str, dict[str, Settings]] = {
         "longrope": _longrope(2),
         "longrope, partial": {**_longrope(1, partial_rotary_factor=0.5)},
     },
-    "phimoe": {"longrope": _longrope(4, short_mscale=1.0, long_mscale=1.2)},
+    "phimoe": {"longrope": _longrope(2, short_mscale=1.0, long_mscale=1.2)},
     "qwen2": {
         "window in the second layer": {
             "use_sliding_window": True,
