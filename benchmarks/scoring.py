@@ -39,7 +39,6 @@ from ushaped.files import write_text  # noqa: E402
 from ushaped.prompts import build  # noqa: E402
 from ushaped.tasks import (  # noqa: E402
     as_item,
-    load_demonstrations,
     load_task,
     read_items,
     replicate,
@@ -127,14 +126,15 @@ def official() -> list[str]:
 def questions(name: str, items: int, variants: list[str]) -> list[Question]:
     """Prompts of a task and their classes, as the workflow builds them."""
     task = load_task(ROOT / "tasks" / name.removeprefix("official/"))
-    if name.startswith("official/"):
+    source = "official" if name.startswith("official/") else "replica"
+    if source == "official":
         path = Path(os.environ["USHAPED_MIRROR"]) / task.facts["official"]["file"]
     else:
         path = WORK / f"{name}.jsonl"
         drawn = [as_item(task, draft) for draft in replicate(task, items, seed=1)]
         write_text(path, "".join(json.dumps(item) + "\n" for item in drawn))
     found, _ = read_items(path, task.schema)
-    demonstrations = load_demonstrations(task.folder)
+    demonstrations = task.demonstrations(source)
     return [
         (row["prompt"], list(row["classes"]))
         for variant in variants

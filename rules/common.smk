@@ -16,8 +16,6 @@ HOME = Path(workflow.current_basedir).parent
 sys.path.insert(0, str(HOME / "scripts"))
 
 from ushaped.config import (
-    REPLICA,
-    SOURCES,
     check,
     filled,
     models,
@@ -34,7 +32,7 @@ from ushaped.official import BLOCKS, OWN, find_own, mirror, said
 from ushaped.prompts import applies, keeps_inside
 from ushaped.registry import points
 from ushaped.sources import closure
-from ushaped.tasks import load_task
+from ushaped.tasks import REPLICA, SOURCES, demonstrations_file, load_task
 
 
 def placed(path):
@@ -170,15 +168,16 @@ def at_hand(file):
 
 
 def demonstrations(wildcards):
-    """Our demonstrations of a task; nothing where it has none, since no variant asks for them then."""
-    path = ROOT / "tasks" / wildcards.task / "demonstrations.yaml"
+    """Our demonstrations for items; nothing where there are none: no variant asks for them then."""
+    path = demonstrations_file(ROOT / "tasks" / wildcards.task, wildcards.source)
     return str(path) if path.exists() else []
 
 
 def entry(wildcards):
     """The registry entry of a released model as JSON, without what its weights do not depend on."""
     told = MODELS[wildcards.model]["entry"].items()
-    return as_json({key: value for key, value in told if key not in ("source", "architecture")})
+    other = ("source", "architecture", "chain_tokens")
+    return as_json({key: value for key, value in told if key not in other})
 
 
 def commit(wildcards, output):
@@ -319,7 +318,8 @@ def growing(megabytes):
 def scoring_memory(wildcards, attempt):
     """Main memory of a scoring job in MB: the weights, and room to work; more with every attempt."""
     if wildcards.model in FETCHED and wildcards.model not in SERVED:
-        size = 5 if scoring_dtype() == "float32" else 3
+        # A model in another format is converted to float32 and back when it is checked.
+        size = 5 if scoring_dtype() == "float32" or SCORING["device"] == "cpu" else 3
         return (4000 + parameters(wildcards.model) * size // 10**6) * attempt
     return 2000 * attempt
 
@@ -365,6 +365,11 @@ def scoring_dtype():
     if SCORING["dtype"] == "auto":
         return "float32" if SCORING["device"] == "cpu" else "bfloat16"
     return SCORING["dtype"]
+
+
+def chain_tokens(wildcards):
+    """Longest chain of a model: what its family says, else what the configuration says."""
+    return MODELS[wildcards.model].get("entry", {}).get("chain_tokens", SCORING["chain_tokens"])
 
 
 def scoring_settings(wildcards):

@@ -32,6 +32,7 @@ rule prompts:
         target=target,
     shell:
         "python {input.code[0]} --task {params.folder} --items {input.table}"
+        " --source {wildcards.source}"
         " --variants {params.variants} --seed {params.seed} --output {params.target} 2>&1 | tee {log} >&2"
 
 
@@ -61,5 +62,6 @@ rule shortened_prompts:
         target=target,
     shell:
         "python {input.code[0]} --task {params.folder} --items {input.table}"
+        " --source {wildcards.source}"
         " --variants {wildcards.variant} --seed {params.seed} --output {params.target}"
         " 2>&1 | tee {log} >&2"

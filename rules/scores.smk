@@ -28,8 +28,9 @@ rule scores:
         # Resources, not parameters: they change no score, so they must not cause a rerun.
         batch_tokens=SCORING["batch_tokens"],
         device=SCORING["device"],
+        audit=SCORING["audit"],
     params:
-        chain_tokens=SCORING["chain_tokens"],
+        chain_tokens=chain_tokens,
         too_long=SCORING["too_long"],
         dtype=scoring_dtype(),
         model_settings=scoring_settings,
@@ -39,6 +40,6 @@ rule scores:
         "python {input.code[0]} --model {input.about} --prompts {input.prompts}"
         " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens}"
         " --too-long {params.too_long} --dtype {params.dtype} {params.model_settings}"
-        " --device {resources.device} --gpus {resources.gpu} --threads {threads}"
+        " --audit {resources.audit} --device {resources.device} --gpus {resources.gpu} --threads {threads}"
         " --store {params.store} --output {params.target} --benchmark {output.benchmark}"
         " 2>&1 | tee {log} >&2"

@@ -6,7 +6,8 @@ verdict beside which they stand, by the published-equivalent or (``*_literal``) 
 ``p_differs`` the share of paired draws in which the two verdicts differ. ``flips`` says whether the
 verdicts differ, and ``settled`` whether both are those of nine tenths of the draws or more.
 ``difference`` is the value at the largest size less that of zero-shot, with a 95 % interval from
-drawing the same items and seeds for both. Draws and seed are those of the shapes, so the verdicts
+drawing the same items and seeds for both; where one of them lacks items, it and ``p_differs`` are
+of the items that both have. Draws and seed are those of the shapes, so the verdicts
 and their ``p`` are the same as there.
 """
 
@@ -32,7 +33,7 @@ def main() -> None:
     drawn = draw_measured(curves, answers, arguments.draws, arguments.seed)
     literal = Rule.literal(arguments.equivalence)
     equivalent = Rule.published_equivalent(arguments.equivalence, arguments.recovery)
-    rows = compare(curves, drawn, answers, literal, equivalent)
+    rows = compare(curves, drawn, answers, literal, equivalent, arguments.seed)
     write_table(arguments.output, COLUMNS, rows)
 
 

@@ -45,12 +45,15 @@ SUMS = ("prompts", "unique_tokens", "generated_tokens", "flops", "gpu_hours", "d
 def main() -> None:
     """Read the command line, count, print, write."""
     arguments = parse()
-    limits = Limits(arguments.batch_tokens, arguments.chain_tokens)
     registry = yaml.safe_load(arguments.registry.read_text(encoding="utf-8"))["families"]
     config = {"families": arguments.families, LADDER: arguments.ladder}
     rows = []
     for family, some in groupby(configured(config, registry).items(), key=lambda m: m[1]["family"]):
         about = dict(some)
+        # A setting of the family, so that of any of its models.
+        entry = next(iter(about.values())).get("entry", {})
+        chain_tokens = entry.get("chain_tokens", arguments.chain_tokens)
+        limits = Limits(arguments.batch_tokens, chain_tokens)
         folders = {name: here(name, one, arguments.models) for name, one in about.items()}
         ruler = measure(family, folders.values(), arguments.ladder_tokenizer)
         work, basis = amount(arguments.prompts, arguments.absent, arguments.tasks, ruler, limits)

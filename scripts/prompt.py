@@ -1,8 +1,14 @@
-"""Step: turn the items of one task into prompts, one file per variant."""
+"""Step: turn the items of one task into prompts, one file per variant.
+
+A file whose variant lacks items, since they do not split as it needs, says so in the metadata of
+its schema: `UNSPLIT`, JSON with the ``count`` of such items, the number of the ``first``, and how
+many items the task has, ``of``. The numbers of the other items stay.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,9 +18,10 @@ import pyarrow.parquet as pq
 
 from ushaped.errors import run
 from ushaped.files import whole
-from ushaped.prompts import build, needs_demonstrations
-from ushaped.tasks import load_demonstrations, load_task, read_items
+from ushaped.prompts import build, misfits, needs_demonstrations, unsplit
+from ushaped.tasks import REPLICA, SOURCES, load_task, read_items
 
+UNSPLIT = "unsplit"
 SCHEMA = pa.schema(
     [
         ("item", pa.int64()),
@@ -41,6 +48,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--items", type=Path, required=True, metavar="JSONL")
+    parser.add_argument(
+        "--source",
+        choices=SOURCES,
+        default=REPLICA,
+        help="whose items they are: the demonstrations before them are laid out alike",
+    )
     parser.add_argument("--variants", nargs="+", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
@@ -48,19 +61,35 @@ def main() -> None:
     task = load_task(arguments.task)
     items, warnings = read_items(arguments.items, task.schema)
     for line in warnings:
-        print(line, file=sys.stderr)
+        log(line)
     shown = any(map(needs_demonstrations, arguments.variants))
-    demonstrations = load_demonstrations(arguments.task) if shown else []
+    demonstrations = task.demonstrations(arguments.source) if shown else []
+    for answer in misfits(items, demonstrations):
+        log(f"warning: {task.name}: a demonstration's answer {answer!r} is no class of any item")
     for variant in arguments.variants:
         rows = build(items, variant, demonstrations, task.chain, arguments.seed, task.inside)
         rows = [row | {"metric": task.metric} for row in rows]
-        write(arguments.output / f"{variant}.parquet", rows)
+        metadata = {}
+        if missing := unsplit(items, rows):
+            about = {"count": len(missing), "first": missing[0], "of": len(items)}
+            metadata = {UNSPLIT: json.dumps(about)}
+            log(
+                f"warning: {task.name}, {variant}: {len(missing)} of {len(items)} items do not "
+                f"split and are left out, the first of them item {missing[0]}"
+            )
+        write(arguments.output / f"{variant}.parquet", rows, metadata)
 
 
-def write(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the rows of one variant, whole."""
+def write(path: Path, rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
+    """Write the rows of one variant and what the file says beside them, whole."""
+    schema = SCHEMA.with_metadata(metadata) if metadata else SCHEMA
     with whole(path) as beside:
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), beside)
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
+
+
+def log(line: str) -> None:
+    """Write a line of the log."""
+    print(line, file=sys.stderr)
 
 
 if __name__ == "__main__":

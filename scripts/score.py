@@ -27,6 +27,7 @@ def main() -> None:
         threads=arguments.threads,
         bos=arguments.bos,
         trust_remote_code=arguments.trust_remote_code,
+        audit=arguments.audit,
     )
     reuse_memory()
     kind = ServedScorer if "served" in about else Scorer
@@ -51,6 +52,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--gpus", type=int, default=usual.gpus)
     parser.add_argument("--bos", choices=["default", "always", "never"], default=usual.bos)
     parser.add_argument("--trust-remote-code", action="store_true")
+    parser.add_argument("--audit", type=int, default=usual.audit, metavar="ONE_IN")
     parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--benchmark", metavar="TSV")

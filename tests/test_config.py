@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,35 @@ def test_models_are_named_by_size_and_seed(settings: Settings) -> None:
     first = settings["ladder"]["rungs"][0]["size"]
     assert found[f"ladder-{first}-s7"] == {"family": "ladder", "size": first, "seed": 7}
     assert len(found) == 2 * len(settings["ladder"]["rungs"])
+
+
+def test_every_released_family_leaves_room_for_chains_of_sentences(settings: Settings) -> None:
+    registry = read_registry(ROOT)
+    settings["families"] = list(registry)
+    found = models(settings, registry)
+    limits = {
+        name: model["entry"]["chain_tokens"] for name, model in found.items() if "entry" in model
+    }
+    assert len(limits) > 50
+    assert min(limits.values()) > settings["scoring"]["chain_tokens"]
+
+
+def test_the_limit_of_a_chain_is_the_familys_or_else_the_configurations(fresh: Project) -> None:
+    registry = yaml.safe_load(fresh.read("config/models.yaml"))
+    registry["families"]["gpt2"]["chain_tokens"] = 99
+    del registry["families"]["opt"]["chain_tokens"]
+    fresh.write("config/models.yaml", yaml.safe_dump(registry))
+    fresh.configure(TINY | {"families": ["ladder", "gpt2", "opt"]})
+    wanted = {"ladder-tiny-s0": TINY["scoring"]["chain_tokens"], "gpt2": 99}
+    wanted["opt-125m"] = TINY["scoring"]["chain_tokens"]
+    files = [f"results/scores/{name}/replica/neqa/cot.parquet" for name in wanted]
+    options = ("--workflow-profile", "none", "--dry-run", "--printshellcmds")
+    done = fresh.call(fresh.command(*options, "--", *files))
+    assert done.returncode == 0, done.stdout
+    limit = r"--model results/models/(\S+)/model\.json .*--chain-tokens (\d+)"
+    assert {name: int(found) for name, found in re.findall(limit, done.stdout)} == wanted
+    # What is fetched does not depend on it.
+    assert "chain_tokens" not in done.stdout
 
 
 # -- registry ----------------------------------------------------------------------------------

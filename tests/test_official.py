@@ -19,7 +19,8 @@ import yaml
 from ushaped.config import check_present, read_registry, sources, told
 from ushaped.errors import UserError
 from ushaped.official import ROUND_1, VARIABLE, Release, accept, find, mirror, release, said
-from ushaped.tasks import CLASSIFICATION, load_demonstrations, load_task, read_items
+from ushaped.prompts import applies, build, keeps_inside, misfits
+from ushaped.tasks import CLASSIFICATION, OFFICIAL, REPLICA, load_task, read_items
 from workflow import ROOT, TINY, Project
 
 TASKS = sorted(path.parent.name for path in (ROOT / "tasks").glob("*/task.yaml"))
@@ -400,8 +401,34 @@ def test_a_released_file_is_accepted_and_every_item_can_be_read(name: str, tmp_p
 
 
 @pytest.mark.parametrize("name", PRESENT)
+def test_released_items_have_classes_of_the_form_that_is_said_and_split_in_every_variant(
+    name: str,
+) -> None:
+    task = load_task(ROOT / "tasks" / name)
+    items, _ = read_items(find(release(task), MIRROR), task.schema)
+    form, ours = task.class_form(OFFICIAL), task.demonstrations(OFFICIAL)
+    assert form is not None
+    assert all(form.fullmatch(text) for item in items for text in item.classes)
+    assert misfits(items, ours) == []
+    for variant in yaml.safe_load((ROOT / "config/config.yaml").read_text())["variants"]:
+        if not applies(variant, task):
+            continue
+        rows = build(items, variant, ours, task.chain, 0, task.inside)
+        assert len(rows) == len(items)
+        kept = keeps_inside(variant)
+        if kept is None:
+            continue
+        for row, item in zip(rows, items, strict=True):
+            assert item.prompt.endswith(row["prompt"])
+            assert row["prompt"].count("Question:") == kept + 1
+
+
+@pytest.mark.parametrize("name", PRESENT)
 def test_our_demonstrations_are_no_official_items(name: str) -> None:
     task = load_task(ROOT / "tasks" / name)
     items, _ = read_items(find(release(task), MIRROR), task.schema)
-    asked = {item.prompt for item in items}
-    assert not asked & {one.prompt for one in load_demonstrations(task.folder)}
+    text = "\n".join(item.prompt for item in items)
+    for source in (OFFICIAL, REPLICA):
+        for one in task.demonstrations(source):
+            # No line of ours is a line of theirs, but for the words before an answer.
+            assert not [line for line in one.prompt.split("\n") if len(line) > 8 and line in text]

@@ -333,6 +333,9 @@ def test_the_plan_of_the_paper_runs_no_other_job_and_needs_no_file_of_items(
         load_task(p.parent).facts["official"]["rows"] for p in ROOT.glob("tasks/*/replica.py")
     )
     assert int(rows[0]["prompts"]) >= 5 * items
+    # Chains of two variants, each as long as the family's may become.
+    longest = read_registry(ROOT)["pythia"]["chain_tokens"]
+    assert float(rows[0]["generated_tokens"]) == pytest.approx(2 * items * longest)
     assert "plan.utilisation is an assumption" in done.stdout
     made = [path.name for path in (project.folder / "results").iterdir()]
     assert made == ["plan.csv"]

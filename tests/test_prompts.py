@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,8 +16,18 @@ from hypothesis import strategies as st
 
 import prompt as step
 from ushaped.errors import UserError
-from ushaped.prompts import SEPARATOR, THOUGHT, build, extract, is_variant, worked
+from ushaped.prompts import (
+    SEPARATOR,
+    THOUGHT,
+    build,
+    extract,
+    is_variant,
+    misfits,
+    unsplit,
+    worked,
+)
 from ushaped.tasks import (
+    SOURCES,
     ChainRule,
     Demonstration,
     Inside,
@@ -99,9 +111,25 @@ def test_inside_k_keeps_the_last_k_solved_questions(kept: int, text: str) -> Non
     assert row["modified"] == f"{some} of the 3 solved questions that the item holds"
 
 
-def test_an_item_that_holds_another_number_of_solved_questions_is_refused() -> None:
+def test_items_of_which_none_splits_are_refused() -> None:
     with pytest.raises(UserError, match=r"item 0: inside_separator matches 2 times, but demon.* 3"):
-        build(holding(2), "inside-1", OURS, RULE, 0, HELD)
+        build(holding(2) + holding(4), "inside-1", OURS, RULE, 0, HELD)
+
+
+def test_an_item_that_does_not_split_is_left_out_and_the_others_keep_their_numbers() -> None:
+    some = holding(2) + holding(3) + holding(4) + holding(3)
+    rows = build(some, "inside-1", OURS, RULE, 0, HELD)
+    assert [row["item"] for row in rows] == [1, 3]
+    assert {row["prompt"] for row in rows} == {"Q3? a\n\nWhich?"}
+    assert unsplit(some, rows) == [0, 2]
+    assert unsplit(some, build(some, "zero-shot", OURS, RULE, 0, HELD)) == []
+
+
+def test_an_item_whose_second_prompt_does_not_split_is_left_out() -> None:
+    (short,), (right,) = holding(2), holding(3)
+    pair = [replace(right, other_prompt=other.prompt) for other in (short, right)]
+    (row,) = build(pair, "inside-0", OURS, RULE, 0, HELD)
+    assert (row["item"], row["prompt"], row["other_prompt"]) == (1, "Which?", "Which?")
 
 
 def test_inside_k_needs_more_than_k_solved_questions() -> None:
@@ -121,6 +149,37 @@ def test_the_replicas_hold_what_their_facts_say(name: str) -> None:
         assert len(task.inside.separator.findall(row["prompt"])) == 2
     bare = build(own, "inside-0", OURS, RULE, 0, task.inside)
     assert {row["prompt"].count("\n") for row in bare} == {1}
+
+
+BREAKS = ("\n", "\n\n", "\n\n\n", "\r\n", "\r\n\r\n", " \n", "\n \n")
+
+
+@pytest.mark.parametrize("gap", BREAKS)
+@pytest.mark.parametrize("opening", ["", "Solve these: one after another."])
+@pytest.mark.parametrize(
+    ("name", "question", "answer"),
+    [
+        ("repetitive-algebra", "Q: Suppose {0} = b + {0}. What is b? A:", " 39"),
+        ("hindsight-neglect", "Question: {0} or {0}? Say Y or N.{1}Answer:", " Y"),
+    ],
+)
+def test_released_items_split_at_any_number_of_line_breaks(
+    name: str, question: str, answer: str, opening: str, gap: str
+) -> None:
+    if opening and name == "hindsight-neglect":
+        return  # Its items have none.
+    inside = load_task(ROOT / "tasks" / name).inside
+    assert inside is not None
+    asked = [question.format(n, gap.rstrip(" ")) for n in range(11)]
+    before = opening + gap if opening else ""
+    prompt = before + gap.join([text + answer for text in asked[:10]] + asked[10:])
+    for kept in (0, 1, 5, 9):
+        (row,) = build(
+            [Item(prompt, (" 1", " 2"), 0, None, 1)], f"inside-{kept}", OURS, RULE, 0, inside
+        )
+        last = [text + answer for text in asked[10 - kept : 10]] + asked[10:]
+        # An opening is no solved question: it stays.
+        assert row["prompt"] == before + gap.join(last)
 
 
 def test_the_released_layout_of_questions_and_answers_is_split_too() -> None:
@@ -161,6 +220,66 @@ def test_every_variant_keeps_classes_answers_and_parts(variant: str) -> None:
         assert row["distractor_index"] == item.distractor_index
         assert row["part"] == row["cluster"] == item.part
         assert row["chain"] == (variant == "cot")
+
+
+# -- the step ----------------------------------------------------------------------------------
+
+
+def run_step(folder: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    """Run the step on a file of items in a folder."""
+    given = ["prompt", "--items", f"{folder}/items.jsonl", "--seed", "0", "--output", str(folder)]
+    monkeypatch.setattr("sys.argv", [*given, *words])
+    step.main()
+
+
+def write_items(path: Path, prompts: list[str], classes: str = "[' Y', ' N']") -> None:
+    """Write a file of items with these prompts."""
+    rows = [{"prompt": text, "classes": classes, "answer_index": 0} for text in prompts]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_a_file_of_prompts_says_how_many_items_did_not_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = "Question: a or b?\nAnswer: Y\n" * 10 + "Question: c or d?\nAnswer:"
+    write_items(tmp_path / "items.jsonl", [whole, "Question: c or d?\nAnswer:", whole])
+    variants = ["--variants", "zero-shot", "inside-1"]
+    run_step(tmp_path, monkeypatch, "--task", f"{ROOT}/tasks/hindsight-neglect", *variants)
+    assert pq.read_schema(tmp_path / "zero-shot.parquet").metadata is None
+    table = pq.read_table(tmp_path / "inside-1.parquet")
+    assert table["item"].to_pylist() == [0, 2]
+    told = json.loads(table.schema.metadata[step.UNSPLIT.encode()])
+    assert told == {"count": 1, "first": 1, "of": 3}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "hindsight-neglect, inside-1: 1 of 3 items do not split" in line
+    assert line.endswith("the first of them item 1")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_step_shows_the_demonstrations_of_the_source_and_the_label_says_which(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = load_task(ROOT / "tasks/neqa")
+    (shown, *_) = task.demonstrations(source)
+    classes = "[' A', ' B']" if source in ("official", "round-1") else "[' tool', ' gem']"
+    write_items(tmp_path / "items.jsonl", ["Which?\nAnswer:"] * 3, classes)
+    words = ["--task", str(task.folder), "--source", source, "--variants", "one-shot", "cot"]
+    run_step(tmp_path, monkeypatch, *words)
+    for variant in ("one-shot", "cot"):
+        row = pq.read_table(tmp_path / f"{variant}.parquet").to_pylist()[0]
+        assert row["prompt"].startswith(shown.prompt)
+        released = "in the form of the released items" in row["modified"]
+        assert released == (source in ("official", "round-1"))
+        assert row["protocol"] == "modified"
+    warned = "' anchovy' is no class of any item" in capsys.readouterr().err
+    assert warned == (source in ("replica", "own"))
+
+
+def test_nothing_is_said_of_demonstrations_where_classes_differ_from_item_to_item() -> None:
+    assert misfits(items(3), OURS) == []
+    same = [Item("?", (" yes", " no"), 0, None, 0), Item("?", (" no", " yes"), 0, None, 0)]
+    assert misfits(same, OURS) == []
+    assert misfits(same, [*OURS, Demonstration("?", " So.", " A")]) == [" A"]
 
 
 # -- few-shot: the prize's protocol ------------------------------------------------------------

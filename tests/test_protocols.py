@@ -57,8 +57,8 @@ def compared(*pairs: tuple[Curve, np.ndarray], items: dict[str, np.ndarray] | No
             (items or {}).get(one.variant, ITEMS),
             {names[0]: i for i, names in enumerate(one.models)},
             correct,
-            np.zeros_like(ITEMS),
-            np.zeros_like(ITEMS),
+            np.zeros(correct.shape[1], dtype=np.int64),
+            np.zeros(correct.shape[1], dtype=np.int64),
         )
         for one, correct in pairs
     }
@@ -170,6 +170,22 @@ def test_other_items_or_another_largest_size_have_no_difference() -> None:
     smaller = curve(half, "cot", sizes=("s0", "s9"))
     row = compared(pair[0], (smaller, answered(half)))["replica", "cot"]
     assert (row["difference"], row["flips"]) == (None, "no")
+
+
+def test_a_variant_that_lacks_items_is_compared_on_those_that_both_have() -> None:
+    # Of the hundred items that both have, zero-shot has all right, and the variant half.
+    here = ITEMS[:100]
+    base, less = answered((0.9, 0.5)), answered((0.9, 0.5))[:, :100]
+    less[1, ::2] = 0
+    few = curve((1.0, 0.5), "inside-0", n=100)
+    pairs = [(curve((0.9, 0.5), "zero-shot"), base), (few, less)]
+    for items, wanted in (({"inside-0": here}, -0.5), ({"inside-0": here + 100}, 0.5)):
+        row = compared(*pairs, items=items)["replica", "inside-0"]
+        assert row["difference"] == pytest.approx(wanted)
+        assert row["difference_low"] <= wanted <= row["difference_high"]
+        assert row["difference_high"] - row["difference_low"] < 0.25
+        assert (row["n"], row["base_value"], row["value"]) == (100, 0.5, 0.5)
+        assert row["p_differs"] is not None
 
 
 def test_one_size_has_a_difference_and_no_verdict() -> None:

@@ -14,6 +14,7 @@ from ushaped.scoring import generation
 from ushaped.scoring.encoding import Encoder
 from ushaped.scoring.engine import Engine
 from ushaped.scoring.generation import Asked, Chain, chains
+from ushaped.scoring.ways import Ways
 
 
 def continued(
@@ -112,7 +113,7 @@ def test_a_chain_ends_with_a_stop_string_or_its_text(
 ) -> None:
     always(model, tokenizer, token)
     engine = Engine(model)
-    engine.tree = shares
+    engine.ways = Ways("tree" if shares else "padded")
     found = continued(engine, tokenizer, PROMPTS[:2], [5, 5], stop)
     assert found == {0: chain, 1: chain}
 

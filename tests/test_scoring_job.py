@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import re
@@ -11,9 +12,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,8 +33,13 @@ from ushaped.errors import UserError, run
 from ushaped.files import write_json
 from ushaped.kept import kept
 from ushaped.ladder import tokens
+from ushaped.scoring import engine as engine_module
+from ushaped.scoring import generation, job
+from ushaped.scoring.attention import UnsupportedError
+from ushaped.scoring.engine import Engine
 from ushaped.scoring.job import before_answer
 from ushaped.scoring.store import Store
+from ushaped.scoring.ways import Ways
 from workflow import ROOT
 
 TEXTS = ("a bird", "not a bird", "Which one")
@@ -451,9 +460,142 @@ def test_a_job_that_stops_computes_only_what_is_missing_when_it_goes_on(
     score(ready, monkeypatch)
     both = [*before, *added]
     # 320 different prompts with two classes each, and a chain for half of them.
-    assert sum(both) == 320 * 2 + 160 + 1
-    # The one is the row that says how scores are made.
+    assert sum(both) == 320 * 2 + 160 + 3
+    # The three are the row that says how scores are made, and the audits of two files.
     assert len(added) > 7
+
+
+# -- the audit ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An audit may take as long as it likes: the jobs of these tests take half a second."""
+    monkeypatch.setattr(job, "TIME_SHARE", math.inf)
+
+
+@pytest.mark.usefixtures("patient")
+def test_every_file_says_what_its_audit_found(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many_prompts(ready)
+    benchmark = score(ready, monkeypatch, "--audit", "40")
+    audit = made(ready)["audit"]
+    # One in 40 of 160 items, and with luck the shortest and the longest of the job.
+    assert 4 <= audit["items"] <= 6
+    assert 0 <= audit["largest"] < 1e-4
+    assert audit["tolerance"] == 1e-3
+    assert 8 <= benchmark["audited_items"] <= 10
+    assert benchmark["audit_largest_nats"] < 1e-4
+
+
+def test_an_audit_takes_little_of_the_time(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many_prompts(ready)
+    monkeypatch.setattr(job, "TIME_SHARE", 0.0)
+    # The shortest and the longest prompt.
+    assert score(ready, monkeypatch, "--audit", "2")["audited_items"] == 2
+
+
+def test_an_audit_may_be_left_out_and_is_made_up_for_later(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert score(ready, monkeypatch, "--audit", "0")["audited_items"] == 0
+    assert made(ready)["audit"] is None
+    assert score(ready, monkeypatch)["audited_items"] == 2
+    assert made(ready)["audit"]["items"] == 1
+    # Once is enough.
+    assert score(ready, monkeypatch)["audited_items"] == 0
+    assert made(ready)["audit"]["items"] == 1
+
+
+def shifted(layout: Any, *arguments: Any, **more: Any) -> Any:
+    """Positions that are one too many from the fourth token on."""
+    laid = layout(*arguments, **more)
+    return replace(laid, positions=laid.positions + (laid.positions > 2))
+
+
+def unmasked(layout: Any, *arguments: Any, **more: Any) -> Any:
+    """Queries that see what comes after them."""
+    laid = layout(*arguments, **more)
+    groups = [
+        replace(group, hidden=np.zeros((*group.size[:2], group.size[2]), dtype=np.bool_))
+        for group in laid.groups
+    ]
+    return replace(laid, groups=groups)
+
+
+def sibling(layout: Any, *arguments: Any, **more: Any) -> Any:
+    """Places of predictions that are those of the sequence before."""
+    laid = layout(*arguments, **more)
+    places = [p - 1 if n and len(p) and p[0] else p for n, p in enumerate(laid.places)]
+    return replace(laid, places=places)
+
+
+def stale(engine: Engine, row: bytes, prefix: int) -> Any:
+    """The kept prefix of an earlier batch, whatever it was."""
+    if engine._prefix is not None and engine._prefix[1].laid.tokens.size == prefix:
+        return engine._prefix[1]
+    return fresh_prefix(engine, row, prefix)
+
+
+fresh_prefix = Engine.kept
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("fault", [shifted, unmasked, sibling])
+def test_an_engine_with_a_wrong_layout_is_caught(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, fault: Any
+) -> None:
+    many_prompts(ready)
+    # It got past the self-check.
+    monkeypatch.setattr(engine_module.ways, "find", lambda engine: Ways("tree"))
+    monkeypatch.setattr(engine_module, "layout", partial(fault, engine_module.layout))
+    with pytest.raises(UserError, match=r"item \d+: its log-likelihoods differ by .* nats"):
+        score(ready, monkeypatch, "--audit", "10")
+    assert not (ready / "scores").exists()
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_stale_key_is_caught(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (ready / "prompts/replica/neqa/cot.parquet").unlink()
+    middle = random.Random(3).choices(["bird", "one", "not", "Which"], k=40)
+    for task, words in {"neqa": middle, "redefine": middle[::-1]}.items():
+        long = " ".join(["a", *words, "a"])
+        write_prompts(ready, task, "zero-shot", tuple(f"{long} {n} {n}" for n in range(40)))
+    monkeypatch.setattr(engine_module.ways, "find", lambda engine: Ways("tree"))
+    monkeypatch.setattr(Engine, "kept", stale)
+    with pytest.raises(UserError, match="its log-likelihoods differ by"):
+        score(ready, monkeypatch, "--audit", "2")
+
+
+def test_attention_that_ignores_the_tree_never_gets_that_far(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module.ways, "find", lambda engine: Ways("tree"))
+    monkeypatch.setattr(engine_module.attention, "NAME", "sdpa")
+    with pytest.raises(UnsupportedError, match="0 of 2 layers attend"):
+        score(ready, monkeypatch)
+
+
+def test_a_chain_that_is_not_greedy_is_caught(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight = generation._chain
+
+    def other(ending: Any, row: bytes, made: list[int]) -> Any:
+        return straight(ending, row, [(token + 1) % 300 for token in made])
+
+    monkeypatch.setattr(generation, "_chain", other)
+    with pytest.raises(UserError, match=r"cot.parquet, item \d+: its log-likelihoods differ"):
+        score(ready, monkeypatch)
+
+
+@pytest.mark.usefixtures("patient")
+def test_low_precision_is_compared_with_float32(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_prompts(ready)
+    score(ready, monkeypatch, "--dtype", "bfloat16", "--audit", "10")
+    found = made(ready)
+    assert found["output_format"] == "float32"
+    assert found["audit"]["float32_items"] == found["audit"]["items"] >= 16
+    assert 0 < found["audit"]["float32_largest"] < 0.5
 
 
 def rows_kept(folder: Path) -> int:

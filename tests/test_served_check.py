@@ -78,6 +78,20 @@ def test_a_shift_that_only_alternatives_could_correct_is_refused_without_them(
         checked(server)
 
 
+def test_log_probabilities_that_depend_on_earlier_requests_are_refused(server: Server) -> None:
+    assert checked(server).repeated < 1e-6
+    server.cached = 1.5
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"depend on earlier requests.*--no-enable-prefix"):
+            checked(server)
+
+
+def test_log_probabilities_that_turn_into_no_number_are_refused(server: Server) -> None:
+    server.cached = float("nan")
+    with pytest.raises(UserError, match="depend on earlier requests"):
+        checked(server)
+
+
 def test_numbers_that_fit_nowhere_are_refused_with_an_example(server: Server) -> None:
     server.echo = "noise"
     with pytest.raises(UserError, match=r"do not fit .* echoed, .* generated\), .*does not help"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,10 @@ def test_nothing_is_asked_twice(
     assert first["computed_tokens"] != first["computed_tokens"]
     sent = [(body["prompt"], body.get("echo")) for body in server.asked]
     sent = [one for one in sent if not one[0].startswith(PROBES)]
-    assert len(sent) == len(set(sent))
+    # But by the audit, when all else is done.
+    once = sent[: len(set(sent))]
+    assert len(once) == len(set(once))
+    assert 2 <= len(sent) - len(once) <= 8
     before, kept = scores(ready), parts(ready)
     server.asked.clear()
     server.lives = 0
@@ -232,8 +236,8 @@ def test_another_engine_behind_the_address_is_noticed(
 def test_a_prompt_that_is_too_long_is_named(
     ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_prompts(ready, "neqa", "zero-shot", texts=("Which one", "bird " * 200, "no"))
-    with pytest.raises(UserError, match=r"zero-shot\.parquet, item 1: is too long .* 96 tokens"):
+    write_prompts(ready, "neqa", "zero-shot", texts=("Which one", "bird " * 400, "no"))
+    with pytest.raises(UserError, match=r"zero-shot\.parquet, item 1: is too long .* 400 tokens"):
         score(ready, monkeypatch)
 
 
@@ -243,10 +247,10 @@ def test_a_server_that_cuts_prompts_by_itself_is_noticed(
     whole = server._completed
 
     def cut(body: dict[str, Any]) -> Any:
-        return whole(body | {"prompt": body["prompt"][-40:]})
+        return whole(body | {"prompt": body["prompt"][-200:]})
 
     monkeypatch.setattr(server, "_completed", cut)
-    write_prompts(ready, "neqa", "zero-shot", texts=("Which one", "bird " * 20, "no"))
+    write_prompts(ready, "neqa", "zero-shot", texts=("Which one", "bird " * 50, "no"))
     with pytest.raises(UserError, match=r"item 1: .* came back as other tokens"):
         score(ready, monkeypatch)
 
@@ -277,6 +281,99 @@ def test_the_key_is_in_no_file_and_no_line(
     assert len(files) >= 5
     for path in files:
         assert KEY.encode() not in path.read_bytes(), path
+
+
+# -- the audit -----------------------------------------------------------------------------------
+
+MANY = tuple(f"Which one is {n} not {n}" for n in range(20))
+
+
+def audits(folder: Path) -> dict[str, dict[str, Any]]:
+    """The audit of each file of scores, by variant."""
+    found = {}
+    for path in (folder / "scores").rglob("*.parquet"):
+        found[path.stem] = json.loads(pq.read_schema(path).metadata[b"made"])["audit"]
+    return found
+
+
+def test_some_items_of_every_file_are_asked_again_at_the_end(
+    ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_prompts(ready, "neqa", "zero-shot", texts=MANY)
+    write_prompts(ready, "neqa", "one-shot", other_prompt=TEXTS)
+    score(ready, monkeypatch)
+    found = audits(ready)
+    assert set(found) == {"zero-shot", "one-shot", "cot"}
+    for one in found.values():
+        assert set(one) == {"items", "largest", "tolerance", "item"}
+        assert (one["items"], one["item"] is not None) == (1, True)
+        assert 0 <= one["largest"] < 1e-6 < one["tolerance"] < 1
+    sent = echoes(server)
+    assert len(sent) - len(set(sent)) <= 2 * 4
+    # The longest prompt is of the first file.
+    assert found["zero-shot"]["item"] == 10
+
+
+def test_an_audit_asks_for_few_items_of_many(
+    ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_prompts(ready, "neqa", "zero-shot", texts=("no", *MANY * 21))
+    (ready / "prompts/replica/neqa/cot.parquet").unlink()
+    score(ready, monkeypatch, "--audit", "5")
+    # Of 421 prompts with two classes each, 3 %, and the first.
+    assert audits(ready)["zero-shot"]["items"] == 12
+
+
+def test_a_score_that_depends_on_earlier_requests_fails_the_job(
+    ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_prompts(ready, "neqa", "zero-shot", texts=MANY)
+    # After the check, which asks fewer than 30 times; the cache goes by beginnings.
+    server.cached, server.cached_from = 2.5, 30
+    with pytest.raises(UserError, match=r"\.parquet, item \d+: scored .* nats") as caught:
+        score(ready, monkeypatch)
+    assert "--no-enable-prefix-caching" in str(caught.value)
+    assert str(ready / "store") in str(caught.value)
+    assert not list((ready / "scores").rglob("*.parquet"))
+    # What was kept has not passed an audit, so it is not taken over silently.
+    server.asked.clear()
+    with pytest.raises(UserError, match=r"item \d+: scored"):
+        score(ready, monkeypatch)
+    assert len(echoes(server)) <= 4
+
+
+def test_scores_that_were_kept_before_there_were_audits_are_audited(
+    ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(ready, monkeypatch)
+    for path in (ready / "store").rglob("*.jsonl"):
+        head, *rows = path.read_text().splitlines(keepends=True)
+        body = "".join(row for row in rows if '"tolerance"' not in row)
+        head = json.dumps({"sha256": hashlib.sha256(body.encode()).hexdigest()})
+        path.write_text(f"{head}\n{body}")
+    before = audits(ready)
+    server.asked.clear()
+    assert score(ready, monkeypatch)["items"] == 0
+    assert audits(ready) == before
+    assert 1 <= len(echoes(server)) <= 4
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf"), "-1.5"])
+def test_a_log_probability_that_is_no_number_is_not_kept(
+    ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch, value: object
+) -> None:
+    whole = server._listed
+
+    def listed(ids: list[int], *rest: Any) -> dict[str, Any]:
+        found = whole(ids, *rest)
+        if len(server.asked) > 30:
+            found["token_logprobs"] = [value for _ in found["token_logprobs"]]
+        return found
+
+    monkeypatch.setattr(server, "_listed", listed)
+    write_prompts(ready, "neqa", "zero-shot", texts=MANY)
+    with pytest.raises(UserError, match=r"item \d+: came back with log-probabilities"):
+        score(ready, monkeypatch)
 
 
 # -- single answers ------------------------------------------------------------------------------

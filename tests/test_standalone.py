@@ -207,6 +207,26 @@ def test_values_do_not_hang_on_the_unit_of_the_scale(table) -> None:
         ('{"scale": 1, "k": [5], "n": 9}\n', "line 1: is no row of JSONL"),
         ('{"scale": 1, "k": 5, "n": 9}\n{"scale": 2}\n', "line 2: has other keys"),
         ('{"scale": 1, "k": null, "n": 9}\n', "line 1: k is ''"),
+        ("scale,k,n\n1,1_5,20\n2,6,20\n", "line 2: k is '1_5'; give a number"),
+        ("scale,k,n\n1,5,1e30\n2,6,9\n", "line 2: 5 of 1e30 items are right"),
+        ("scale,k,n,line\n1,5,9,7\n", "column 'line' is not known"),
+        ("scale,item,part,correct\n1,a,1e30,1\n", "part of item 'a' is 1e30"),
+        ("scale,file\n1,a\0b.csv\n", "line 2: has a control character"),
+        ('{"scale": 1, "k": 5, "n": 9, "path": "a"}\n', "column 'path' is not known"),
+        ('{"scale": 1, "k": true, "n": 9}\n', "line 1: k is true or false"),
+        ('{"scale": 1, "k": 5, "k": 6, "n": 9}\n', "key 'k' is there twice"),
+        (
+            '{"scale": 1, "task": "\\ud83d", "k": 5, "n": 9}\n',
+            "line 1: has a control character or half",
+        ),
+        ("scale,size,k,n\n1,a\x01,5,9\n", "line 2: has a control character"),
+        ("scale,mean,error\n1,1e200,1\n", "line 2: mean is 1e200; give a number below 1e100"),
+        ("scale,mean,error\n1e-200,1,1\n", "line 2: scale is 1e-200; give a number above 0"),
+        (
+            "scale,size,k,n\n1e20,a,5,9\n1.0000000000000002e20,b,5,9\n",
+            "two of its scales differ by less than curves can show",
+        ),
+        ('{"scale": ' + "[" * 9999 + "\n", "nested too deeply"),
     ],
 )
 def test_bad_input_is_told_in_one_line(table, text: str, message: str) -> None:
@@ -525,13 +545,6 @@ def test_training_seeds_stand_at_one_size(tmp_path: Path, table) -> None:
         read_harness([tmp_path], table(header + rows.format(0, 0), "models.csv"))
 
 
-def test_what_is_better_lower_is_no_share(tmp_path: Path, models: Path) -> None:
-    for name in ("org/tiny-1b", "org/tiny-8b"):
-        write_run(tmp_path, name, {"neqa": SMALL}, higher_is_better={"neqa": {"acc": False}})
-    with pytest.raises(UserError, match="of 'acc,none', lower is better"):
-        read_harness([tmp_path], models)
-
-
 def test_a_model_without_output_is_told(tmp_path: Path, models: Path) -> None:
     write_run(tmp_path, "org/tiny-1b", {"neqa": SMALL})
     with pytest.raises(UserError, match="no output of model 'org/tiny-8b', only of org__tiny-1b"):
@@ -697,8 +710,11 @@ def test_a_loss_is_told_in_its_own_unit() -> None:
     loss = evidence()
     loss["about"]["metric"] = "sequence_loss"
     loss |= {"unit": "nats", "values": [2.5, 2.75, 3.125, 2.25]}
+    # Predictions are of heights, which are turned; they are told as the values are.
+    loss["prediction"][0] |= {"predicted": -2.5}
     told = program.told(loss)
     assert "3.12" in told
+    assert "without it: 2.5," in " ".join(told.split())
     assert "%" not in told.replace("95 %", "").replace("99%", "")
 
 
@@ -775,6 +791,22 @@ def test_one_curve_of_the_harness_can_be_named(
         program.read(arguments(*asked, "sig-figs"))
 
 
+def test_the_direction_of_a_metric_of_the_harness_can_be_given(
+    tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, right in (("org/tiny-1b", SMALL), ("org/tiny-8b", LARGE)):
+        write_run(tmp_path / "out", name, {"neqa": right}, with_results=False)
+    for path in (tmp_path / "out").rglob("*.jsonl"):
+        path.write_text(path.read_text().replace('"acc"', '"biased"'))
+    asked = (monkeypatch, "--harness", tmp_path / "out", "--models", models, "--metric", "biased")
+    for option, metric in (("lower", "sequence_loss"), ("higher", "accuracy")):
+        curve, _ = only(program.read(arguments(*asked, f"--{option}-is-better")))
+        assert curve.metric == metric
+        assert f"of 'biased', {option} is better" in curve.flags[0]
+    with pytest.raises(UserError, match="say --higher-is-better or --lower-is-better"):
+        program.read(arguments(*asked))
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -784,6 +816,8 @@ def test_one_curve_of_the_harness_can_be_named(
         (["curve.csv", "--models", "models.csv"], "one of them is missing"),
         (["curve.csv", "--metric", "acc"], "--metric: is 'acc'"),
         (["curve.csv", "--metric", "accuracy", "--lower-is-better"], "without --metric"),
+        (["curve.csv", "--higher-is-better"], "--higher-is-better: is of --harness"),
+        (["curve.csv", "--chance", "inf"], "--chance: is inf"),
         (["curve.csv", "--recovery", "0"], "--recovery: is 0"),
         (["curve.csv", "--equivalence", "-1"], "--equivalence: is -1"),
         (["curve.csv", "--draws", "0"], "--draws: is 0"),

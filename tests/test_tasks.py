@@ -30,7 +30,11 @@ from ushaped.prompts import SEPARATOR, THOUGHT, extract, worked
 from ushaped.tasks import (
     CLASSIFICATION,
     LOG_ODDS,
+    OFFICIAL,
+    REPLICA,
+    ROUND_1,
     SEQUENCE,
+    SOURCES,
     ChainRule,
     Draft,
     as_item,
@@ -411,7 +415,8 @@ def test_chains_end_in_the_answer(name: str) -> None:
 def test_chains_are_one_line_of_sentences(name: str) -> None:
     rule = load_task(ROOT / "tasks" / name).chain
     chains = [draft.chain for draft in drafts(name)]
-    for chain in chains + [one.chain for one in load_demonstrations(ROOT / "tasks" / name)]:
+    shown = [load_demonstrations(ROOT / "tasks" / name, source) for source in (REPLICA, OFFICIAL)]
+    for chain in chains + [one.chain for some in shown for one in some]:
         assert re.fullmatch(r" [A-Z][^\n]*\.", chain)
         assert rule.answer_after not in chain
         assert not any(stop in chain + rule.answer_after for stop in rule.stop)
@@ -440,6 +445,111 @@ def test_our_demonstrations_are_no_items(name: str) -> None:
     assert not asked & {one.prompt for one in load_demonstrations(ROOT / "tasks" / name)}
 
 
+ENDINGS = {
+    "neqa": "\nAnswer:",
+    "hindsight-neglect": "\nAnswer:",
+    "modus-tollens": "\nAnswer:",
+    "into-the-unknown": "\nAnswer:",
+    "sig-figs": "\nAnswer:",
+    "repetitive-algebra": " A:",
+    "redefine": " A:",
+    "prompt-injection": "\nOutput:",
+    "pattern-matching-suppression": ",",
+}
+"""What the prompts of released items end in; of the two other tasks, in a word of a sentence."""
+SOLVED = {
+    "neqa": [" B", " A"],
+    "memo-trap": [" teapot.", " winter."],
+    "hindsight-neglect": [" Y", " N"],
+    "repetitive-algebra": [f" {118 - 57}", f" {204 - 131}"],
+    "resisting-correction": [" gardn", " gren"],
+    "redefine": [f" {len('5208')}", f" {2 * 9}"],
+    "modus-tollens": [" Yes", " No"],
+    "pattern-matching-suppression": [" @", " 5"],
+    "into-the-unknown": [" B", " A"],
+    "sig-figs": [" B", " A"],
+    "prompt-injection": [" Count", " Name"],
+}
+
+
+@every_task
+def test_demonstrations_before_released_items_end_and_answer_as_those_do(name: str) -> None:
+    task = load_task(ROOT / "tasks" / name)
+    shown = task.demonstrations(OFFICIAL)
+    assert shown == task.demonstrations(ROUND_1)
+    assert [one.answer for one in shown] == SOLVED[name]
+    form = task.class_form(OFFICIAL)
+    assert form is not None
+    for one in shown:
+        assert re.search(re.escape(ENDINGS.get(name, "")) + "$", one.prompt)
+        assert name in ENDINGS or re.search(r" [a-z]+$", one.prompt)
+        assert form.fullmatch(one.answer)
+        assert SEPARATOR not in one.prompt
+        # Options stand on lines of their own, and the answer is the letter of one.
+        options = re.findall(r"^([A-Z])\. ", one.prompt, re.MULTILINE)
+        assert (" [A" in form.pattern) == bool(options)
+        assert not options or one.answer.strip() in options
+        text = worked(one.prompt, one.chain, one.answer, task.chain.answer_after)
+        assert extract(text.split(THOUGHT, 1)[1], [" other", one.answer], task.chain.answer_after)
+
+
+@every_task
+def test_what_is_said_of_the_form_of_classes_holds_for_the_replica(name: str) -> None:
+    task = load_task(ROOT / "tasks" / name)
+    form = task.class_form(REPLICA)
+    assert form is not None
+    for seed in (1, 2):
+        for draft in drafts(name, seed):
+            assert all(form.fullmatch(text) for text in draft.classes)
+    for one in task.demonstrations(REPLICA):
+        assert form.fullmatch(one.answer)
+
+
+def test_a_task_with_one_file_of_demonstrations_shows_it_before_items_of_any_source(
+    tmp_path: Path,
+) -> None:
+    task = copied("neqa", tmp_path)
+    assert load_demonstrations(task, OFFICIAL) != load_demonstrations(task)
+    assert load_demonstrations(task, "own") == load_demonstrations(task)
+    (task / "demonstrations.official.yaml").unlink()
+    for source in SOURCES:
+        assert load_demonstrations(task, source) == load_demonstrations(task)
+
+
+def test_a_demonstration_whose_answer_no_item_could_have_is_refused(tmp_path: Path) -> None:
+    folder = copied("neqa", tmp_path)
+    shutil.copy(folder / "demonstrations.yaml", folder / "demonstrations.official.yaml")
+    with pytest.raises(
+        UserError,
+        match=r"demonstrations\.official\.yaml, demonstration 1: answer ' tool' has not the form",
+    ):
+        load_task(folder).demonstrations(OFFICIAL)
+
+
+def copied(name: str, folder: Path) -> Path:
+    """A copy of a task's folder."""
+    return Path(shutil.copytree(ROOT / "tasks" / name, folder / name))
+
+
+@pytest.mark.parametrize(
+    ("forms", "words"),
+    [
+        ("all", "class_form 'all' names no sources"),
+        ({"released": " A"}, "names no sources"),
+        ({"official": "("}, "class_form.official is none"),
+        ({"official": 3}, "class_form.official is none"),
+    ],
+)
+def test_a_wrong_form_of_classes_is_told_in_one_line(
+    tmp_path: Path, forms: Any, words: str
+) -> None:
+    facts = yaml.safe_load((ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "task.yaml").write_text(yaml.safe_dump(facts | {"class_form": forms}))
+    with pytest.raises(UserError, match=r"task\.yaml: .*; write") as caught:
+        load_task(tmp_path)
+    assert words in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -447,6 +557,12 @@ def test_our_demonstrations_are_no_items(name: str) -> None:
         ("demonstrations: []", "no 'demonstrations'"),
         ("demonstrations: [{prompt: a, chain: ' b'}]", "demonstration 1: has the keys"),
         ("demonstrations: [{prompt: a, chain: ' b', answer: c}]", "does not begin with a space"),
+        ("demonstrations: [{prompt: a, chain: ' b', answer: 3}]", "answer 3 is no text"),
+        ("demonstrations: [a]", "demonstration 1: is 'a'"),
+        ("demonstrations: a", "is 'a', not a list"),
+        ("- a", "is no mapping"),
+        ("form: [a]\ndemonstrations: [{prompt: a, chain: ' b', answer: ' c'}]", "is no text"),
+        ("demonstrations: [{prompt: 'a ', chain: ' b', answer: ' c'}]", "ends in a space"),
     ],
 )
 def test_wrong_demonstrations_are_told_in_one_line(tmp_path: Path, text: str, words: str) -> None:

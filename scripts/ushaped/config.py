@@ -16,19 +16,24 @@ import yaml
 
 from ushaped import official, registry, unpack
 from ushaped.errors import UserError
-from ushaped.official import OFFICIAL, OWN, ROUND_1
 from ushaped.prompts import EXAMPLES, applies, is_variant, needs_demonstrations
-from ushaped.tasks import Task, load_task
+from ushaped.tasks import (
+    OFFICIAL,
+    OWN,
+    REPLICA,
+    ROUND_1,
+    Task,
+    demonstrations_file,
+    load_task,
+)
 
 Config = Mapping[str, Any]
 
 LADDER = "ladder"
-REPLICA = "replica"
-SOURCES = (REPLICA, OFFICIAL, ROUND_1, OWN)
 # The key of `sources` that stands for every task without a key of its own.
 ALL = "all"
 # What a family says of all its models.
-SETTINGS = ("bos", "trust_remote_code")
+SETTINGS = ("bos", "trust_remote_code", "chain_tokens")
 
 
 def read_registry(root: Path) -> dict[str, Any]:
@@ -238,19 +243,22 @@ def _check_sources(config: Config, known: list[str], root: Path, where: str) -> 
                 f"'{REPLICA}' needs {task.folder / 'replica.py'}, which is not there",
                 "write it, or choose another source for this task",
             )
-        _check_demonstrations(config["variants"], task, where)
+        _check_demonstrations(config["variants"], task, source, where)
 
 
-def _check_demonstrations(variants: list[str], task: Task, where: str) -> None:
-    if task.has_demonstrations:
+def _check_demonstrations(variants: list[str], task: Task, source: str, where: str) -> None:
+    """Look whether demonstrations are there, and fit the items, where a variant shows some."""
+    shown = [variant for variant in variants if needs_demonstrations(variant)]
+    if not shown:
         return
-    for variant in variants:
-        if needs_demonstrations(variant):
-            raise UserError(
-                f"{where}, variants",
-                f"'{variant}' needs {task.folder / 'demonstrations.yaml'}, which is not there",
-                f"write it, or run {task.name} without '{variant}'",
-            )
+    path = demonstrations_file(task.folder, source)
+    if not path.exists():
+        raise UserError(
+            f"{where}, variants",
+            f"'{shown[0]}' needs {path}, which is not there",
+            f"write it, or run {task.name} without '{shown[0]}'",
+        )
+    task.demonstrations(source)
 
 
 def _check_taught(config: Config, registry: Mapping[str, Any], root: Path, where: str) -> None:

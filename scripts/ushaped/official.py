@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.tasks import Task
+from ushaped.tasks import OFFICIAL, OWN, ROUND_1, Task
 
-OFFICIAL, ROUND_1, OWN = "official", "round-1", "own"
 BLOCKS = {OFFICIAL: "official", ROUND_1: "round1", OWN: "own"}
 VARIABLE = "USHAPED_MIRROR"
 # What task.yaml says where nobody published it.

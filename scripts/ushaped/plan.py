@@ -22,7 +22,7 @@ from ushaped.models import UNKNOWN
 from ushaped.prompts import CHAINS, FEW_SHOT, keeps_inside, needs_demonstrations
 from ushaped.scoring.encoding import TOKEN
 from ushaped.scoring.tree import prefix_lengths
-from ushaped.tasks import Task, load_demonstrations
+from ushaped.tasks import OFFICIAL, Task
 
 # On the eleven replicas and two released files, SmolLM2's tokenizer takes 1.7 (numbers) to 4.3
 # (plain English) characters for a token.
@@ -341,7 +341,7 @@ def _shown(task: Task, variant: str) -> int:
     """Characters of our demonstrations that stand before every item."""
     if not needs_demonstrations(variant):
         return 0
-    some = load_demonstrations(task.folder)
+    some = task.demonstrations(OFFICIAL)
     if variant in CHAINS:
         return sum(len(one.prompt + one.chain + one.answer) for one in some)
     return len(some[0].prompt + some[0].answer)

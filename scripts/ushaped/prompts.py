@@ -4,14 +4,15 @@
 stands, or after k other items of the task with their answers. All others are labelled as modified:
 ``one-shot`` and ``cot`` use demonstrations that this project wrote, ``zero-shot-cot`` asks for
 reasoning without showing any (Kojima et al. 2022, arXiv:2205.11916, section 3), and ``inside-k``
-keeps but the last k of the solved questions that the prompts of some tasks hold.
+keeps but the last k of the solved questions that the prompts of some tasks hold, and of an item
+that does not split into them makes no prompt.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ushaped.errors import UserError
@@ -90,7 +91,7 @@ def build(
     seed: int,
     inside: Inside | None = None,
 ) -> list[dict[str, Any]]:
-    """Build one prompt per item.
+    """Build one prompt per item; an item that does not split as ``inside-k`` needs has none.
 
     Parameters
     ----------
@@ -119,8 +120,8 @@ def build(
     Raises
     ------
     UserError
-        If there are too few items for ``few-shot-k``, a prompt does not hold the solved questions
-        that ``inside-k`` takes away, or there is no such variant.
+        If there are too few items for ``few-shot-k``, no prompt at all splits into the solved
+        questions that ``inside-k`` takes away, or there is no such variant.
     """
     if not is_variant(variant):
         raise UserError(f"variant '{variant}'", "is unknown", f"use {KNOWN_VARIANTS}")
@@ -132,20 +133,19 @@ def build(
         )
     modified = _modification(variant, demonstrations, inside)
     chain = variant in CHAINS
+    questions = _shortened(items, variant, inside)
 
     def asked(number: int, question: str) -> str:
         before = _before(items, number, variant, shots, demonstrations, rule, seed)
-        return SEPARATOR.join([*before, _shortened(question, number, variant, inside)])
+        return SEPARATOR.join([*before, question])
 
     ending = {"cot": THOUGHT, "zero-shot-cot": THOUGHT + TRIGGER}.get(variant, "")
     stop = {"cot": rule.stop, "zero-shot-cot": UNSHOWN_STOP}.get(variant)
     return [
         {
             "item": number,
-            "prompt": asked(number, item.prompt) + ending,
-            "other_prompt": None
-            if item.other_prompt is None
-            else asked(number, item.other_prompt) + ending,
+            "prompt": asked(number, question) + ending,
+            "other_prompt": None if other is None else asked(number, other) + ending,
             "classes": list(item.classes),
             "answer_index": item.answer_index,
             "distractor_index": item.distractor_index,
@@ -158,8 +158,32 @@ def build(
             "stop": None if stop is None else list(stop),
             "chain_limit": rule.tokens if chain else None,
         }
-        for number, item in enumerate(items)
+        for number, (question, other) in questions.items()
+        for item in [items[number]]
     ]
+
+
+def unsplit(items: Sequence[Item], rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Numbers of the items without a prompt, since they do not split as ``inside-k`` needs."""
+    return sorted(set(range(len(items))) - {row["item"] for row in rows})
+
+
+def misfits(items: Sequence[Item], demonstrations: Sequence[Demonstration]) -> list[str]:
+    """Answers of demonstrations that are no class, where all items have the same classes.
+
+    Where classes differ from item to item, nothing can be said.
+
+    Examples
+    --------
+    >>> asked = [Item("A or B?", (" A", " B"), 0, None, 0)]
+    >>> misfits(asked, [Demonstration("Which?", " It flies.", " bird")])
+    [' bird']
+    """
+    classes = {frozenset(item.classes) for item in items}
+    if len(classes) > 1:
+        return []
+    (names,) = classes
+    return [one.answer for one in demonstrations if one.answer not in names]
 
 
 def _before(
@@ -183,37 +207,65 @@ def _before(
     return [solved(items[i].prompt, items[i].classes[items[i].answer_index]) for i in others]
 
 
-def _shortened(question: str, number: int, variant: str, inside: Inside | None) -> str:
-    """A question without the first of the solved ones that it holds, as the variant wants it."""
+def _shortened(
+    items: Sequence[Item], variant: str, inside: Inside | None
+) -> dict[int, tuple[str, str | None]]:
+    """Questions of the items by number, without the solved ones that a variant takes away.
+
+    Items that do not split are left out.
+    """
     kept = keeps_inside(variant)
     if kept is None:
-        return question
+        return {number: (item.prompt, item.other_prompt) for number, item in enumerate(items)}
     if inside is None or kept >= inside.count:
         raise UserError(
             f"variant '{variant}'",
             f"the prompts hold {inside.count if inside else 0} solved questions",
             "use it for tasks whose prompts hold more",
         )
-    ends = [found.end() for found in inside.separator.finditer(question)]
-    if len(ends) != inside.count:
+    found: dict[int, tuple[str, str | None]] = {}
+    for number, item in enumerate(items):
+        question = _last(item.prompt, kept, inside)
+        other = item.other_prompt and _last(item.other_prompt, kept, inside)
+        if question is not None and (other is None) == (item.other_prompt is None):
+            found[number] = question, other
+    if not found:
+        _, ends = _split(items[0].prompt, inside)
         raise UserError(
-            f"variant '{variant}', item {number}",
+            f"variant '{variant}', item 0",
             f"inside_separator matches {len(ends)} times, but demonstrations_inside is "
-            f"{inside.count}",
+            f"{inside.count}, and no other item splits either",
             "mend inside_separator in task.yaml",
         )
-    return question[ends[inside.count - kept - 1] :]
+    return found
+
+
+def _last(question: str, kept: int, inside: Inside) -> str | None:
+    """A question with its opening and the last of its solved ones; None if it does not split."""
+    opening, ends = _split(question, inside)
+    if len(ends) != inside.count:
+        return None
+    return question[:opening] + question[ends[inside.count - kept - 1] :]
+
+
+def _split(question: str, inside: Inside) -> tuple[int, list[int]]:
+    """Where the opening of a question ends, and each of its separators."""
+    opening = inside.opening.match(question) if inside.opening else None
+    start = opening.end() if opening else 0
+    return start, [found.end() for found in inside.separator.finditer(question, start)]
 
 
 def _modification(
     variant: str, demonstrations: Sequence[Demonstration], inside: Inside | None
 ) -> str:
+    laid_out = next((one.form for one in demonstrations), "")
+    form = f", in the form of {laid_out}," if laid_out else ""
     if variant == "one-shot":
-        return "one demonstration written by this project before the item"
+        return f"one demonstration written by this project{form} before the item"
     if variant == "cot":
         return (
-            f"{len(demonstrations)} demonstrations with reasoning written by this project before "
-            "the item; the model writes its reasoning before the answer"
+            f"{len(demonstrations)} demonstrations with reasoning written by this project{form} "
+            "before the item; the model writes its reasoning before the answer"
         )
     if variant == "zero-shot-cot":
         return (

@@ -3,19 +3,22 @@
 A variant is compared with the variant `MAIN` of the same family, source and task: the verdicts on
 the two curves by both rules, and the values at the largest size. Both curves are drawn again over
 the same items, so the difference of two values has an interval of its own (paired bootstrap: Efron
-and Tibshirani 1993, chapter 13), which is narrower than two separate intervals suggest.
+and Tibshirani 1993, chapter 13), which is narrower than two separate intervals suggest. Where one
+of the two variants lacks items, what is paired are the items that both have.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from ushaped.metrics.definitions import SIGNS
 from ushaped.metrics.intervals import percentile_interval
 from ushaped.metrics.table import AVERAGE, TEN_TASKS, Row
-from ushaped.shapes.curves import ABOUT, SIGNS, Answers, Curve, Key
+from ushaped.shapes.curves import ABOUT, Answers, Curve, Key, draw_measured
 from ushaped.shapes.rules import VERDICTS, Floats, Rule, verdict, verdicts
 
 MAIN = "zero-shot"
@@ -55,6 +58,7 @@ def compare(
     answers: Mapping[Key, Answers],
     literal: Rule,
     equivalent: Rule,
+    seed: int = 0,
 ) -> list[Row]:
     """Compare every curve with the main variant's of the same family, source and task.
 
@@ -65,15 +69,18 @@ def compare(
     drawn : mapping of key to ndarray of float, shape (draws, sizes)
         As `ushaped.shapes.curves.draw_measured` gives them: higher is better, items paired.
     answers : mapping of key to Answers
-        Of which only the items are looked at.
     literal, equivalent : Rule
+    seed : int
+        That ``drawn`` was drawn with.
 
     Returns
     -------
     list of dict
         One per curve with the keys `COLUMNS`, in the order of ``curves``. What a comparison needs
         and is not there is None: all of it for the main variant itself, the verdicts where there is
-        one size, and the difference where the largest sizes or the items differ.
+        one size, and the difference where the largest sizes differ, or each of the two has items
+        that the other lacks (of an average: where any items differ). Where one alone lacks items,
+        the difference and ``p_differs`` are of the shared ones; all else is of a curve's own items.
     """
     by_key = {curve.key: curve for curve in curves}
     rows: list[Row] = []
@@ -86,11 +93,12 @@ def compare(
             row |= {f"base_{name}": other[name] for name in _BASE}
             row |= _flips(row, "equivalent", "")
             row |= _flips(row, "literal", "_literal")
-            paired = _items(curve, answers) == _items(base, answers)
+            paired = _paired((curve, base), drawn, answers, seed)
             if paired and curve.sizes[-1] == base.sizes[-1]:
-                row |= _difference(curve, base, drawn)
+                row |= _difference(*paired)
             if paired and curve.sizes == base.sizes:
-                row |= _differs(drawn[curve.key], drawn[base.key], equivalent)
+                again = paired[-1]
+                row |= _differs(again[curve.key], again[base.key], equivalent)
         rows.append(row)
     return rows
 
@@ -163,6 +171,38 @@ def _interval(heights: Floats, sign: float) -> tuple[float, float]:
     """Middle 95 % of draws, where higher is better, in the metric's own unit."""
     ends = [sign * float(end) for end in percentile_interval(heights)]
     return min(ends), max(ends)
+
+
+def _paired(
+    pair: tuple[Curve, Curve],
+    drawn: Mapping[Key, Floats],
+    answers: Mapping[Key, Answers],
+    seed: int,
+) -> tuple[Curve, Curve, Mapping[Key, Floats]] | None:
+    """Two curves on the items that both have, and their draws.
+
+    None where each has items that the other lacks: then they were not asked the same.
+    """
+    one, other = pair
+    if _items(one, answers) == _items(other, answers):
+        return one, other, drawn
+    if one.task == AVERAGE:
+        return None
+    ours, theirs = answers[one.key].items, answers[other.key].items
+    shared = np.intersect1d(ours, theirs)
+    if len(shared) != min(len(ours), len(theirs)):
+        return None
+    less = {curve.key: answers[curve.key].only(shared) for curve in pair}
+    one, other = (_measured(curve, less[curve.key]) for curve in pair)
+    return one, other, draw_measured((one, other), less, len(drawn[one.key]), seed)
+
+
+def _measured(curve: Curve, answers: Answers) -> Curve:
+    """A curve with its values measured again on some of its items."""
+    means = answers.correct.mean(axis=1)
+    heights = [np.mean([means[answers.models[name]] for name in size]) for size in curve.models]
+    values = SIGNS[curve.metric] * np.array(heights)
+    return replace(curve, values=values, n=len(answers.items))
 
 
 def _items(curve: Curve, answers: Mapping[Key, Answers]) -> list[bytes]:

@@ -42,6 +42,10 @@ METRICS = {
     LOG_ODDS: ("log-odds", "absolute-log-odds"),
 }
 
+# Where items come from.
+REPLICA, OFFICIAL, ROUND_1, OWN = "replica", "official", "round-1", "own"
+SOURCES = (REPLICA, OFFICIAL, ROUND_1, OWN)
+
 # One item in five is kept for testing: enough left on both sides for tasks with few combinations.
 TEST_BYTES = 51
 
@@ -83,11 +87,22 @@ class Draft:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """A solved question of ours: prompt, reasoning chain, and answer with its leading space."""
+    """A solved question of ours.
+
+    Attributes
+    ----------
+    prompt : str
+        The question; no trailing space.
+    chain, answer : str
+        Reasoning, and the answer; each with its leading space.
+    form : str
+        What the question is laid out like, where the file of demonstrations says it.
+    """
 
     prompt: str
     chain: str
     answer: str
+    form: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,10 +134,13 @@ class Inside:
         How many there are.
     separator : re.Pattern
         What stands between one question and the next.
+    opening : re.Pattern or None
+        What may stand before the first question and belongs to all of them.
     """
 
     count: int
     separator: re.Pattern[str]
+    opening: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -156,10 +174,17 @@ class Task:
         """Whether its folder holds a generator of items and of training text."""
         return (self.folder / "replica.py").exists()
 
-    @property
-    def has_demonstrations(self) -> bool:
-        """Whether its folder holds demonstrations."""
-        return (self.folder / "demonstrations.yaml").exists()
+    def class_form(self, source: str) -> re.Pattern[str] | None:
+        """What every class of the items of a source matches in full; None where nothing says it.
+
+        Items of ``round-1`` have the form of ``official`` ones.
+        """
+        form = self.facts.get("class_form", {}).get(_layout(source))
+        return None if form is None else re.compile(form)
+
+    def demonstrations(self, source: str) -> list[Demonstration]:
+        """Our demonstrations for the items of a source; see `load_demonstrations`."""
+        return load_demonstrations(self.folder, source, self.class_form(source))
 
 
 def load_task(folder: str | Path) -> Task:
@@ -180,6 +205,7 @@ def load_task(folder: str | Path) -> Task:
             raise UserError(str(path), f"key '{key}' is missing", f"add '{key}:'")
     _check_metric(str(path), facts)
     chain = _chain_rule(str(path), facts["chain"])
+    _check_class_form(str(path), facts.get("class_form", {}))
     return Task(folder.name, folder, facts, chain, _inside(str(path), facts))
 
 
@@ -203,11 +229,28 @@ def _inside(where: str, facts: dict[str, Any]) -> Inside | None:
     if not facts.get("inside_separator"):
         do = "give the regular expression that matches what stands between the questions"
         raise UserError(where, "key 'inside_separator' is missing", do)
+    opening = facts.get("inside_opening")
+    return Inside(
+        count,
+        _pattern(where, "inside_separator", facts["inside_separator"]),
+        None if opening is None else _pattern(where, "inside_opening", opening),
+    )
+
+
+def _pattern(where: str, key: str, text: Any) -> re.Pattern[str]:
     try:
-        return Inside(count, re.compile(facts["inside_separator"]))
+        return re.compile(text)
     except (re.error, TypeError) as error:
-        do = "write a regular expression, as in inside_separator: '\\n\\n'"
-        raise UserError(where, f"inside_separator is none ({error})", do) from None
+        do = f"write a regular expression, as in {key}: '\\n\\n'"
+        raise UserError(where, f"{key} is none ({error})", do) from None
+
+
+def _check_class_form(where: str, forms: Any) -> None:
+    if not isinstance(forms, dict) or not set(forms) <= {REPLICA, OFFICIAL, OWN}:
+        do = f"write a regular expression below '{REPLICA}', '{OFFICIAL}' or '{OWN}'"
+        raise UserError(where, f"class_form {forms!r} names no sources", do)
+    for source, form in forms.items():
+        _pattern(where, f"class_form.{source}", form)
 
 
 def _chain_rule(where: str, told: Any) -> ChainRule:
@@ -230,32 +273,81 @@ def _chain_rule(where: str, told: Any) -> ChainRule:
     return ChainRule(words, tuple(stop), limit)
 
 
-def load_demonstrations(folder: str | Path) -> list[Demonstration]:
-    """Read our demonstrations of a task, in the order in which prompts show them.
+def demonstrations_file(folder: str | Path, source: str) -> Path:
+    """Where our demonstrations for the items of a source stand.
+
+    Released items are laid out otherwise than replicas, so a task may have a file for them; without
+    one, and for all other items, it is ``demonstrations.yaml``.
+    """
+    special = Path(folder) / f"demonstrations.{_layout(source)}.yaml"
+    return special if special.exists() else Path(folder) / "demonstrations.yaml"
+
+
+def _layout(source: str) -> str:
+    """The source whose items are laid out like those of a source."""
+    return OFFICIAL if source == ROUND_1 else source
+
+
+def load_demonstrations(
+    folder: str | Path, source: str = REPLICA, form: re.Pattern[str] | None = None
+) -> list[Demonstration]:
+    """Read our demonstrations for the items of a source, in the order in which prompts show them.
+
+    Parameters
+    ----------
+    folder : path
+        Of the task.
+    source : str
+    form : re.Pattern, optional
+        What every answer matches in full.
 
     Raises
     ------
     UserError
-        If the list is empty, a key is missing, or an answer lacks its leading space.
+        If the list is empty, a key is missing or unknown, a prompt ends in a space, a chain or an
+        answer lacks its leading space, or an answer has not the form of the classes of the items.
     """
-    path = Path(folder) / "demonstrations.yaml"
-    rows = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("demonstrations")
+    path = demonstrations_file(folder, source)
+    read = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(read, dict):
+        raise UserError(str(path), "is no mapping", "write 'demonstrations:' and below it a list")
+    rows, like = read.get("demonstrations"), read.get("form", "")
     if not rows:
         raise UserError(str(path), "no 'demonstrations'", "write at least one")
+    if not isinstance(rows, list):
+        raise UserError(str(path), f"'demonstrations' is {rows!r}, not a list", "write a list")
+    if not isinstance(like, str):
+        raise UserError(str(path), f"form {like!r} is no text", "write what the questions are like")
     for number, row in enumerate(rows, start=1):
-        if set(row) != {"prompt", "chain", "answer"}:
-            raise UserError(
-                f"{path}, demonstration {number}",
-                f"has the keys {', '.join(sorted(row))}",
-                "write exactly prompt, chain and answer",
-            )
-        if not (row["chain"].startswith(" ") and row["answer"].startswith(" ")):
-            raise UserError(
-                f"{path}, demonstration {number}",
-                "chain or answer does not begin with a space",
-                'write them in double quotes, as in answer: " B"',
-            )
-    return [Demonstration(**row) for row in rows]
+        _check_demonstration(f"{path}, demonstration {number}", row, form)
+    return [Demonstration(**row, form=like) for row in rows]
+
+
+def _check_demonstration(where: str, row: Any, form: re.Pattern[str] | None) -> None:
+    keys = ("prompt", "chain", "answer")
+    do = "write exactly prompt, chain and answer"
+    if not isinstance(row, dict):
+        raise UserError(where, f"is {row!r}", do)
+    if set(row) != set(keys):
+        raise UserError(where, f"has the keys {', '.join(sorted(map(str, row)))}", do)
+    for key in keys:
+        if not isinstance(row[key], str) or not row[key].strip():
+            raise UserError(where, f"{key} {row[key]!r} is no text", "write it in double quotes")
+    if not (row["chain"].startswith(" ") and row["answer"].startswith(" ")):
+        raise UserError(
+            where,
+            "chain or answer does not begin with a space",
+            'write them in double quotes, as in answer: " B"',
+        )
+    if row["prompt"] != row["prompt"].rstrip():
+        do = "write it without: the answer begins with a space; a block begins with |-"
+        raise UserError(where, "prompt ends in a space or a line break", do)
+    if form is not None and not form.fullmatch(row["answer"]):
+        raise UserError(
+            where,
+            f"answer {row['answer']!r} has not the form {form.pattern!r} of the items' classes",
+            "write one that has, or mend class_form in task.yaml",
+        )
 
 
 # -- replicas -----------------------------------------------------------------------------------

@@ -55,17 +55,23 @@ class Pass(Protocol):
         """
 
 
-_running: list[Pass] = []
+# The pass, and the layers that have attended by it.
+_running: list[tuple[Pass, list[Module]]] = []
 
 
 @contextmanager
-def running(model: PreTrainedModel, one: Pass) -> Iterator[None]:
-    """While this is entered, the model attends as ``one`` says."""
+def running(model: PreTrainedModel, one: Pass) -> Iterator[list[Module]]:
+    """While this is entered, the model attends as ``one`` says.
+
+    Yields a list to which every attention layer is added when it does. Some models ignore what
+    attention they are asked for, without a word.
+    """
     usual = model.config._attn_implementation
-    _running.append(one)
+    called: list[Module] = []
+    _running.append((one, called))
     try:
         model.set_attn_implementation(NAME)
-        yield
+        yield called
     finally:
         model.set_attn_implementation(usual)
         _running.pop()
@@ -90,7 +96,11 @@ def _attention(
     for name in UNSUPPORTED:
         if more.get(name) is not None:
             raise UnsupportedError(name)
-    return _running[-1].attend(module, query, key, value, scaling)[None], None
+    if more.get("is_causal") is False:
+        raise UnsupportedError("attention to what follows")
+    one, called = _running[-1]
+    called.append(module)
+    return one.attend(module, query, key, value, scaling)[None], None
 
 
 class _Placed:

@@ -16,19 +16,18 @@ import torch
 from torch import Tensor
 
 from ushaped.errors import UserError
-from ushaped.scoring import attention, plain
+from ushaped.scoring import attention, plain, ways
 from ushaped.scoring.encoding import TOKEN, Encoded, Encoder, context_length, data, fitted, tokens
+from ushaped.scoring.precision import use_float32_output
 from ushaped.scoring.telemetry import Counts
 from ushaped.scoring.tree import Ints, layout, plan
+from ushaped.scoring.ways import SINGLE, TREE, Ways
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 # Vocabulary rows x predictions that are held at once: 128 MiB in float32.
 MOST_CELLS = 1 << 25
-# Largest difference between the tree and the plain way in the self-check, in nats, by dtype.
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}
-LOW_PRECISION_TOLERANCE = 0.5
 
 Log = Callable[[str], None]
 
@@ -52,9 +51,18 @@ class Engine:
 
     Attributes
     ----------
-    tree : bool
-        Whether this model shares prefixes; False where the self-check did not come out.
+    ways : Ways
+        How sequences are computed, by their length.
+    output_format : torch.dtype or None
+        Number format of the logits as the model gives them; None before the first pass.
+    cache_is_right : bool or None
+        Whether generation with the model's own cache is what it is without; None before it is used.
     counts : Counts
+
+    Raises
+    ------
+    UserError
+        If the model cannot be run, or is no causal language model.
     """
 
     def __init__(
@@ -66,9 +74,29 @@ class Engine:
         embedding = model.get_input_embeddings().weight
         self.vocabulary, self.device = int(embedding.shape[0]), embedding.device
         self.most_needed = max(64, MOST_CELLS // self.vocabulary)
+        self._layers = ways.layers_of(model.config)
         self._prefix: tuple[bytes, attention.TreePass] | None = None
-        self.tree = True
-        self.tree = self._takes_trees()
+        self.output_format: torch.dtype | None = None
+        self.cache_is_right: bool | None = None
+        use_float32_output(model)
+        self.ways = ways.find(self)
+        for line in self.ways.lines(type(model).__name__):
+            log(line)
+
+    @property
+    def tree(self) -> bool:
+        """Whether short sequences share prefixes."""
+        return self.ways.short == TREE
+
+    def try_way(self, way: str, sequences: Sequence[Encoded]) -> list[float]:
+        """Log-likelihoods computed one way, in small batches; for the self-check."""
+        budget, counts, self.ways = self.batch_tokens, self.counts, Ways(way)
+        # Small enough that prefixes are kept between batches.
+        self.batch_tokens, self.counts = max(len(one) for one in sequences) + 12, Counts()
+        try:
+            return in_order(self.score(sequences))
+        finally:
+            self.batch_tokens, self.counts, self._prefix = budget, counts, None
 
     # -- scoring ----------------------------------------------------------------------------------
 
@@ -94,14 +122,23 @@ class Engine:
         UserError
             If a single sequence does not fit into memory.
         """
-        asked: dict[bytes, list[int]] = {}
+        todo = set(range(len(sequences)) if missing is None else missing)
+        by_way: dict[str, list[int]] = {}
         for number, one in enumerate(sequences):
+            by_way.setdefault(self.ways.of(len(one) - 1), []).append(number)
+        for way, numbers in by_way.items():
+            yield from self._score(way, sequences, numbers, todo)
+
+    def _score(
+        self, way: str, sequences: Sequence[Encoded], numbers: list[int], todo: Collection[int]
+    ) -> Iterator[list[tuple[int, float]]]:
+        asked: dict[bytes, list[int]] = {}
+        for number in numbers:
             # The last token is predicted, not read: answers that differ only there share a row.
-            asked.setdefault(one.data[: -TOKEN.itemsize], []).append(number)
+            asked.setdefault(sequences[number].data[: -TOKEN.itemsize], []).append(number)
         rows = sorted(asked)
         starts = [min(sequences[number].start for number in asked[row]) for row in rows]
         needed = [len(row) // TOKEN.itemsize - s + 1 for row, s in zip(rows, starts, strict=True)]
-        todo = set(range(len(sequences)) if missing is None else missing)
         budget = self.batch_tokens
         for batch in plan(rows, starts, needed, budget, self.most_needed):
             wanted = [
@@ -114,15 +151,15 @@ class Engine:
             if not wanted:
                 continue
             found: list[tuple[int, float]] = []
-            for row, start, lines in self._predictions(wanted, batch.prefix, budget):
-                numbers = [number for number in asked[row] if number in todo]
-                found += zip(numbers, _summed(sequences, numbers, start, lines), strict=True)
+            for row, start, lines in self._predictions(way, wanted, batch.prefix, budget):
+                some = [number for number in asked[row] if number in todo]
+                found += zip(some, _summed(sequences, some, start, lines), strict=True)
             self.counts.sequences += len(found)
             self.counts.total_tokens += sum(len(sequences[number]) for number, _ in found)
             yield found
 
     def _predictions(
-        self, wanted: list[tuple[bytes, int]], prefix: int, budget: int
+        self, way: str, wanted: list[tuple[bytes, int]], prefix: int, budget: int
     ) -> Iterator[tuple[bytes, int, Tensor]]:
         """Row, start, and the log-probabilities from there on, shape (positions, vocabulary).
 
@@ -131,7 +168,7 @@ class Engine:
         rows, starts = [row for row, _ in wanted], [start for _, start in wanted]
         if self.batch_tokens >= budget:
             try:
-                yield from self._forward(rows, starts, prefix)
+                yield from self._forward(way, rows, starts, prefix)
                 return
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
@@ -143,7 +180,7 @@ class Engine:
         for batch in plan(rows, starts, needed, budget, self.most_needed):
             part = slice(batch.first, batch.last)
             some = list(zip(rows[part], starts[part], strict=True))
-            yield from self._predictions(some, batch.prefix, budget)
+            yield from self._predictions(way, some, batch.prefix, budget)
 
     def _halve(self, rows: list[bytes]) -> None:
         """Make batches smaller from now on."""
@@ -161,9 +198,9 @@ class Engine:
         self.batch_tokens, self.most_needed = half, max(1, self.most_needed // 2)
 
     def _forward(
-        self, rows: list[bytes], starts: list[int], prefix: int
+        self, way: str, rows: list[bytes], starts: list[int], prefix: int
     ) -> Iterator[tuple[bytes, int, Tensor]]:
-        if self.tree:
+        if way == TREE:
             laid = layout(rows, starts, prefix, most_keys=4 * self.batch_tokens)
             one = attention.TreePass(laid, self.kept(rows[0], prefix))
             needed, inverse = np.unique(np.concatenate(laid.places), return_inverse=True)
@@ -176,7 +213,7 @@ class Engine:
             return
         self.counts.computed_tokens += sum(len(row) // TOKEN.itemsize for row in rows)
         for chosen, lines, places in plain.predictions(
-            self.model, rows, starts, self.batch_tokens, self.most_needed
+            self.model, rows, starts, 0 if way == SINGLE else self.batch_tokens, self.most_needed
         ):
             for i, here in zip(chosen, places, strict=True):
                 self.counts.predictions += len(here)
@@ -210,14 +247,24 @@ class Engine:
         -------
         Tensor, shape (n, vocabulary)
             Logits, float32.
+
+        Raises
+        ------
+        UnsupportedError
+            If not each layer has attended as ``one`` says, once.
         """
-        with attention.running(self.model, one):
+        with attention.running(self.model, one) as called:
             logits = self.model(
                 input_ids=torch.from_numpy(tokens)[None].to(self.device),
                 position_ids=torch.from_numpy(positions)[None].to(self.device),
                 use_cache=False,
                 logits_to_keep=torch.from_numpy(needed).to(self.device),
             ).logits[0]
+        if len(called) != self._layers or len(set(called)) != len(called):
+            raise attention.UnsupportedError(
+                f"{len(set(called))} of {self._layers} layers attend as they are asked to"
+            )
+        self.output_format = logits.dtype
         self.counts.computed_tokens += len(tokens)
         self.counts.predictions += len(needed)
         return logits.float()
@@ -228,59 +275,9 @@ class Engine:
         self.run(one.laid.tokens, one.laid.positions, one, np.array([0]))
         return sum(t.numel() * t.element_size() for pair in one.kept.values() for t in pair)
 
-    # -- self-check -------------------------------------------------------------------------------
 
-    def _takes_trees(self) -> bool:
-        """Whether shared prefixes give this model the same scores as the plain way."""
-        sequences = _probes(self.vocabulary, self.context)
-        budget, self.batch_tokens = self.batch_tokens, 40
-        try:
-            attention.register()
-            reason = _windowed(self.model)
-            shared = [] if reason else _in_order(self.score(sequences))
-        except Exception as error:  # whatever a model raises, it can still be scored plainly
-            reason, shared = f"{type(error).__name__}: {str(error).splitlines()[0]}", []
-        finally:
-            self.tree, self._prefix = False, None
-            alone = _in_order(self.score(sequences))
-            self.batch_tokens, self.counts = budget, Counts()
-        if not reason:
-            worst = float(np.abs(np.array(shared) - alone).max())
-            if worst <= TOLERANCE.get(self.model.dtype, LOW_PRECISION_TOLERANCE):
-                return True
-            reason = f"scores move by {worst:.2g} nats"
-        self.log(f"{type(self.model).__name__}: prefixes are not shared ({reason})")
-        return False
-
-
-def _windowed(model: PreTrainedModel) -> str:
-    """Why a model does not see its whole context, or nothing."""
-    config = model.config.get_text_config()
-    window = getattr(config, "sliding_window", None)
-    # Without a list of layer types, `use_sliding_window` says whether the window is in force.
-    used = getattr(config, "use_sliding_window", True)
-    kinds = getattr(config, "layer_types", None) or (["sliding"] if window and used else [])
-    context = context_length(model)
-    if any("full" not in kind for kind in kinds) and not (window and context and window >= context):
-        return "its layers look at a window, or in chunks"
-    return ""
-
-
-def _probes(vocabulary: int, context: int | None) -> list[Encoded]:
-    """Sequences that share long and short prefixes, for the self-check."""
-    rng = np.random.default_rng(0)
-    size = min(24, (context or 64) - 8)
-
-    def some(n: int) -> list[int]:
-        return [int(token) for token in rng.integers(0, vocabulary, n)]
-
-    first, second, fork = some(size), some(size // 2), some(2)
-    prompts = [first, first + fork, second, first + some(3)]
-    ends = [some(1), some(3)]
-    return [Encoded(data(prompt + end), len(prompt)) for prompt in prompts for end in ends]
-
-
-def _in_order(batches: Iterator[list[tuple[int, float]]]) -> list[float]:
+def in_order(batches: Iterator[list[tuple[int, float]]]) -> list[float]:
+    """Values by the numbers of their sequences."""
     return [value for _, value in sorted(pair for batch in batches for pair in batch)]
 
 
@@ -372,7 +369,7 @@ def log_likelihoods(
         for i, names in enumerate(encoder.pairs(prompts, continuations))
     ]
     flat = [one for names in items for one in names]
-    values = iter(_in_order(Engine(model, batch_tokens).score(flat)))
+    values = iter(in_order(Engine(model, batch_tokens).score(flat)))
     return [scored(names, [next(values) for _ in names]) for names in items]
 
 

@@ -7,21 +7,22 @@ reached its limit; it then leaves the batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Module
-from transformers import StoppingCriteria, StoppingCriteriaList
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
 from ushaped.errors import UserError
 from ushaped.scoring import attention
 from ushaped.scoring.encoding import TOKEN, tokens
 from ushaped.scoring.engine import Engine, out_of_memory
 from ushaped.scoring.tree import layout, plan
+from ushaped.scoring.ways import SINGLE, TREE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -61,11 +62,14 @@ class Chain:
         Tokens generated, those of the stop string included.
     stopped : bool
         Whether it ended by itself, not at its limit.
+    ids : tuple of int
+        The tokens, for the audit.
     """
 
     text: str
     tokens: int
     stopped: bool
+    ids: tuple[int, ...] = field(default=(), compare=False)
 
 
 class Ending:
@@ -140,11 +144,28 @@ def chains(
     numbers: dict[bytes, list[int]] = {}
     for number, one in enumerate(asked):
         numbers.setdefault(one.data, []).append(number)
-    rows = sorted(numbers)
+    todo = set(range(len(asked)) if missing is None else missing)
+    by_way: dict[str, list[bytes]] = {}
+    for row in sorted(numbers):
+        longest = len(row) // TOKEN.itemsize + max(asked[number].limit for number in numbers[row])
+        by_way.setdefault(engine.ways.of(longest), []).append(row)
+    for way, rows in by_way.items():
+        yield from _chains(engine, ending, way, rows, asked, numbers, todo)
+
+
+def _chains(
+    engine: Engine,
+    ending: Ending,
+    way: str,
+    rows: list[bytes],
+    asked: Sequence[Asked],
+    numbers: Mapping[bytes, list[int]],
+    todo: Collection[int],
+) -> Iterator[list[tuple[int, Chain]]]:
+    """Continue sorted rows in one way."""
     limits = [max(asked[number].limit for number in numbers[row]) for row in rows]
     lengths = [len(row) // TOKEN.itemsize for row in rows]
-    todo = set(range(len(asked)) if missing is None else missing)
-    room = _room(engine)
+    room = _room(engine, way)
     for batch in plan(rows, lengths, limits, room, room):
         some = [
             (row, limit)
@@ -154,7 +175,7 @@ def chains(
             if any(number in todo for number in numbers[row])
         ]
         found: list[tuple[int, Chain]] = []
-        for row, made in _continued(engine, ending, some, batch.prefix):
+        for row, made in _continued(engine, ending, way, some, batch.prefix):
             for number in numbers[row]:
                 if number in todo:
                     found.append((number, _chain(ending, row, made[: asked[number].limit])))
@@ -164,13 +185,15 @@ def chains(
 
 def _chain(ending: Ending, row: bytes, made: list[int]) -> Chain:
     text, stopped = ending.text(row, made)
-    return Chain(text, len(made), stopped)
+    return Chain(text, len(made), stopped, tuple(made))
 
 
-def _room(engine: Engine) -> int:
+def _room(engine: Engine, way: str) -> int:
     """Prompt tokens, and generated tokens, of one batch."""
+    if way == SINGLE:
+        return 1
     room = LARGER * engine.batch_tokens
-    if engine.tree:
+    if way == TREE:
         device = engine.device
         free = CPU_MEMORY
         if device.type == "cuda":
@@ -180,14 +203,14 @@ def _room(engine: Engine) -> int:
 
 
 def _continued(
-    engine: Engine, ending: Ending, some: list[tuple[bytes, int]], prefix: int
+    engine: Engine, ending: Ending, way: str, some: list[tuple[bytes, int]], prefix: int
 ) -> Iterator[tuple[bytes, list[int]]]:
     """Generated tokens of each row, in smaller batches if memory runs out."""
     if not some:
         return
     rows, limits = [row for row, _ in some], [limit for _, limit in some]
     try:
-        if engine.tree:
+        if way == TREE:
             made = _together(engine, ending, rows, limits, prefix)
         else:
             made = _plainly(engine, ending, rows, limits)
@@ -204,8 +227,8 @@ def _continued(
         )
     engine.log(f"out of memory with {len(some)} chains at once: going on with half of them")
     half = len(some) // 2
-    yield from _continued(engine, ending, some[:half], prefix)
-    yield from _continued(engine, ending, some[half:], prefix)
+    yield from _continued(engine, ending, way, some[:half], prefix)
+    yield from _continued(engine, ending, way, some[half:], prefix)
 
 
 @torch.inference_mode()
@@ -357,24 +380,56 @@ class _Ended(StoppingCriteria):
 def _plainly(
     engine: Engine, ending: Ending, rows: list[bytes], limits: list[int]
 ) -> list[list[int]]:
-    """Continue rows with the model's own means, one length and one limit at a time."""
+    """Continue rows with the model's own cache, one length and one limit at a time.
+
+    A model's own generation settings (penalties, forced or suppressed tokens) are left out: a chain
+    is the likeliest token, one after the other.
+    """
     alike: dict[tuple[int, int], list[int]] = {}
     for number, row in enumerate(rows):
         alike.setdefault((len(row) // TOKEN.itemsize, limits[number]), []).append(number)
     found: list[list[int]] = [[] for _ in rows]
     for (length, limit), numbers in alike.items():
         ids = torch.tensor(np.stack([tokens(rows[n]) for n in numbers]).astype(np.int64))
-        made = engine.model.generate(
-            ids.to(engine.device),
-            attention_mask=torch.ones_like(ids).to(engine.device),
-            max_new_tokens=limit,
-            do_sample=False,
-            stopping_criteria=StoppingCriteriaList([_Ended(ending, length)]),
-            pad_token_id=0,
-        )[:, length:].tolist()
+        ended = StoppingCriteriaList([_Ended(ending, length)])
+        made = _generate(engine, ids, limit, ended)[:, length:].tolist()
         for number, row_made in zip(numbers, made, strict=True):
             found[number] = _up_to_the_end(ending, rows[number], row_made)
     return found
+
+
+def _generate(
+    engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteriaList, cached: bool | None = None
+) -> Tensor:
+    # In place of the model's own, which would fill in what is not said here.
+    engine.model.generation_config = GenerationConfig(
+        max_new_tokens=limit,
+        do_sample=False,
+        pad_token_id=0,
+        use_cache=_cache_is_right(engine) if cached is None else cached,
+    )
+    return engine.model.generate(
+        ids.to(engine.device),
+        attention_mask=torch.ones_like(ids).to(engine.device),
+        stopping_criteria=ended,
+    )
+
+
+def _cache_is_right(engine: Engine) -> bool:
+    """Whether a model goes on from its cache as it does without; found once for each engine."""
+    if engine.cache_is_right is None:
+        rng = np.random.default_rng(0)
+        size = min(12, (engine.context or 24) - 8)
+        ids = torch.from_numpy(rng.integers(0, engine.vocabulary, (1, max(1, size))))
+        never = StoppingCriteriaList()
+        without = _generate(engine, ids, 8, never, cached=False)
+        try:
+            engine.cache_is_right = torch.equal(without, _generate(engine, ids, 8, never, True))
+        except Exception:  # whatever a model's cache raises, it can do without
+            engine.cache_is_right = False
+        if not engine.cache_is_right:
+            engine.log(f"{type(engine.model).__name__}: chains are generated without cache")
+    return engine.cache_is_right
 
 
 def _up_to_the_end(ending: Ending, row: bytes, made: list[int]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -19,6 +20,7 @@ from ushaped import models
 from ushaped.errors import UserError
 from ushaped.files import digest, whole
 from ushaped.prompts import extract
+from ushaped.scoring.audit import TIME_SHARE, TOLERANCE, Audit, Auditor, Reference, sample
 from ushaped.scoring.devices import chosen
 from ushaped.scoring.store import Store, Value, key
 from ushaped.scoring.telemetry import EVERY, Telemetry
@@ -76,6 +78,8 @@ class Settings:
         See `ushaped.scoring.encoding.Encoder`.
     trust_remote_code : bool
         Whether code that comes with the weights may run.
+    audit : int
+        One item in so many is scored again the plain way (see `ushaped.scoring.audit`); 0 for none.
     """
 
     batch_tokens: int = 2048
@@ -87,6 +91,7 @@ class Settings:
     threads: int = 1
     bos: str = "default"
     trust_remote_code: bool = False
+    audit: int = 200
 
 
 @dataclass(frozen=True)
@@ -217,7 +222,9 @@ class Scorer:
     @property
     def depends(self) -> tuple[str, ...]:
         """What every score depends on, besides what is in its key."""
-        return (self.about["fingerprint"], self.settings.dtype, VERSION, self.settings.bos)
+        usual = (self.about["fingerprint"], self.settings.dtype, VERSION, self.settings.bos)
+        # The output matrix of other formats was once multiplied in them.
+        return usual if self.settings.dtype == "float32" else (*usual, "float32 output")
 
     def telemetry_of(self, about: Mapping[str, Any]) -> Telemetry:
         """Where what the job does is counted."""
@@ -246,8 +253,10 @@ class Scorer:
             self._complete(together)
             if MADE not in self.store.rows:
                 self._load()
-            for file in together:
-                self._write(file, output)
+        # Before anything is written: what the audit refuses is no result.
+        self._audit(files)
+        for file in files:
+            self._write(file, output)
         if self.telemetry.items:
             self._measure_rate()
             self.log(self.telemetry.line(1.0))
@@ -366,6 +375,80 @@ class Scorer:
             self._done += sum(letters[keys[i]] for i, _ in found)
             self._tell()
 
+    # -- the audit --------------------------------------------------------------------------------
+
+    def _audit(self, files: Sequence[File]) -> None:
+        """Score a sample of what has not been audited yet again, each text by itself.
+
+        Raises
+        ------
+        UserError
+            If a log-likelihood differs by more than the tolerance of the number format.
+        """
+        due = [
+            file for file in files if file.prompts and self._audit_key(file) not in self.store.rows
+        ]
+        if not due or not self.settings.audit:
+            return
+        from ushaped.scoring.precision import in_float32
+
+        began, model = time.monotonic(), self._loaded[0].model
+        audits = {file.path: Audit(tolerance=TOLERANCE[self.settings.dtype]) for file in due}
+        auditor = Auditor(self._reference, self._found)
+        audited: list[tuple[File, Prompt]] = []
+        for file, prompt in self._sample(due):
+            taken, whole = time.monotonic() - began, time.monotonic() - self.telemetry.began
+            if len(audited) >= 2 and taken > TIME_SHARE * whole:
+                break
+            self._check(prompt, auditor.compare(prompt, audits[file.path]))
+            audited.append((file, prompt))
+        if self.settings.dtype != "float32":
+            with in_float32(model) as precise:
+                for file, prompt in audited if precise else []:
+                    auditor.compare_float32(prompt, audits[file.path])
+        self.store.add({self._audit_key(file): audits[file.path].row() for file in due})
+        self.telemetry.audited += len(audited)
+        self.telemetry.audit_largest = max(one.largest for one in audits.values())
+        self.telemetry.audit_seconds += time.monotonic() - began
+
+    def _check(self, prompt: Prompt, difference: float) -> None:
+        most = TOLERANCE[self.settings.dtype]
+        if not difference <= most:
+            raise UserError(
+                prompt.where,
+                f"its log-likelihoods differ by {difference:.2g} nats from those of the same text "
+                f"scored alone; more than {most:g} is no rounding in {self.settings.dtype}",
+                f"remove {self.store.folder} and score again with scoring.batch_tokens: 1, which "
+                "scores each text alone, and report this model",
+            )
+
+    def _sample(self, files: Sequence[File]) -> list[tuple[File, Prompt]]:
+        """The items to audit: the shortest prompt, the longest, and the others in random order."""
+        lengths = [[len(prompt.text) for prompt in file.prompts] for file in files]
+        seed = int(self._audit_key(files[0])[:8], 16)
+        drawn = [
+            (size, file, file.prompts[number])
+            for file, sizes, numbers in zip(
+                files, lengths, sample(lengths, self.settings.audit, seed), strict=True
+            )
+            for number, size in ((number, sizes[number]) for number in numbers)
+        ]
+        random.Random(seed).shuffle(drawn)
+        shortest = drawn.pop(min(range(len(drawn)), key=lambda i: drawn[i][0]))
+        longest = max((size for size, _, _ in drawn), default=0)
+        drawn.sort(key=lambda one: one[0] < longest)
+        return [(file, prompt) for _, file, prompt in [shortest, *drawn]]
+
+    def _audit_key(self, file: File) -> str:
+        """Key of the audit of a file: it goes for these scores of these items."""
+        scores = (self._key(prompt, one) for prompt in file.prompts for one in prompt.wanted)
+        return key("audit", *(str(prompt.row["item"]) for prompt in file.prompts), *scores)
+
+    @property
+    def _reference(self) -> Reference:
+        engine, tokenizer, _ = self._loaded
+        return Reference(engine.model, tokenizer, self.settings.bos)
+
     def _timed(self, batches: Iterator[Any]) -> Iterator[Any]:
         """The same batches; the time that computing them takes is added up."""
         while True:
@@ -403,7 +486,8 @@ class Scorer:
         rows = [self._row(prompt) for prompt in file.prompts]
         path = file.path
         with whole(output / path.parts[-3] / path.parts[-2] / path.name) as beside:
-            schema = SCHEMA.with_metadata({MADE: json.dumps(self.store.rows[MADE])})
+            made = {**self.store.rows[MADE], "audit": self.store.rows.get(self._audit_key(file))}
+            schema = SCHEMA.with_metadata({MADE: json.dumps(made)})
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
 
     def _row(self, prompt: Prompt) -> dict[str, Any]:
@@ -468,6 +552,8 @@ class Scorer:
             "bos": self.settings.bos,
             "begins_with": tokenizer.convert_ids_to_tokens(list(encoder.begins_with)),
             "prefixes_shared": engine.tree,
+            "ways": asdict(engine.ways),
+            "output_format": str(engine.output_format).removeprefix("torch."),
             "engine": VERSION,
         }
         if self.store.rows.get(MADE) != made:

@@ -58,6 +58,12 @@ class Telemetry:
     matrix_rate : float
         Multiply-add operations x 2 per second of a large matrix product on the same device, dtype
         and threads; 0 until measured.
+    audited : int
+        Items scored again by the audit.
+    audit_largest : float
+        Largest difference that it found, in nats.
+    audit_seconds : float
+        Time that it took.
     """
 
     name: str
@@ -67,6 +73,9 @@ class Telemetry:
     items: int = 0
     seconds: float = 0.0
     matrix_rate: float = 0.0
+    audited: int = 0
+    audit_largest: float = 0.0
+    audit_seconds: float = 0.0
     counts: Counts | None = None
     began: float = field(default_factory=time.monotonic)
     told: float = 0.0
@@ -103,6 +112,9 @@ class Telemetry:
             "tokens_per_s": round(total / self.seconds, 1) if self.seconds else 0.0,
             "model_flop_utilisation": round(self.utilisation, 4),
             "matrix_gflops": round(self.matrix_rate / 1e9, 1),
+            "audited_items": self.audited,
+            "audit_largest_nats": float(f"{self.audit_largest:.3g}"),
+            "audit_s": round(self.audit_seconds, 3),
         }
 
     def write(self, path: str) -> None:

@@ -6,12 +6,17 @@ itself. What it says when it generates a token is harder to get wrong, since sam
 So a few texts are continued, a token at a time, then echoed with their continuation, and both
 numbers of each token must agree. Of several ways to read an echo (`READINGS`) exactly one must fit
 everything that was seen.
+
+And what a server says of a text must not depend on what it was asked before: with its prefix cache
+on, vLLM may give log-probabilities of an earlier request (issue 42019 of vllm-project/vllm). So one
+text is echoed twice, the second time after a longer one that begins with it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +34,10 @@ PROBES = (
     "Water is made of hydrogen and",
     "She opened the door and",
 )
+# Appended to a probe, so that server caches, which go by blocks of 16 tokens or more, hold some of
+# it; then to both.
+REPEATED = ". Some towns lie at a river, and some at a lake or by the sea; people there catch fish."
+BEHIND = " In winter they mend their nets"
 # Alternatives to ask for; servers allow at least as many.
 ALTERNATIVES = 5
 # Observations without which nothing is proved.
@@ -37,6 +46,9 @@ LEAST = 6
 # computes an echoed prompt in one batch and a generated token by itself, with other kernels: with
 # 4-bit weights that moved a log-probability of -8.5 by 0.23 (benchmarks/README.md).
 ABSOLUTE, SHARE = 0.1, 0.05
+NO_CACHE = (
+    "turn the server's prefix cache off (vLLM: --no-enable-prefix-caching) and start it again"
+)
 LOST = "use a server that gives them (vLLM does), or run the model here"
 
 
@@ -141,12 +153,15 @@ class Checked:
         Comparisons.
     worst : float
         Largest difference between an echoed and a generated log-probability, in nats.
+    repeated : float
+        Largest difference between two echoes of one token of the same text, in nats.
     """
 
     reading: str
     unlisted: int
     observations: int
     worst: float
+    repeated: float
 
 
 @dataclass(frozen=True)
@@ -162,7 +177,12 @@ class _Seen:
         return math.inf if found is None else abs(found - self.generated)
 
     def fits(self, reading: Reading) -> bool:
-        return self.gap(reading) <= ABSOLUTE + SHARE * abs(self.generated)
+        return self.gap(reading) <= tolerance(self.generated)
+
+
+def tolerance(value: float) -> float:
+    """Nats by which two computations of a log-probability may differ."""
+    return ABSOLUTE + SHARE * abs(value)
 
 
 def check(client: Client) -> Checked:
@@ -172,12 +192,14 @@ def check(client: Client) -> Checked:
     ------
     UserError
         If the server gives no log-probabilities of prompts, or gives them in no way that all probes
-        prove, or if too little could be compared.
+        prove, if too little could be compared, or if they depend on earlier requests.
     """
     where = client.endpoint.url
     try:
         # First, so that a server without any is told so, whatever it says of what it generates.
         echoed(client, PROBES[0])
+        # Before the rest, which a cache at fault would fail for no clear reason.
+        repeated = _order_gap(where, _repeated(client))
         found = [one for probe in PROBES for one in _probe(client, probe)]
     except (RefusedError, TooLongError) as error:
         what = f"cannot be checked: it refuses to echo a prompt or to continue it ({error})"
@@ -196,7 +218,7 @@ def check(client: Client) -> Checked:
     if len(proved) != 1:
         raise UserError(where, _doubt(seen, proved), LOST)
     worst = max(one.gap(READINGS[proved[0]]) for one in seen)
-    return Checked(proved[0], unlisted.pop(), len(seen), worst)
+    return Checked(proved[0], unlisted.pop(), len(seen), worst, repeated)
 
 
 def _doubt(seen: list[_Seen], proved: list[str]) -> str:
@@ -229,6 +251,35 @@ def _probe(client: Client, text: str) -> Iterator[tuple[_Seen, int]]:
         if echo.tokens[begin:count] == [token for token, _ in path]:
             for at, (_, value) in enumerate(path, begin):
                 yield _Seen(echo, at, value), unlisted
+
+
+def _repeated(client: Client) -> list[Echo]:
+    """Echoes of one text, of a longer one that begins with it, and of the first text again."""
+    # No server has seen this text before: an earlier check must not have filled its cache.
+    text = f"{PROBES[0]} {secrets.token_hex(3)}{REPEATED}"
+    return [echoed(client, one)[0] for one in (text, text + BEHIND, text)]
+
+
+def _order_gap(where: str, echoes: Sequence[Echo]) -> float:
+    """Largest difference between echoes of the tokens that texts begin with, in nats."""
+    largest = 0.0
+    for other in echoes[1:]:
+        pairs = zip(echoes[0].tokens, other.tokens, strict=False)
+        same = next((at for at, (one, two) in enumerate(pairs) if one != two), None)
+        values = zip(echoes[0].values[:same], other.values[:same], echoes[0].tokens, strict=False)
+        # The last one may be a token that was generated.
+        for first, second, token in list(values)[:-1]:
+            if first is None or second is None:
+                continue
+            if not abs(first - second) <= tolerance(first):
+                raise UserError(
+                    where,
+                    f"gives log-probabilities that depend on earlier requests ({token!r} of one "
+                    f"text: {first}, and {second} after a text that begins alike)",
+                    NO_CACHE,
+                )
+            largest = max(largest, abs(first - second))
+    return largest
 
 
 def _continued(client: Client, text: str) -> dict[str, float]:

@@ -16,10 +16,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ushaped.errors import UserError
-from ushaped.scoring.job import CHAIN_SHARE, MADE, Prompt, Scorer, Settings
+from ushaped.scoring import audit
+from ushaped.scoring.job import CHAIN_SHARE, MADE, File, Prompt, Scorer, Settings
 from ushaped.scoring.store import Value
 from ushaped.scoring.telemetry import Counts, Telemetry
-from ushaped.served.check import LISTED, READINGS, Checked, Echo, check, letters
+from ushaped.served.check import (
+    LISTED,
+    NO_CACHE,
+    READINGS,
+    Checked,
+    Echo,
+    check,
+    letters,
+    tolerance,
+)
 from ushaped.served.client import Client, Endpoint, TooLongError
 
 T = TypeVar("T")
@@ -29,6 +39,8 @@ R = TypeVar("R")
 VERSION = "served 1"
 # Requests for each connection between two writes to the store.
 EACH = 4
+# Of a job's requests, the share that its audit may add, beyond one item of each file.
+AUDITED = 0.03
 # Where a token's log-probability is in a list of the likeliest tokens, how long a list to ask for:
 # the next only if the token is not in the one before, since the answers get large.
 LISTS = (100, 2000, 1_000_000)
@@ -119,6 +131,70 @@ class ServedScorer(Scorer):
     def telemetry_of(self, about: Mapping[str, Any]) -> Telemetry:
         """See `Scorer.telemetry_of`."""
         return ServedTelemetry(about["model"], about["non_embedding_parameters"], counts=Counts())
+
+    # -- the audit --------------------------------------------------------------------------------
+
+    def _audit(self, files: Sequence[File]) -> None:
+        """Ask for a sample of the items again, one by one, and compare with what is stored.
+
+        Kept scores too, unless they have passed an audit already.
+
+        Raises
+        ------
+        UserError
+            With the item, if a score is another one now; then nothing is written.
+        """
+        lengths = [[len(prompt.row["prompt"]) for prompt in file.prompts] for file in files]
+        requests = [[len(_pairs(prompt)) for prompt in file.prompts] for file in files]
+        if not self.settings.audit:
+            return
+        drawn = audit.sample(lengths, one_in=self.settings.audit)
+        room = AUDITED * sum(map(sum, requests))
+        room -= sum(own[items[0]] for own, items in zip(requests, drawn, strict=True) if items)
+        for file, own, items in zip(files, requests, drawn, strict=True):
+            chosen = items[:1]
+            for item in items[1:]:
+                if (room := room - own[item]) >= 0:
+                    chosen.append(item)
+            if (name := self._audit_key(file)) not in self.store.rows:
+                found = self._audit_file([file.prompts[item] for item in chosen])
+                self.store.add({name: found})
+                self.telemetry.audited += found["items"]
+                self.telemetry.audit_largest = max(self.telemetry.audit_largest, found["largest"])
+
+    def _audit_file(self, prompts: Sequence[Prompt]) -> Value:
+        """Audit some items of a file.
+
+        Returns
+        -------
+        dict
+            Number of ``items``; ``largest`` difference of a log-likelihood, in nats, of those that
+            come nearest to their tolerances; its ``tolerance`` and ``item``.
+        """
+        found: Value = {"items": len(prompts), "largest": 0.0, "tolerance": tolerance(0.0)}
+        found["item"], nearest = None, -1.0
+        for prompt in prompts:
+            client, checked = self._server
+            now = {
+                both: scored(client, checked, Asked(*both, prompt.where)) for both in _pairs(prompt)
+            }
+            for one in prompt.wanted:
+                before = self.store.rows[self._key(prompt, one)]["log_likelihood"]
+                again = now[one.text, one.name].value(one.last)["log_likelihood"]
+                gap, allowed = abs(again - before), tolerance(before)
+                if not gap <= allowed:
+                    raise UserError(
+                        prompt.where,
+                        f"scored {before:.4f} nats for {one.name!r}, and {again:.4f} when it was "
+                        "asked again, alone",
+                        f"{NO_CACHE}, delete {self.store.folder} and run again",
+                    )
+                if gap / allowed > nearest:
+                    nearest = gap / allowed
+                    found |= {"largest": gap, "tolerance": allowed, "item": prompt.row["item"]}
+        return found
+
+    # -- requests ---------------------------------------------------------------------------------
 
     def _think(self, prompts: Sequence[Prompt], stop: Sequence[str]) -> None:
         client, _ = self._server
@@ -228,6 +304,11 @@ class ServedScorer(Scorer):
         """What the server's device can do is not known."""
 
 
+def _pairs(prompt: Prompt) -> list[tuple[str, str]]:
+    """Texts and classes that are asked for a prompt, each once."""
+    return list(dict.fromkeys((one.text, one.name) for one in prompt.wanted))
+
+
 def scored(client: Client, checked: Checked, asked: Asked) -> Found:
     """Ask for the log-probabilities of a class's tokens after a text.
 
@@ -249,6 +330,9 @@ def scored(client: Client, checked: Checked, asked: Asked) -> Found:
         start, merged = place(echo, count, asked)
         found = [reading(echo, at) for at in range(start, count)]
         values = tuple(one for one in found if one is not None)
+        if not all(isinstance(one, int | float) and math.isfinite(one) for one in values):
+            what = f"came back with log-probabilities {values} for the class {asked.name!r}"
+            raise UserError(asked.where, what, "look at the server's log; nothing of it is kept")
         if len(values) == len(found):
             return Found(values, start + checked.unlisted, merged)
     raise UserError(

@@ -101,18 +101,15 @@ def read(arguments: argparse.Namespace) -> list[tuple[Curve, Data]]:
             arguments.chance,
             arguments.parameters,
         )
-    curves = read_harness(
-        arguments.harness, arguments.models, arguments.metric, arguments.parameters
+    return read_harness(
+        arguments.harness,
+        arguments.models,
+        arguments.metric,
+        arguments.parameters,
+        arguments.higher_is_better,
+        arguments.family,
+        arguments.task,
     )
-    chosen = [
-        (curve, data)
-        for curve, data in curves
-        if arguments.family in ("", curve.family) and arguments.task in ("", curve.task)
-    ]
-    if not chosen:
-        has = ", ".join(f"{curve.family}/{curve.task}" for curve, _ in curves)
-        raise UserError("--family, --task", f"name no curve of {has}", "name one of them")
-    return chosen
 
 
 def parse() -> argparse.Namespace:
@@ -138,8 +135,19 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--metric", default="", help=f"{', '.join(SIGNS)}; with --harness its name there"
     )
-    parser.add_argument(
-        "--lower-is-better", action="store_true", help="the values are losses (sequence_loss)"
+    direction = parser.add_mutually_exclusive_group()
+    direction.add_argument(
+        "--lower-is-better",
+        action="store_const",
+        const=False,
+        dest="higher_is_better",
+        help="the values are losses (sequence_loss)",
+    )
+    direction.add_argument(
+        "--higher-is-better",
+        action="store_const",
+        const=True,
+        help="with --harness, of a metric that is not known",
     )
     parser.add_argument("--chance", type=float, default=math.nan, help="value of guessing evenly")
     parser.add_argument(
@@ -172,9 +180,12 @@ def _check(arguments: argparse.Namespace) -> None:
     if (arguments.models is None) != (arguments.harness is None):
         do = "give both: --models tells the scale of each model"
         raise UserError("--harness and --models", "one of them is missing", do)
-    if arguments.lower_is_better:
-        if arguments.harness or arguments.metric:
-            do = "leave out --lower-is-better, or --metric and --harness"
+    if arguments.curve and arguments.higher_is_better is not None:
+        if arguments.higher_is_better:
+            do = "leave it out: accuracy is read so"
+            raise UserError("--higher-is-better", "is of --harness", do)
+        if arguments.metric:
+            do = "leave out --lower-is-better, or --metric"
             raise UserError("--lower-is-better", "is of tables without --metric", do)
         arguments.metric = "sequence_loss"
     if arguments.curve and arguments.metric not in ("", *SIGNS):
@@ -183,6 +194,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise UserError("--recovery", f"is {arguments.recovery}", "give a number above 0")
     if not 0 <= arguments.equivalence < math.inf:
         raise UserError("--equivalence", f"is {arguments.equivalence}", "give 0 or more")
+    if math.isinf(arguments.chance):
+        raise UserError("--chance", f"is {arguments.chance}", "give a number")
     if arguments.draws < 1:
         raise UserError("--draws", f"is {arguments.draws}", "give 1 or more")
     if arguments.seed < 0:
@@ -338,7 +351,8 @@ def _models(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
         yield "mechanism", f"not identifiable: {mechanism['reason']}"
     share = evidence["unit"] == "share"
     for one in evidence["prediction"] or ():
-        missed = f"{_value(one['predicted'], share)}, {signed(one['error'], metric)} off"
+        predicted = SIGNS[metric] * one["predicted"]
+        missed = f"{_value(predicted, share)}, {signed(one['error'], metric)} off"
         yield "foretold", f"{evidence['sizes'][-1]} without it: {missed} ({one['method']})"
 
 

@@ -10,6 +10,7 @@ import csv
 import difflib
 import json
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -48,8 +49,20 @@ OPTIONAL = {
 
 _FORM_OF: dict[type, str] = {Counts: COUNTS, Means: MEANS, Items: ITEMS}
 
+# What a row has besides its cells: where it stands.
+OWN = ("path", "line")
+
 # Larger files are seldom what was meant, and their rows would fill the memory.
 LARGEST = 64 * 2**20
+
+# What can be neither written as UTF-8 nor stand in XML.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+# Values and scales of another magnitude are mistakes, and their squares would not be finite.
+LARGEST_NUMBER = 1e100
+
+# Larger whole numbers are not exact as floating-point numbers.
+LARGEST_COUNT = 2**53
 
 COMMAS = "give a CSV file with commas and a line of column names, or JSONL"
 
@@ -222,6 +235,9 @@ def curve_of(
             what = f"size '{size}' stands at several scales"
             raise UserError(about.where, what, "give every scale a label of its own, or none")
     places = np.array(scales, dtype=np.float64)
+    if len(set(np.log10(places).tolist())) < len(places):
+        what = "two of its scales differ by less than curves can show"
+        raise UserError(about.where, what, "give them one scale")
     return Curve(
         family=about.family,
         source=about.source,
@@ -327,11 +343,10 @@ def _read_counts(about: About, rows: list[Row]) -> tuple[Curve, Data]:
     counts = []
     for row in rows:
         k, n = _number(row, "k"), _number(row, "n")
-        if k != int(k) or n != int(n) or not 0 <= k <= n or n < 1:
+        if k != int(k) or n != int(n) or not 0 <= k <= n or not 1 <= n <= LARGEST_COUNT:
             what = f"{row['k']} of {row['n']} items are right"
-            raise UserError(
-                _at(row), what, "give whole numbers with 0 <= k <= n and n of 1 or more"
-            )
+            do = f"give whole numbers with 0 <= k <= n and n from 1 to {LARGEST_COUNT}"
+            raise UserError(_at(row), what, do)
         counts.append((int(k), int(n)))
     right, items = (np.array(column, dtype=np.int64) for column in zip(*counts, strict=True))
     return counted(about, sizes, scales, right, items, notes)
@@ -401,7 +416,11 @@ def _read_items(about: About, rows: list[Row]) -> tuple[Curve, Data]:
         of_model[item] = _number(row, "correct")
         if row.get("part"):
             part = _number(row, "part")
-            if part != int(part) or clusters.setdefault(item, int(part)) != part:
+            if (
+                part != int(part)
+                or abs(part) > LARGEST_COUNT
+                or clusters.setdefault(item, int(part)) != part
+            ):
                 what = f"part of item '{item}' is {row['part']}"
                 raise UserError(_at(row), what, "give a whole number, the same for all models")
     if clusters and len(clusters) < len({item for values in models.values() for item in values}):
@@ -522,6 +541,9 @@ def read_table(path: Path) -> list[Row]:
         raise UserError(str(path), f"cannot be read ({error.strerror})", "give its path") from None
     except UnicodeDecodeError:
         raise UserError(str(path), "is no text in UTF-8", COMMAS) from None
+    if not is_text(text):
+        where = next(n for n, line in enumerate(text.split("\n"), 1) if not is_text(line))
+        raise UserError(f"{path}, line {where}", "has a control character", "remove it")
     lines = text.split("\n")
     read = _json_rows if text.lstrip().startswith("{") else _csv_rows
     rows = list(read(path, lines))
@@ -557,7 +579,46 @@ def _header(where: str, columns: list[str]) -> list[str]:
     for column in columns:
         if columns.count(column) > 1:
             raise UserError(where, f"column '{column}' is there twice", "remove one")
+    _check_own(where, columns)
     return columns
+
+
+def _check_own(where: str, columns: Iterable[str]) -> None:
+    """Refuse columns that would be taken for the place of a row."""
+    for column in OWN:
+        if column in columns:
+            raise UserError(where, f"column '{column}' is not known", "remove it")
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON; a key that is there twice is an error, of which the standard says nothing.
+
+    Raises
+    ------
+    ValueError
+        Also for what is nested too deeply.
+    """
+    try:
+        read = json.loads(text, object_pairs_hook=_unique)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return read
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return found
+
+
+def is_text(text: str) -> bool:
+    """Whether a string can be printed, and stand in a picture.
+
+    Halves of characters cannot, nor control characters but tabs and ends of lines.
+    """
+    return UNPRINTABLE.search(text) is None
 
 
 def _json_rows(path: Path, lines: Sequence[str]) -> Iterable[Row]:
@@ -566,13 +627,18 @@ def _json_rows(path: Path, lines: Sequence[str]) -> Iterable[Row]:
         if not line.strip():
             continue
         where = f"{path}, line {count}"
+        do = 'write one object of plain values on each line, such as {"item": 1, "correct": 0}'
         try:
-            read = json.loads(line)
-        except ValueError:
-            read = None
+            read = parse_json(line)
+        except ValueError as error:
+            raise UserError(where, f"is no row of JSONL ({error})", do) from None
         if not isinstance(read, dict) or any(isinstance(v, dict | list) for v in read.values()):
-            do = 'write one object of plain values on each line, such as {"item": 1, "correct": 0}'
             raise UserError(where, "is no row of JSONL", do)
+        if flags := [key for key, v in read.items() if isinstance(v, bool) and key != "correct"]:
+            raise UserError(where, f"{flags[0]} is true or false", "give a number or text")
+        if not all(is_text(str(one)) for one in (*read, *read.values())):
+            raise UserError(where, "has a control character or half of one", "remove it")
+        _check_own(where, read)
         columns = columns or set(read)
         if set(read) != columns:
             raise UserError(where, "has other keys than the first line", "give all lines the same")
@@ -622,7 +688,7 @@ def check_columns(
 
 
 def _own_columns(row: Row) -> list[str]:
-    return [column for column in row if column not in ("path", "line")]
+    return [column for column in row if column not in OWN]
 
 
 def positive(row: Row, column: str) -> float:
@@ -634,13 +700,16 @@ def positive(row: Row, column: str) -> float:
         With file and line.
     """
     value = _number(row, column)
-    if value <= 0:
+    if value < 1 / LARGEST_NUMBER:
         raise UserError(_at(row), f"{column} is {row[column]}", "give a number above 0")
     return value
 
 
 def _number(row: Row, column: str) -> float:
-    return number(Path(row["path"]), row, column)
+    value = number(Path(row["path"]), row, column)
+    if abs(value) > LARGEST_NUMBER:
+        raise UserError(_at(row), f"{column} is {row[column]}", "give a number below 1e100")
+    return value
 
 
 def _at(row: Row) -> str:

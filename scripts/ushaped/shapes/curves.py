@@ -195,6 +195,18 @@ class Answers:
     answers: Ints
     distractor: Floats | None = None
 
+    def only(self, items: Ints) -> Answers:
+        """The answers to some items, by number."""
+        keep = np.isin(self.items, items)
+        return Answers(
+            self.items[keep],
+            self.models,
+            self.correct[:, keep],
+            self.clusters[keep],
+            self.answers[keep],
+            None if self.distractor is None else self.distractor[:, keep],
+        )
+
 
 # -- drawing --------------------------------------------------------------------------------------
 

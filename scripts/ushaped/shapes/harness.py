@@ -1,26 +1,19 @@
-"""Curves from what lm-evaluation-harness (0.4) has written.
+"""Curves from what lm-evaluation-harness (0.4) has written; `harness_files` reads the files.
 
-A run writes ``results_<date>.json`` into a folder named after the model, and with ``--log_samples``
-beside it ``samples_<task>_<date>.jsonl`` with one line for each document and filter. Samples tell
-which items a model got right; where they are missing, the means and standard errors of the results
-are used. The formats were read in version 0.4.9 and checked against files that 0.4.13 wrote
-(``loggers/evaluation_tracker.py``, ``evaluator.py``).
+Samples tell which items a model got right; where they are missing, or the metric is no mean over
+them, the means and standard errors of the results are used.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import joined
 from ushaped.shapes.alone import (
     About,
     Answered,
@@ -34,21 +27,25 @@ from ushaped.shapes.alone import (
 )
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Data, Means
+from ushaped.shapes.harness_files import WRITTEN, Aggregate, Run, Samples, read_runs, read_samples
 
 # The metrics that are taken if none is named, the first that every model has.
 PREFERRED = ("acc", "exact_match", "acc_norm")
-# The keys of a sample that are no metric; older versions do not list a sample's metrics.
-NO_METRICS = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps"} | {
-    *("filter", "metrics", "doc_hash", "prompt_hash", "target_hash")
+# Of these metrics higher is better, of those lower: the harness's registered metrics
+# (lm_eval/api/metrics.py) and usual ones of its tasks.
+HIGHER = {"acc", "acc_norm", "acc_bytes", "acc_mutual_info", "acc_all", "exact_match", "em"} | {
+    *("f1", "mcc", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "rougeLsum", "mc1", "mc2"),
+    *("pass@1", "pass_at_1", "anls", "prompt_level_strict_acc", "prompt_level_loose_acc"),
+    *("inst_level_strict_acc", "inst_level_loose_acc"),
 }
-# What the harness writes for a standard error that it did not compute.
-NOT_COMPUTED = "N/A"
+LOWER = {"perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte", "loss", "nll"} | {
+    *("ter", "wer", "cer", "brier_score", "mae", "mse", "rmse", "ece"),
+}
+# TER is an error rate; the harness registers it as better where it is higher.
+MISREGISTERED = {"ter"}
+# Metrics by which guessing evenly among the choices is worth one over their number.
+GUESSED = {"acc", "acc_norm", "acc_bytes", "acc_mutual_info"}
 
-DATE = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
-SAMPLES_NAME = re.compile(rf"samples_(?P<task>.+)_(?P<date>{DATE})\.jsonl")
-RESULTS_NAME = re.compile(rf".+_(?P<date>{DATE})\.json")
-
-WRITTEN = "give what 'lm_eval --output_path ... --log_samples' wrote"
 COMPARE = "compare models that were run alike"
 
 
@@ -63,96 +60,49 @@ class Model:
     scale: float
 
 
-@dataclass
-class Run:
-    """Files of one folder and date.
+@dataclass(frozen=True)
+class Measured:
+    """One model's values on one task.
 
     Attributes
     ----------
-    folder : Path
-    date : str
-    results : dict
-        What ``results_<date>.json`` holds; empty where there is none.
-    samples : dict of str to Path
-        File of each task.
+    run : Run
+    samples : Samples or None
+    means : dict of str to Aggregate
+        By metric and filter; empty where there are no results.
     """
 
-    folder: Path
-    date: str
-    results: dict[str, Any] = field(default_factory=dict)
-    samples: dict[str, Path] = field(default_factory=dict)
+    run: Run
+    samples: Samples | None
+    means: Mapping[str, Aggregate]
 
     @property
-    def names(self) -> set[str]:
-        """What the model is called there, as it may stand in a folder's name."""
-        return {self.folder.name, sanitised(self.results.get("model_name") or self.folder.name)}
+    def names(self) -> list[str]:
+        """Metrics with their filters."""
+        return list(dict.fromkeys([*(self.samples.values if self.samples else ()), *self.means]))
 
-    @property
-    def tasks(self) -> list[str]:
-        """Tasks of the run; the groups among its results are none."""
-        return list(dict.fromkeys([*self.results.get("configs", {}), *self.samples]))
+    def answers(self, name: str) -> Mapping[str, float] | None:
+        """Values of a metric by item; None where only its mean is known."""
+        return self.samples.values.get(name) if self.samples else None
 
-    def protocol(self, task: str) -> str:
-        """How the task was asked; "" where there are no results that say it."""
-        if not self.results:
-            return ""
-        shots = self.results.get("n-shot", {}).get(task)
-        version = self.results.get("versions", {}).get(task)
-        return joined(
-            (
-                "" if shots is None else f"{shots}-shot",
-                "" if version is None else f"task version {version}",
-                "chat template" if self.results.get("chat_template_sha") else "",
-                "system instruction" if self.results.get("system_instruction_sha") else "",
-            ),
-            ", ",
-        )
-
-
-@dataclass(frozen=True)
-class Samples:
-    """One model's samples of one task.
-
-    Attributes
-    ----------
-    values : dict of str to dict of str to float
-        For each metric and filter (``acc,none``) and item, the value. An item is known by its
-        number and the digest of its content.
-    chance : float
-        Value of guessing evenly among the choices; NaN where there are none.
-    """
-
-    values: dict[str, dict[str, float]]
-    chance: float
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """One model's mean on one task; ``error`` is NaN and ``n`` 0 where they are not known."""
-
-    mean: float
-    error: float
-    n: int
-
-    @property
-    def right(self) -> int | None:
-        """Right answers, if mean and standard error are those of so many items of 1 or 0."""
-        if not self.n:
-            return None
-        right = round(self.mean * self.n)
-        if not math.isclose(self.mean * self.n, right, abs_tol=1e-6 * self.n):
-            return None
-        # The harness divides by n - 1 under the root, by n for the mean.
-        binomial = math.sqrt(max(self.mean * (1 - self.mean), 0) / max(self.n - 1, 1))
-        known = not math.isnan(self.error)
-        return right if known and math.isclose(self.error, binomial, abs_tol=1e-6) else None
-
-
-Measured = Samples | Mapping[str, Aggregate]
+    def mean(self, name: str) -> Aggregate:
+        """Mean of a metric; of samples, as the harness computes it."""
+        answers = self.answers(name)
+        if answers is None:
+            return self.means[name]
+        values = np.array(list(answers.values()))
+        error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+        return Aggregate(float(values.mean()), float(error), len(values))
 
 
 def read_harness(
-    paths: Sequence[Path], models: Path, metric: str = "", by_parameters: bool = False
+    paths: Sequence[Path],
+    models: Path,
+    metric: str = "",
+    by_parameters: bool = False,
+    higher_is_better: bool | None = None,
+    family: str = "",
+    task: str = "",
 ) -> list[tuple[Curve, Data]]:
     """Curves of every family of the models file on every task that was run.
 
@@ -169,31 +119,48 @@ def read_harness(
         first of `PREFERRED` that every model has.
     by_parameters : bool
         Whether ``scale`` is the number of parameters; else it is training FLOPs.
+    higher_is_better : bool, optional
+        Of the metric; only needed where neither its name (`HIGHER`, `LOWER`) nor the results say.
+    family, task : str
+        Of the curves to read; "" for all.
 
     Returns
     -------
     list of (Curve, Data)
-        `Items` where all models have samples, else `Counts` or `Means`.
+        `Items` where all models have samples of the metric, else `Counts` or `Means`. Where lower
+        is better, the metric of the curve is ``sequence_loss``, and a flag names its own.
 
     Raises
     ------
     UserError
-        If files are not what the harness writes, models were run differently, or the metric is no
-        share.
+        If files are not what the harness writes, models were run differently, a value is no finite
+        number, or the metric's direction is not known.
     """
-    runs = _runs(paths)
+    runs, dangling = read_runs(paths)
     by_family: dict[str, list[tuple[Model, list[Run]]]] = {}
     for model in read_models(models, by_parameters):
-        own = [run for run in runs if _is_of(run, model.name)]
+        own = [run for run in runs if run.is_of(model.name)]
         if not own:
-            found = sorted({run.folder.name for run in runs})
-            what = f"there is no output of model '{model.name}', only of {', '.join(found)}"
+            found = ", ".join(sorted({run.folder.name for run in runs}))
+            what = f"there is no output of model '{model.name}', only of {found}"
+            if dangling:
+                what += f", and links to nothing: {', '.join(map(str, dangling))}"
             raise UserError(str(models), what, "write its name as the harness does")
         by_family.setdefault(model.family, []).append((model, own))
+    names = [
+        (of_family, of_task)
+        for of_family, members in by_family.items()
+        for of_task in dict.fromkeys(t for _, own in members for run in own for t in run.tasks)
+    ]
+    if not names:
+        raise UserError(str(models), "names models that were run on no task", WRITTEN)
+    wanted = [name for name in names if family in ("", name[0]) and task in ("", name[1])]
+    if not wanted:
+        has = ", ".join("/".join(name) for name in names)
+        raise UserError("--family, --task", f"name no curve of {has}", "name one of them")
     return [
-        _curve(family, task, members, metric, by_parameters)
-        for family, members in by_family.items()
-        for task in dict.fromkeys(t for _, own in members for run in own for t in run.tasks)
+        _curve(*name, by_family[name[0]], metric, by_parameters, higher_is_better)
+        for name in wanted
     ]
 
 
@@ -220,125 +187,6 @@ def read_models(path: Path, by_parameters: bool) -> list[Model]:
     return list(found.values())
 
 
-def sanitised(name: str) -> str:
-    """Name of a model as the harness writes it into a folder's name.
-
-    Examples
-    --------
-    >>> sanitised("EleutherAI/pythia-70m")
-    'EleutherAI__pythia-70m'
-    """
-    return re.sub(r'["<>:/|\\?*\[\]]+', "__", name)
-
-
-# -- files ----------------------------------------------------------------------------------------
-
-
-def _runs(paths: Iterable[Path]) -> list[Run]:
-    """Runs in the given folders and files, the earliest first."""
-    runs: dict[tuple[Path, str], Run] = {}
-    for path in paths:
-        if not path.exists():
-            raise UserError(str(path), "is not there", WRITTEN)
-        for file in sorted(path.rglob("*.json*")) if path.is_dir() else [path]:
-            samples, results = SAMPLES_NAME.fullmatch(file.name), RESULTS_NAME.fullmatch(file.name)
-            match = samples or results
-            if match is None:
-                if path.is_dir():
-                    continue
-                raise UserError(str(file), "is not named as the harness names files", WRITTEN)
-            folder = file.resolve().parent
-            run = runs.setdefault((folder, match["date"]), Run(folder, match["date"]))
-            if samples:
-                run.samples[samples["task"]] = file
-            else:
-                run.results = _read_results(file)
-    if not runs:
-        told = ", ".join(str(path) for path in paths)
-        raise UserError(told, "holds no output of lm-evaluation-harness", WRITTEN)
-    return sorted(runs.values(), key=lambda run: run.date)
-
-
-def _read_results(path: Path) -> dict[str, Any]:
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        read = None
-    if not isinstance(read, dict) or "results" not in read:
-        raise UserError(str(path), "holds no results of lm-evaluation-harness", WRITTEN)
-    return read
-
-
-def _is_of(run: Run, model: str) -> bool:
-    """Whether a run is of the model, by its name or by the end of the folder's path."""
-    return sanitised(model) in run.names or f"/{run.folder.as_posix()}".endswith(f"/{model}")
-
-
-def _read_samples(path: Path) -> Samples:
-    """Values of one file of samples."""
-    values: dict[str, dict[str, float]] = {}
-    inverse_choices: dict[str, float] = {}
-    try:
-        with open(path, encoding="utf-8") as lines:
-            for count, line in enumerate(lines, 1):
-                where = f"{path}, line {count}"
-                sample = _sample(where, line)
-                item = f"{sample['doc_id']}:{sample.get('doc_hash', '')}"
-                inverse_choices[item] = _even(sample)
-                for metric in sample.get("metrics", sample.keys() - NO_METRICS):
-                    value = sample.get(metric)
-                    if not isinstance(value, int | float) or not math.isfinite(value):
-                        continue
-                    own = values.setdefault(f"{metric},{sample.get('filter', 'none')}", {})
-                    if item in own:
-                        raise UserError(
-                            where, f"document {sample['doc_id']} is there twice", WRITTEN
-                        )
-                    own[item] = value
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(str(path), f"cannot be read ({error})", WRITTEN) from None
-    if not values:
-        raise UserError(str(path), "has no samples with a number for a metric", WRITTEN)
-    return Samples(values, float(np.mean(list(inverse_choices.values()))))
-
-
-def _sample(where: str, line: str) -> dict[str, Any]:
-    try:
-        sample = json.loads(line)
-    except ValueError:
-        sample = None
-    if not isinstance(sample, dict) or "doc_id" not in sample:
-        raise UserError(where, "is no sample of lm-evaluation-harness", WRITTEN)
-    return sample
-
-
-def _even(sample: Mapping[str, Any]) -> float:
-    """One over the number of choices; NaN where an answer is written freely.
-
-    A multiple choice has one request for each choice, and as many again without the question
-    where mutual information is measured.
-    """
-    requests = len(sample.get("arguments", ()))
-    if "acc_mutual_info" in sample:
-        requests //= 2
-    return 1 / requests if requests > 1 else math.nan
-
-
-def _aggregates(run: Run, task: str) -> dict[str, Aggregate]:
-    """Means of a task by metric and filter."""
-    of_task = run.results.get("results", {}).get(task, {})
-    effective = run.results.get("n-samples", {}).get(task, {}).get("effective")
-    found = {}
-    for key, mean in of_task.items():
-        metric, comma, filtered = key.partition(",")
-        if not comma or metric.endswith("_stderr") or not isinstance(mean, int | float):
-            continue
-        error = of_task.get(f"{metric}_stderr,{filtered}", NOT_COMPUTED)
-        known = math.nan if error == NOT_COMPUTED else float(error)
-        found[key] = Aggregate(float(mean), known, int(of_task.get("sample_len", effective or 0)))
-    return found
-
-
 # -- curves ---------------------------------------------------------------------------------------
 
 
@@ -348,12 +196,15 @@ def _curve(
     members: Sequence[tuple[Model, list[Run]]],
     metric: str,
     by_parameters: bool,
+    higher_is_better: bool | None,
 ) -> tuple[Curve, Data]:
     """The curve of one family on one task."""
     where = f"{family}/{task}"
     notes: list[str] = []
     runs: dict[Model, Run] = {}
     for model, own in members:
+        links = [str(link) for run in own for link in run.dangling]
+        notes += [f"a link to nothing, left out: {link}" for link in links]
         with_task = [run for run in own if task in run.tasks]
         if with_task:
             runs[model] = _latest(f"{where}, {model.name}", task, with_task, notes)
@@ -361,36 +212,36 @@ def _curve(
             notes.append(f"left out, since the task was not run: {model.name}")
     measured = {model: _measured(run, task) for model, run in runs.items()}
     chosen = _choose(where, metric, list(measured.values()))
-    lower = [_lower_is_better(run, task, chosen) for run in runs.values()]
-    if any(lower):
-        do = "write a table with the columns scale,mean,error and say --lower-is-better"
-        raise UserError(where, f"of '{chosen}', lower is better", do)
-    chances = [some.chance for some in measured.values() if isinstance(some, Samples)]
+    for model, one in measured.items():
+        _check(model, task, one, chosen, notes)
+    name = chosen.partition(",")[0]
+    higher = _direction(where, task, name, list(runs.values()), higher_is_better, notes)
+    samples = next((one.samples for one in measured.values() if one.samples), None)
     about = About(
         where,
         family=family,
         source="lm-evaluation-harness",
         task=task,
         protocol=_protocol(where, task, runs),
-        metric="accuracy",
+        metric="accuracy" if higher else "sequence_loss",
         by_parameters=by_parameters,
-        chance=chances[0] if chances else math.nan,
+        chance=samples.chance if samples and name in GUESSED else math.nan,
     )
-    if all(isinstance(some, Samples) for some in measured.values()):
-        answered = [
-            Answered(model.name, model.size, model.scale, some.values[chosen])
-            for model, some in measured.items()
-            if isinstance(some, Samples)
-        ]
+    answers = {model: one.answers(chosen) for model, one in measured.items()}
+    answered = [
+        Answered(model.name, model.size, model.scale, own)
+        for model, own in answers.items()
+        if own is not None
+    ]
+    if len(answered) == len(measured):
         return from_answers(about, answered, notes=notes)
-    means = {model: _aggregate(some, chosen) for model, some in measured.items()}
     notes.append("no samples of some models: their answers cannot be compared item by item")
-    return _of_means(about, means, notes)
+    return _of_means(about, {model: one.mean(chosen) for model, one in measured.items()}, notes)
 
 
 def _latest(where: str, task: str, runs: Sequence[Run], notes: list[str]) -> Run:
     """The last of several runs of a model, which must have been alike."""
-    told = {str(run.results["config"].get("model_args")) for run in runs if "config" in run.results}
+    told = {run.arguments for run in runs if run.arguments is not None}
     if len(told) > 1:
         what = f"was run with different arguments ({' and '.join(sorted(told))})"
         do = "name each model by the end of its folder's path, or give one run only"
@@ -401,14 +252,16 @@ def _latest(where: str, task: str, runs: Sequence[Run], notes: list[str]) -> Run
 
 
 def _measured(run: Run, task: str) -> Measured:
-    if task in run.samples:
-        return _read_samples(run.samples[task])
-    return _aggregates(run, task)
+    samples = read_samples(run.samples[task]) if task in run.samples else None
+    means = run.means(task)
+    if samples and not samples.values and not means:
+        raise UserError(str(samples.path), "has no samples with a number for a metric", WRITTEN)
+    return Measured(run, samples, means)
 
 
 def _choose(where: str, metric: str, measured: Sequence[Measured]) -> str:
     """The metric with its filter that is read."""
-    names = [list(some.values if isinstance(some, Samples) else some) for some in measured]
+    names = [one.names for one in measured]
     common = [name for name in names[0] if all(name in own for own in names)]
     wanted = [metric] if metric else PREFERRED
     for one in wanted:
@@ -423,9 +276,68 @@ def _choose(where: str, metric: str, measured: Sequence[Measured]) -> str:
     raise UserError(where, what, f"name another with --metric; common to all: {told}")
 
 
-def _lower_is_better(run: Run, task: str, name: str) -> bool:
-    told = run.results.get("higher_is_better", {}).get(task, {})
-    return told.get(name.partition(",")[0]) is False
+def _check(model: Model, task: str, measured: Measured, name: str, notes: list[str]) -> None:
+    """Refuse a metric that is no finite number, or whose samples are not those of its mean."""
+    mean, samples = measured.means.get(name), measured.samples
+    if mean is not None and math.isnan(mean.mean):
+        where = f"{measured.run.path}, model '{model.name}', task '{task}'"
+        do = "run the model again, or leave it out of the models file"
+        raise UserError(where, f"the mean of '{name}' is no finite number", do)
+    answers = measured.answers(name)
+    if samples is None or answers is None:
+        return
+    average = math.fsum(answers.values()) / len(answers)
+    if mean is not None and not math.isclose(mean.mean, average, rel_tol=1e-6, abs_tol=1e-6):
+        what = (
+            f"its samples' mean of '{name}' is {average:.6g}, that in {measured.run.path} "
+            f"{mean.mean:.6g}"
+        )
+        do = "give all samples of that run; if the metric is no mean over samples, leave them out"
+        raise UserError(f"{samples.path}, model '{model.name}'", what, do)
+    if odd := samples.odd[name]:
+        if mean is None:
+            where = f"{samples.path}, line {odd[0]}"
+            do = "run the model again, or give the results too"
+            raise UserError(where, f"of model '{model.name}', has no number for '{name}'", do)
+        notes.append(
+            f"left out, as in its results: samples of {model.name} without a number for '{name}' "
+            f"({len(odd):,})"
+        )
+
+
+def _direction(
+    where: str,
+    task: str,
+    metric: str,
+    runs: Sequence[Run],
+    given: bool | None,
+    notes: list[str],
+) -> bool:
+    """Whether higher is better, as results, the metric's name or else the caller say."""
+    every = (run.higher_is_better(task, metric) for run in runs)
+    said = {one for one in every if one is not None}
+    if metric in MISREGISTERED:
+        said = set()
+    known = said or ({True} if metric in HIGHER else {False} if metric in LOWER else set())
+    if given is None:
+        if len(known) != 1:
+            what = f"of '{metric}', it is not known whether higher or lower is better"
+            if known:
+                what = f"of '{metric}', results disagree whether higher or lower is better"
+            raise UserError(where, what, "say --higher-is-better or --lower-is-better")
+        (higher,) = known
+        reason = "as its results say" if said else "as is usual"
+    else:
+        option = "--higher-is-better" if given else "--lower-is-better"
+        if known == {not given}:
+            what = f"of '{metric}', {'lower' if given else 'higher'} is better"
+            raise UserError(where, what, f"leave out {option}, or name another --metric")
+        higher, reason = given, f"as {option} says"
+    if not higher:
+        notes.append(f"of '{metric}', lower is better, {reason}: it is read as a loss")
+    elif given:
+        notes.append(f"of '{metric}', higher is better, {reason}")
+    return higher
 
 
 def _protocol(where: str, task: str, runs: Mapping[Model, Run]) -> str:
@@ -438,15 +350,6 @@ def _protocol(where: str, task: str, runs: Mapping[Model, Run]) -> str:
     return next(iter(told), "")
 
 
-def _aggregate(some: Measured, name: str) -> Aggregate:
-    """Mean of a model; of samples, as the harness computes it."""
-    if not isinstance(some, Samples):
-        return some[name]
-    values = np.array(list(some.values[name].values()))
-    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
-    return Aggregate(float(values.mean()), float(error), len(values))
-
-
 def _of_means(
     about: About, means: Mapping[Model, Aggregate], notes: Sequence[str]
 ) -> tuple[Curve, Data]:
@@ -457,17 +360,19 @@ def _of_means(
         do = "run them again with --log_samples, or name one model per scale"
         raise UserError(about.where, "has training seeds without samples", do)
     sizes = [model.size for model in models]
-    right = [means[model].right for model in models]
-    if None not in right:
-        items = np.array([means[model].n for model in models], dtype=np.int64)
-        return counted(about, sizes, scales, np.array(right, dtype=np.int64), items, notes)
+    if about.metric == "accuracy":
+        right = [means[model].right for model in models]
+        if None not in right:
+            items = np.array([means[model].n for model in models], dtype=np.int64)
+            return counted(about, sizes, scales, np.array(right, dtype=np.int64), items, notes)
+        if not all(0 <= means[model].mean <= 1 for model in models):
+            do = "name another with --metric, or write a table with scale,mean,error"
+            raise UserError(about.where, "the metric is no share from 0 to 1", do)
     for model in models:
         if not means[model].error > 0:
             what = f"'{model.name}' has no standard error above 0"
-            raise UserError(about.where, what, "run it again with --log_samples")
-        if not 0 <= means[model].mean <= 1:
-            do = "name another with --metric, or write a table with scale,mean,error"
-            raise UserError(about.where, "the metric is no share from 0 to 1", do)
+            do = "run it again with --log_samples and --bootstrap_iters"
+            raise UserError(about.where, what, do)
     values, errors = (
         np.array([getattr(means[model], name) for model in models]) for name in ("mean", "error")
     )

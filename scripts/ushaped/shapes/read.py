@@ -187,9 +187,18 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             for column in columns:
                 if column not in (reader.fieldnames or ()):
                     raise UserError(str(path), f"column '{column}' is missing", "add it")
-            return [row | {"line": str(reader.line_num)} for row in reader]
+            return [_whole(path, row, reader.line_num) for row in reader]
     except OSError as error:
         raise UserError(str(path), f"cannot be read ({error.strerror})", "give its path") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(str(path), f"is no CSV in UTF-8 ({error})", AGAIN) from None
+
+
+def _whole(path: Path, row: dict[str, str], line: int) -> dict[str, str]:
+    """A row with its line number, if it has one cell for each column."""
+    if None in row or None in row.values():
+        raise UserError(f"{path}, line {line}", "has more or fewer cells than columns", "mend it")
+    return row | {"line": str(line)}
 
 
 def number(path: Path, row: Mapping[str, str], column: str) -> float:
@@ -201,7 +210,8 @@ def number(path: Path, row: Mapping[str, str], column: str) -> float:
         With file and line, if the cell holds none.
     """
     try:
-        value = float(row[column])
+        # Python takes 1_000 for a number; where it stands in a table, something went wrong.
+        value = float("nan") if "_" in row[column] else float(row[column])
     except ValueError:
         value = float("nan")
     if not np.isfinite(value):

@@ -1,0 +1,240 @@
+"""Auditing a scoring job: some of its items are scored again, by themselves, once it is done.
+
+`Reference` is the slow, plain way: a text is tokenised alone and is one row of the model's input,
+with the model's own attention, without cache, filling or shared prefixes. It uses nothing of the
+engine that it is to find faults in.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from ushaped.scoring.job import Prompt, Wanted
+    from ushaped.scoring.store import Value
+
+# Largest difference, in nats, of a stored log-likelihood from the same computed alone, by number
+# format. Rounding alone: at most 1e-4 in float32; in the others it grows with the model's depth and
+# the length of a class.
+TOLERANCE = {"float32": 1e-3, "float16": 0.1, "bfloat16": 0.5}
+# Of the job's time, the share that its audit may take; two items are always audited.
+TIME_SHARE = 0.03
+# Logits that are computed at once; of longer texts only the last ones are.
+MOST_CELLS = 1 << 27
+
+
+@dataclass
+class Audit:
+    """What the audit of one file of scores found.
+
+    Attributes
+    ----------
+    items : int
+        Items scored again.
+    largest : float
+        Largest absolute difference of their log-likelihoods, in nats.
+    tolerance : float
+        From which on the job would have failed.
+    item : int or None
+        Where the largest difference is.
+    float32_items : int
+        Of low-precision scores: how many of the items were scored again with all weights in
+        float32 too; 0 where memory did not suffice.
+    float32_largest : float
+        Largest absolute difference from that, in nats.
+    float32_changed : int
+        Items whose likeliest class is another one in float32.
+    """
+
+    items: int = 0
+    largest: float = 0.0
+    tolerance: float = 0.0
+    item: int | None = None
+    float32_items: int = 0
+    float32_largest: float = 0.0
+    float32_changed: int = 0
+
+    def add(self, item: int, difference: float) -> None:
+        """Count an item, by the largest difference of its log-likelihoods."""
+        self.items += 1
+        if self.item is None or difference > self.largest:
+            self.largest, self.item = difference, item
+
+    def add_float32(self, difference: float, changed: bool) -> None:
+        """Count an item's comparison with float32."""
+        self.float32_items += 1
+        self.float32_largest = max(self.float32_largest, difference)
+        self.float32_changed += changed
+
+    def row(self) -> dict[str, Any]:
+        """As it is stored."""
+        return asdict(self)
+
+
+class Reference:
+    """Log-likelihoods computed one text at a time.
+
+    Parameters
+    ----------
+    model, tokenizer
+        Loaded by `ushaped.models.load`.
+    bos : {"default", "always", "never"}
+        See `ushaped.scoring.encoding.Encoder`.
+    """
+
+    def __init__(
+        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bos: str
+    ) -> None:
+        self.model, self.tokenizer, self.bos = model, tokenizer, bos
+
+    def log_likelihood(self, text: str, name: str, *, last: bool = False, cut: int = 0) -> float:
+        """Log-likelihood (natural log) of a class after a text.
+
+        Parameters
+        ----------
+        text, name : str
+            Prompt, with any chain, and class.
+        last : bool
+            Only of the class's last token.
+        cut : int
+            Tokens to leave out at the beginning.
+        """
+        begin, alone = self._ids(text)
+        _, whole = self._ids(text + name)
+        start = 0
+        while start < min(len(alone), len(whole) - 1) and alone[start] == whole[start]:
+            start += 1
+        ids = begin + whole[cut:]
+        start = len(ids) - 1 if last else len(begin) + start - cut
+        logs = self._log_probs(ids[:-1], len(ids) - start)
+        return sum(float(logs[at - start, ids[at]]) for at in range(start, len(ids)))
+
+    def chain_gap(self, text: str, chain: Sequence[int], *, cut: int = 0) -> float:
+        """How much likelier than a chain's token another one is, in nats, at most; 0 if greedy."""
+        begin, alone = self._ids(text)
+        ids = begin + alone[cut:] + list(chain)
+        logs = self._log_probs(ids[:-1], len(chain))
+        return max(float(logs[at].max() - logs[at, token]) for at, token in enumerate(chain))
+
+    def _ids(self, text: str) -> tuple[list[int], list[int]]:
+        """Tokens before every text, and those of a text."""
+        bare = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        if self.bos == "never":
+            return [], bare
+        if self.bos == "always":
+            return [int(self.tokenizer.bos_token_id)], bare
+        usual = list(self.tokenizer(text)["input_ids"])
+        size = len(bare)
+        at = next(n for n in range(len(usual) + 1) if usual[n : n + size] == bare)
+        return usual[:at], bare
+
+    def _log_probs(self, ids: list[int], count: int) -> Any:
+        """Log-probabilities after the last ``count`` tokens; shape (count, vocabulary), float64."""
+        import torch
+
+        embedding = self.model.get_input_embeddings().weight
+        few = len(ids) * embedding.shape[0] <= MOST_CELLS
+        keep = {} if few else {"logits_to_keep": count}
+        with torch.inference_mode():
+            row = torch.tensor([ids], device=embedding.device)
+            logits = self.model(input_ids=row, use_cache=False, **keep).logits[0, -count:]
+            return torch.log_softmax(logits.double(), dim=-1).cpu()
+
+
+class Auditor:
+    """Compares stored log-likelihoods of prompts with the same computed alone.
+
+    Parameters
+    ----------
+    reference : Reference
+    stored : callable
+        Gives what is stored for some numbers that a prompt needs.
+    """
+
+    def __init__(
+        self, reference: Reference, stored: Callable[[Prompt, Sequence[Wanted]], list[Value]]
+    ) -> None:
+        self.reference, self.stored = reference, stored
+
+    def compare(self, prompt: Prompt, audit: Audit) -> float:
+        """Count a prompt; its largest difference in nats, that of its chain's choices included."""
+        worst = self._difference(prompt, self._again(prompt))
+        chain = prompt.chain
+        # Of a prompt that was cut to make room for a chain, the cut is not stored.
+        if chain and chain.get("ids") and not any(v["cut"] for v in self._stored(prompt)):
+            worst = max(worst, self.reference.chain_gap(prompt.row["prompt"], chain["ids"]))
+        audit.add(prompt.row["item"], worst)
+        return worst
+
+    def compare_float32(self, prompt: Prompt, audit: Audit) -> None:
+        """Count a prompt's comparison with what the model gives now, in float32."""
+        values, stored = self._again(prompt), self._stored(prompt)
+        classes = range(len(prompt.scores))
+        before = max(classes, key=lambda i: stored[i]["log_likelihood"])
+        changed = before != max(classes, key=values.__getitem__)
+        audit.add_float32(self._difference(prompt, values), changed)
+
+    def _stored(self, prompt: Prompt) -> list[Value]:
+        return self.stored(prompt, prompt.wanted)
+
+    def _again(self, prompt: Prompt) -> list[float]:
+        return [
+            self.reference.log_likelihood(one.text, one.name, last=one.last, cut=value["cut"])
+            for one, value in zip(prompt.wanted, self._stored(prompt), strict=True)
+        ]
+
+    def _difference(self, prompt: Prompt, values: Sequence[float]) -> float:
+        pairs = zip(self._stored(prompt), values, strict=True)
+        return max(abs(value["log_likelihood"] - again) for value, again in pairs)
+
+
+def sample(lengths: Sequence[Sequence[int]], one_in: int = 200, seed: int = 0) -> list[list[int]]:
+    """Draw the items of each file to audit.
+
+    Parameters
+    ----------
+    lengths : sequence of sequence of int
+        For each file, the prompt length of each of its items, in characters.
+    one_in : int
+        One of so many items of a file is drawn, rounded up.
+    seed : int
+        Of the random draw; the same arguments give the same items.
+
+    Returns
+    -------
+    list of list of int
+        For each file, positions of items in ascending order: at least one where the file has items.
+        The shortest and the longest prompt of all files are among them, the first of several; they
+        count towards what is drawn of their files.
+
+    Raises
+    ------
+    ValueError
+        If ``one_in`` is below 1.
+
+    Examples
+    --------
+    >>> [len(some) for some in sample([[7] * 401, [], [3, 9, 5]])]
+    [3, 0, 2]
+    >>> sample([[7], [3, 9, 5]])
+    [[0], [0, 1]]
+    """
+    if one_in < 1:
+        raise ValueError(f"one_in is {one_in}, and has to be 1 or more")
+    items = [(file, item) for file, own in enumerate(lengths) for item in range(len(own))]
+    if not items:
+        return [[] for _ in lengths]
+    required = {choose(items, key=lambda at: lengths[at[0]][at[1]]) for choose in (min, max)}
+    draw = random.Random(seed)
+    drawn = []
+    for file, own in enumerate(lengths):
+        chosen = {item for at, item in required if at == file}
+        others = [item for item in range(len(own)) if item not in chosen]
+        missing = max(0, -(-len(own) // one_in) - len(chosen))
+        drawn.append(sorted(chosen | set(draw.sample(others, missing))))
+    return drawn
