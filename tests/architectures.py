@@ -21,74 +21,41 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 VOCABULARY, CONTEXT, WINDOW = 300, 256, 32
 
-# By the name of a setting, its small value, for every configuration that has such a setting.
-_WIDTH = dict.fromkeys(
-    "hidden_size n_embd d_model embed_dim emb_dim word_embed_proj_dim embedding_size embedding_dim "
-    "lru_width attention_hidden_size shape_embed_dim pronunciation_embed_dim".split(),
-    16,
-)
-_INNER = dict.fromkeys(
-    "intermediate_size ffn_dim decoder_ffn_dim encoder_ffn_dim d_inner n_inner dff dim_ff "
-    "ffn_hidden_size mamba_d_ssm feed_forward_size intermediate_size_mlp".split(),
-    32,
-)
-_LAYERS = dict.fromkeys(
-    "num_hidden_layers n_layer n_layers num_layers decoder_layers encoder_layers num_decoder_layers "
-    "num_encoder_layers num_blocks".split(),
-    2,
-)
-_HEADS = dict.fromkeys(
-    "num_attention_heads n_head n_heads num_heads decoder_attention_heads encoder_attention_heads "
-    "attention_heads num_decoder_attention_heads num_encoder_attention_heads mamba_n_heads "
-    "mamba_num_heads n_mamba_heads swa_num_attention_heads".split(),
-    4,
-)
-_CONTEXT = dict.fromkeys(
-    "max_position_embeddings n_positions n_ctx max_target_positions max_seq_len context_length "
-    "model_max_length".split(),
-    CONTEXT,
-)
-_EXPERTS = dict.fromkeys(
-    "num_experts num_local_experts n_routed_experts moe_num_experts zero_expert_num".split(), 4
-)
-_EXPERT_WIDTH = dict.fromkeys(
+# The settings that get a small value, in every configuration that has them.
+_SETTINGS = {
+    VOCABULARY: "vocab_size vocab_size_per_layer_input",
+    CONTEXT: "max_position_embeddings n_positions n_ctx max_target_positions max_seq_len "
+    "context_length model_max_length",
+    # How far a layer looks back, and the width inside of a layer.
+    WINDOW: "sliding_window window_size attention_window_size attention_chunk_size "
+    "sliding_window_size index_topk intermediate_size ffn_dim decoder_ffn_dim encoder_ffn_dim "
+    "d_inner n_inner dff dim_ff ffn_hidden_size mamba_d_ssm feed_forward_size "
+    "intermediate_size_mlp",
+    # Widths.
+    16: "hidden_size n_embd d_model embed_dim emb_dim word_embed_proj_dim embedding_size "
+    "embedding_dim lru_width attention_hidden_size shape_embed_dim pronunciation_embed_dim "
     "moe_intermediate_size shared_expert_intermediate_size shared_intermediate_size "
-    "moe_shared_expert_intermediate_size expert_ffn_hidden_size "
-    "shared_experts_intermediate_size".split(),
-    16,
-)
-_TWO = dict.fromkeys(
-    "num_key_value_heads num_experts_per_tok num_experts_per_token moe_k moe_topk index_n_heads "
-    "linear_num_value_heads linear_num_key_heads linear_num_heads "
-    "swa_num_key_value_heads".split(),
-    2,
-)
-_EIGHT = dict.fromkeys(
-    "head_dim kv_lora_rank q_lora_rank v_head_dim index_head_dim linear_key_head_dim "
+    "moe_shared_expert_intermediate_size expert_ffn_hidden_size shared_experts_intermediate_size "
+    "mamba_chunk_size chunk_size",
+    30: "shape_vocab_size pronunciation_vocab_size",
+    8: "head_dim kv_lora_rank q_lora_rank v_head_dim index_head_dim linear_key_head_dim "
     "linear_value_head_dim linear_head_dim mamba_d_head mamba_d_state mamba_head_dim "
-    "ssm_state_size state_size swa_head_dim".split(),
-    8,
-)
-_FOUR = dict.fromkeys(
-    "d_head d_kv dim_head qk_rope_head_dim qk_nope_head_dim rotary_dim mamba_dt_rank "
-    "time_step_rank".split(),
-    4,
-)
-_ONE = dict.fromkeys(
-    "n_group topk_group num_expert_group n_shared_experts num_shared_experts n_groups".split(), 1
-)
-_LOOKS_BACK = dict.fromkeys(
-    "sliding_window window_size attention_window_size attention_chunk_size sliding_window_size "
-    "local_attention_window_len index_topk".split(),
-    WINDOW,
-)
-_CHUNK = dict.fromkeys("mamba_chunk_size chunk_size".split(), 16)
-SMALL: dict[str, int] = (
-    {"vocab_size": VOCABULARY, "vocab_size_per_layer_input": VOCABULARY}
-    | {"hidden_size_per_layer_input": 8, "shape_vocab_size": 30, "pronunciation_vocab_size": 30}
-    | (_WIDTH | _INNER | _LAYERS | _HEADS | _CONTEXT | _EXPERTS | _EXPERT_WIDTH)
-    | (_TWO | _EIGHT | _FOUR | _ONE | _LOOKS_BACK | _CHUNK)
-)
+    "ssm_state_size state_size swa_head_dim hidden_size_per_layer_input",
+    # Numbers of heads and of experts.
+    4: "num_attention_heads n_head n_heads num_heads decoder_attention_heads "
+    "encoder_attention_heads attention_heads num_decoder_attention_heads "
+    "num_encoder_attention_heads mamba_n_heads mamba_num_heads n_mamba_heads "
+    "swa_num_attention_heads num_experts num_local_experts n_routed_experts moe_num_experts "
+    "zero_expert_num d_head d_kv dim_head qk_rope_head_dim qk_nope_head_dim rotary_dim "
+    "mamba_dt_rank time_step_rank",
+    # Layers, heads that others share, and experts that are asked.
+    2: "num_hidden_layers n_layer n_layers num_layers decoder_layers encoder_layers "
+    "num_decoder_layers num_encoder_layers num_blocks num_key_value_heads num_experts_per_tok "
+    "num_experts_per_token moe_k moe_topk index_n_heads linear_num_value_heads "
+    "linear_num_key_heads linear_num_heads swa_num_key_value_heads",
+    1: "n_group topk_group num_expert_group n_shared_experts num_shared_experts n_groups",
+}
+SMALL = {name: value for value, names in _SETTINGS.items() for name in names.split()}
 ENDS = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
 
 Settings = Mapping[str, Any]
