@@ -66,7 +66,8 @@ OUT = config["output"]
 # The same for what Snakemake puts no prefix before: parameters, and files that are looked for here.
 PLACE = placed(f"{OUT}/").rstrip("/")
 # A folder elsewhere has its logs here too.
-LOGS = "/".join(["logs", *(part for part in Path(OUT).parts if part not in ("/", ".."))])
+ELSEWHERE = (os.sep, os.pardir)
+LOGS = str(Path("logs", *(part for part in Path(OUT).parts if part not in ELSEWHERE)))
 BENCHMARKS = f"{OUT}/benchmarks"
 TASKS = config["tasks"]
 # Pairs of source and task: what is asked once, scored once, and never mixed.
