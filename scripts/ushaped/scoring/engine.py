@@ -66,8 +66,8 @@ class Engine:
         self.model, self.batch_tokens, self.log = model, batch_tokens, log
         self.counts = Counts()
         self.context = context_length(model)
-        embedding = model.get_input_embeddings().weight
-        self.vocabulary, self.device = int(embedding.shape[0]), embedding.device
+        self.vocabulary = vocabulary(model)
+        self.device = model.get_input_embeddings().weight.device
         self.most_needed = max(64, MOST_CELLS // self.vocabulary)
         self._layers = ways.layers_of(model.config)
         self._prefix: tuple[bytes, attention.TreePass] | None = None

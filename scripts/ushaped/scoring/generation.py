@@ -21,8 +21,9 @@ from ushaped.errors import UserError
 from ushaped.scoring import attention
 from ushaped.scoring.encoding import TOKEN, tokens
 from ushaped.scoring.engine import Engine, out_of_memory
+from ushaped.scoring.plain import logits_at
 from ushaped.scoring.tree import layout, plan
-from ushaped.scoring.ways import SINGLE, TREE
+from ushaped.scoring.ways import PADDED, PROBE_UP_TO, SINGLE, TREE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -213,7 +214,7 @@ def _continued(
         if way == TREE:
             made = _together(engine, ending, rows, limits, prefix)
         else:
-            made = _plainly(engine, ending, rows, limits)
+            made = _plainly(engine, ending, way, rows, limits)
         yield from zip(rows, made, strict=True)
         return
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -376,60 +377,80 @@ class _Ended(StoppingCriteria):
         return torch.tensor(ended, device=input_ids.device)
 
 
-@torch.inference_mode()
 def _plainly(
-    engine: Engine, ending: Ending, rows: list[bytes], limits: list[int]
+    engine: Engine, ending: Ending, way: str, rows: list[bytes], limits: list[int]
 ) -> list[list[int]]:
-    """Continue rows with the model's own cache, one length and one limit at a time.
+    """Continue rows without a tree, one length and one limit at a time.
 
-    A model's own generation settings (penalties, forced or suppressed tokens) are left out: a chain
-    is the likeliest token, one after the other.
+    With the model's own cache, where that gives what the model gives without; a model's own
+    generation settings (penalties, forced or suppressed tokens) are left out: a chain is the
+    likeliest token, one after the other.
     """
+    continue_rows = _cached if way == PADDED and _cache_is_right(engine) else _uncached
     alike: dict[tuple[int, int], list[int]] = {}
     for number, row in enumerate(rows):
         alike.setdefault((len(row) // TOKEN.itemsize, limits[number]), []).append(number)
     found: list[list[int]] = [[] for _ in rows]
     for (length, limit), numbers in alike.items():
         ids = torch.tensor(np.stack([tokens(rows[n]) for n in numbers]).astype(np.int64))
-        ended = StoppingCriteriaList([_Ended(ending, length)])
-        made = _generate(engine, ids, limit, ended)[:, length:].tolist()
+        ended = _Ended(ending, length)
+        made = continue_rows(engine, ids.to(engine.device), limit, ended)[:, length:].tolist()
         for number, row_made in zip(numbers, made, strict=True):
             found[number] = _up_to_the_end(ending, rows[number], row_made)
     return found
 
 
-def _generate(
-    engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteriaList, cached: bool | None = None
-) -> Tensor:
-    # In place of the model's own, which would fill in what is not said here.
+@torch.inference_mode()
+def _cached(engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteria | None) -> Tensor:
+    """Rows of one length with what the model goes on with; shape (rows, tokens)."""
+    # In place of the model's own settings, which would fill in what is not said here.
     engine.model.generation_config = GenerationConfig(
-        max_new_tokens=limit,
-        do_sample=False,
-        pad_token_id=0,
-        use_cache=_cache_is_right(engine) if cached is None else cached,
+        max_new_tokens=limit, do_sample=False, pad_token_id=0
     )
-    return engine.model.generate(
-        ids.to(engine.device),
-        attention_mask=torch.ones_like(ids).to(engine.device),
-        stopping_criteria=ended,
+    made = engine.model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        stopping_criteria=StoppingCriteriaList([ended] if ended else []),
     )
+    return made if isinstance(made, Tensor) else made.sequences
+
+
+@torch.inference_mode()
+def _uncached(engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteria | None) -> Tensor:
+    """The same, with a forward pass over all tokens for each new one."""
+    for _ in range(limit):
+        last = torch.tensor([ids.shape[1] - 1], device=ids.device)
+        best = logits_at(engine.model, last, input_ids=ids)[:, 0].float().argmax(-1)
+        ids = torch.cat([ids, best[:, None].to(ids.device)], dim=1)
+        if ended is not None and bool(ended(ids, None).all()):
+            break
+    return ids
 
 
 def _cache_is_right(engine: Engine) -> bool:
-    """Whether a model goes on from its cache as it does without; found once for each engine."""
+    """Whether a model goes on from its cache as it does without; found once for each engine.
+
+    Tried with two rows at once, and across a window that is short enough to try.
+    """
     if engine.cache_is_right is None:
-        rng = np.random.default_rng(0)
-        size = min(12, (engine.context or 24) - 8)
-        ids = torch.from_numpy(rng.integers(0, engine.vocabulary, (1, max(1, size))))
-        never = StoppingCriteriaList()
-        without = _generate(engine, ids, 8, never, cached=False)
-        try:
-            engine.cache_is_right = torch.equal(without, _generate(engine, ids, 8, never, True))
-        except Exception:  # whatever a model's cache raises, it can do without
-            engine.cache_is_right = False
+        limit = engine.ways.limit
+        longest = (engine.context or 64) - 8
+        sizes = [min(12, longest)]
+        if limit is not None and limit <= PROBE_UP_TO:
+            sizes += [min(limit - 2, longest), min(limit + 8, longest)]
+        engine.cache_is_right = all(_cache_is_right_after(engine, max(1, n)) for n in sizes)
         if not engine.cache_is_right:
             engine.log(f"{type(engine.model).__name__}: chains are generated without cache")
     return engine.cache_is_right
+
+
+def _cache_is_right_after(engine: Engine, size: int) -> bool:
+    rng = np.random.default_rng(0)
+    ids = torch.from_numpy(rng.integers(0, engine.vocabulary, (2, size))).to(engine.device)
+    try:
+        return torch.equal(_cached(engine, ids, 6, None), _uncached(engine, ids, 6, None))
+    except Exception:  # whatever a model's cache raises, it can do without
+        return False
 
 
 def _up_to_the_end(ending: Ending, row: bytes, made: list[int]) -> list[int]:

@@ -23,17 +23,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ushaped.errors import UserError
 from ushaped.scoring import attention
 from ushaped.scoring.encoding import Encoded, data
 from ushaped.scoring.plain import logits_at
-from ushaped.scoring.precision import in_float32
+from ushaped.scoring.precision import LOW, in_float32
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
     from ushaped.scoring.engine import Engine
+
+Ids = NDArray[np.int64]
 
 TREE, PADDED, SINGLE = "tree", "padded", "single"
 
@@ -43,6 +46,8 @@ TOLERANCE, LOW_PRECISION_TOLERANCE = 1e-3, 0.5
 # By how much a log-probability may move when only later tokens change, in nats: the same shapes
 # give the same bits but for the experts of a mixture, which get other numbers of tokens.
 LATER_TOLERANCE, LOW_PRECISION_LATER_TOLERANCE = 2e-5, 0.05
+# Tokens of the text that is read twice: longer than the buckets of a randomly hashed attention.
+LONG = 96
 # Windows up to this many tokens are crossed by probes.
 PROBE_UP_TO = 512
 # Keys of a configuration that name a number of tokens beyond which attention differs ...
@@ -116,6 +121,7 @@ def find(engine: Engine) -> Ways:
         tolerance = TOLERANCE if precise else LOW_PRECISION_TOLERANCE
         short, reason = _short(engine, limit, tolerance)
         long = _long(engine, limit, name, tolerance)
+    _check_format(engine)
     return Ways(short, limit, long, reason, name)
 
 
@@ -171,19 +177,7 @@ def _check_causal(engine: Engine, limit: int | None, precise: bool) -> None:
     first, second = rng.integers(0, engine.vocabulary, (2, size))
     before = max(1, size // 3)
     second[:before] = first[:before]
-    try:
-        one, other = (_log_probs(model, ids)[:before] for ids in (first, second))
-    except UserError:
-        raise
-    except Exception as error:  # whatever a model raises, the user needs its name
-        raise UserError(
-            type(model).__name__,
-            f"cannot be run on {size} tokens ({type(error).__name__}: {str(error).splitlines()[0]})"
-            if str(error)
-            else f"cannot be run on {size} tokens ({type(error).__name__})",
-            "leave this model out",
-        ) from error
-    moved = float((one - other).abs().max())
+    moved = _moved(model, first, second, before)
     if moved > (LATER_TOLERANCE if precise else LOW_PRECISION_LATER_TOLERANCE):
         raise UserError(
             type(model).__name__,
@@ -192,10 +186,46 @@ def _check_causal(engine: Engine, limit: int | None, precise: bool) -> None:
             "use a causal (decoder-only) language model; for BERT and its kin, is_decoder: true "
             "in config.json if it was trained so",
         )
+    again = rng.integers(0, engine.vocabulary, min(LONG, engine.context or LONG))
+    moved = _moved(model, again, again, len(again))
+    if moved > (TOLERANCE if precise else LOW_PRECISION_TOLERANCE):
+        raise UserError(
+            type(model).__name__,
+            f"gives predictions that differ by {moved:.2g} nats when it reads one text twice",
+            "leave this model out: its scores would be random",
+        )
+
+
+def _moved(model: PreTrainedModel, one: Ids, other: Ids, positions: int) -> float:
+    """Largest difference of log-probabilities after the first positions of two texts, in nats."""
+    try:
+        first, second = (_log_probs(model, ids)[:positions] for ids in (one, other))
+    except Exception as error:  # whatever a model raises, the user needs its name
+        raise _unusable(model, len(one), error, "leave this model out") from error
+    return float((first - second).abs().max())
+
+
+def _check_format(engine: Engine) -> None:
+    """Some models cannot be run in every number format."""
+    model = engine.model
+    if model.dtype not in LOW:
+        return
+    ids = np.arange(1, 1 + min(4, engine.context or 4)) % engine.vocabulary
+    try:
+        _log_probs(model, ids)
+    except Exception as error:  # whatever a model raises, it has just been run in float32
+        raise _unusable(model, len(ids), error, "set scoring.dtype to float32") from error
+
+
+def _unusable(model: PreTrainedModel, size: int, error: Exception, do: str) -> UserError:
+    first = (str(error).splitlines() or [""])[0]
+    name = str(model.dtype).removeprefix("torch.")
+    what = f"cannot be run on {size} tokens in {name} ({type(error).__name__}: {first})"
+    return UserError(type(model).__name__, what, do)
 
 
 @torch.inference_mode()
-def _log_probs(model: PreTrainedModel, ids: np.ndarray) -> torch.Tensor:
+def _log_probs(model: PreTrainedModel, ids: Ids) -> torch.Tensor:
     device = model.get_input_embeddings().weight.device
     wanted = torch.arange(len(ids), device=device)
     logits = logits_at(model, wanted, input_ids=torch.from_numpy(ids)[None].to(device))[0]
