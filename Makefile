@@ -13,7 +13,7 @@ CONFIG ?=
 BIN := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: report figures smollm test lint bench setup setup-dev setup-smollm setup-slurm \
+.PHONY: report figures smollm test test-architectures lint bench setup setup-dev setup-smollm setup-slurm \
     setup-browser setup-bench pins clean
 .DEFAULT_GOAL := report
 
@@ -27,7 +27,11 @@ smollm: setup-smollm
 	"$(BIN)/snakemake" --configfile config/smollm.yaml -- report
 
 test: setup-dev
-	"$(BIN)/python" -m pytest --numprocesses auto --dist loadfile
+	"$(BIN)/python" -m pytest --numprocesses auto --dist loadfile -m "not architectures"
+
+# Every architecture of transformers in two number formats, of which `make test` tries a few.
+test-architectures: setup-dev
+	"$(BIN)/python" -m pytest --numprocesses auto -m architectures tests/test_scoring_architectures.py
 
 lint: setup-dev
 	"$(BIN)/ruff" check .
