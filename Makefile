@@ -2,6 +2,8 @@
 # make figures                     figures and tables of the literature; no model, under a minute
 # make smollm                      the page of config/smollm.yaml, about one real model
 # make test, make lint, make bench
+# make test-workflow               the tests that `make test` leaves out: whole workflows, every page
+# make test-architectures          the others: every architecture of transformers
 #
 # Needs Python 3.11 or newer, make and git; all else is installed into $(VENV), pinned.
 
@@ -12,9 +14,11 @@ CONFIG ?=
 # The absolute path of the environment's programs; the steps call `python`, so it comes first.
 BIN := $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))/bin
 export PATH := $(BIN):$(PATH)
+# A worker that has nothing left takes tests from another one.
+PYTEST = "$(BIN)/python" -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: report figures smollm test test-architectures lint bench setup setup-dev setup-smollm setup-slurm \
-    setup-browser setup-bench pins clean
+.PHONY: report figures smollm test test-workflow test-architectures lint bench setup setup-dev \
+    setup-smollm setup-slurm setup-browser setup-bench pins clean
 .DEFAULT_GOAL := report
 
 report: setup
@@ -27,11 +31,15 @@ smollm: setup-smollm
 	"$(BIN)/snakemake" --configfile config/smollm.yaml -- report
 
 test: setup-dev
-	"$(BIN)/python" -m pytest --numprocesses auto --dist loadfile -m "not architectures"
+	$(PYTEST) -m "not workflow and not architectures"
 
-# Every architecture of transformers in two number formats, of which `make test` tries a few.
+# Those too that `make test` skips for want of something, as far as it is here now.
+test-workflow: setup-dev setup-smollm
+	$(PYTEST) -m "workflow or needs"
+
+# Every architecture of transformers, of which `make test` tries a few.
 test-architectures: setup-dev
-	"$(BIN)/python" -m pytest --numprocesses auto -m architectures tests/test_scoring_architectures.py
+	$(PYTEST) -m architectures
 
 lint: setup-dev
 	"$(BIN)/ruff" check .

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -18,12 +19,13 @@ sys.path.insert(0, str(HOME / "scripts"))
 from ushaped.config import (
     check,
     filled,
+    given,
     models,
     read_registry,
-    read_yaml,
     sources,
     taught,
     told,
+    with_folders,
 )
 from ushaped.errors import UserError
 from ushaped.lock import known, needed
@@ -33,6 +35,7 @@ from ushaped.prompts import applies, keeps_inside
 from ushaped.registry import points
 from ushaped.sources import closure
 from ushaped.tasks import REPLICA, SOURCES, demonstrations_file, load_task
+from ushaped.yaml_files import read_mapping
 
 
 def placed(path):
@@ -46,19 +49,24 @@ ROOT = Path(os.path.relpath(HOME))
 if placed(str(ROOT)) != str(ROOT):
     ROOT = HOME
 
-# A module is given what differs from the default settings.
-config = filled(config, read_yaml(ROOT / "config/config.yaml"))
-
 try:
+    if workflow.modifier.is_main_snakefile():
+        command_line = workflow.config_settings
+        config = given(command_line.configfiles, command_line.config, config)
+    # A module is given what differs from the default settings.
+    config = filled(config, read_mapping(ROOT / "config/config.yaml"))
     REGISTRY = read_registry(ROOT)
     check(config, REGISTRY, ROOT)
 except UserError as error:
     sys.exit(f"error: {error}")
 
+config = with_folders(config)
+
 OUT = config["output"]
 # The same for what Snakemake puts no prefix before: parameters, and files that are looked for here.
 PLACE = placed(f"{OUT}/").rstrip("/")
-LOGS = f"logs/{OUT}"
+# A folder elsewhere has its logs here too.
+LOGS = "/".join(["logs", *(part for part in Path(OUT).parts if part not in ("/", ".."))])
 BENCHMARKS = f"{OUT}/benchmarks"
 TASKS = config["tasks"]
 # Pairs of source and task: what is asked once, scored once, and never mixed.
@@ -108,9 +116,9 @@ TITLES = {
 
 
 wildcard_constraints:
-    task="|".join(TASKS),
+    task="|".join(map(re.escape, TASKS)),
     source="|".join(SOURCES),
-    model="|".join(MODELS),
+    model="|".join(map(re.escape, MODELS)),
 
 
 @cache
@@ -376,4 +384,4 @@ def scoring_settings(wildcards):
     """What the registry says of how a model is run, as words of a command line."""
     settings = MODELS[wildcards.model].get("entry", {})
     words = ["--bos", settings.get("bos", "default")]
-    return " ".join(words + ["--trust-remote-code"] * settings.get("trust_remote_code", False))
+    return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)

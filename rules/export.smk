@@ -17,6 +17,8 @@ rule export:
         questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
+        prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
+        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
         config=rules.provenance.output.config,
         provenance=rules.provenance.output.provenance,
         schema=str(ROOT / "report/schema/report.schema.json"),
@@ -45,10 +47,13 @@ rule export:
         runtime=10,
     params:
         tables=target,
+        scores=score_folder,
     shell:
-        "python {input.code[0]} --metrics {input.metrics} --parts {input.parts}"
-        " --flips {input.flips} --shapes {input.shapes} --evidence {input.evidence} --protocols {input.protocols}"
-        " --power {input.power} --published {input.published} --labels {input.labels}"
-        " --questions {input.questions} --tasks {input.facts} --models {input.models}"
-        " --config {input.config} --provenance {input.provenance} --schema {input.schema}"
-        " --output {output.json} --tables {params.tables:q} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --metrics {input.metrics:q} --parts {input.parts:q}"
+        " --flips {input.flips:q} --shapes {input.shapes:q} --evidence {input.evidence:q}"
+        " --protocols {input.protocols:q}"
+        " --power {input.power:q} --published {input.published:q} --labels {input.labels:q}"
+        " --questions {input.questions:q} --tasks {input.facts:q} --models {input.models:q}"
+        " --scores {params.scores:q} --prompts {input.prompts:q}"
+        " --config {input.config:q} --provenance {input.provenance:q} --schema {input.schema:q}"
+        " --output {output.json:q} --tables {params.tables:q} 2>&1 | tee {log:q} >&2"

@@ -39,9 +39,9 @@ rule figure:
         # Read by the caption.
         sources=said(EDITIONS),
     shell:
-        "python {input.code[0]} {wildcards.figure} --metrics {input.metrics}"
-        " --shapes {input.shapes} --published {input.published}"
-        " --output {params.target} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} {wildcards.figure:q} --metrics {input.metrics:q}"
+        " --shapes {input.shapes:q} --published {input.published:q}"
+        " --output {params.target:q} 2>&1 | tee {log:q} >&2"
 
 
 rule task_figure:
@@ -73,9 +73,9 @@ rule task_figure:
     params:
         target=f"{PLACE}/figures/tasks/{{source}}/{{task}}",
     shell:
-        "python {input.code[0]} task --task {wildcards.task} --source {wildcards.source}"
-        " --metrics {input.metrics} --shapes {input.shapes} --published {input.published}"
-        " --output {params.target} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} task --task {wildcards.task:q} --source {wildcards.source:q}"
+        " --metrics {input.metrics:q} --shapes {input.shapes:q} --published {input.published:q}"
+        " --output {params.target:q} 2>&1 | tee {log:q} >&2"
 
 
 rule power_figure:
@@ -107,5 +107,5 @@ rule power_figure:
         # Read by the caption.
         figure="power",
     shell:
-        "python {input.code[0]} power --table {input.table}"
-        " --output {params.target}/power 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} power --table {input.table:q}"
+        " --output {params.target:q}/power 2>&1 | tee {log:q} >&2"

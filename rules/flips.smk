@@ -30,6 +30,6 @@ rule flips:
     params:
         scores=score_folder,
     shell:
-        "python {input.code[0]} --prompts {input.prompts} --scores {params.scores}"
-        " --models {input.models} --output {output.table} --items {output.details}"
-        " 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --prompts {input.prompts:q} --scores {params.scores:q}"
+        " --models {input.models:q} --output {output.table:q} --items {output.details:q}"
+        " 2>&1 | tee {log:q} >&2"

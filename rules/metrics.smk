@@ -41,8 +41,8 @@ rule metrics:
         seed=config["shapes"]["seed"],
         points=as_json(points(config["families"], REGISTRY)),
     shell:
-        "python {input.code[0]} --prompts {input.prompts} --scores {params.scores}"
-        " --models {input.models} --published {input.published} --points {params.points:q}"
-        " --draws {params.draws} --seed {params.seed}"
-        " --output {output.table} --items {output.details} --parts {output.parts}"
-        " 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --prompts {input.prompts:q} --scores {params.scores:q}"
+        " --models {input.models:q} --published {input.published:q} --points {params.points:q}"
+        " --draws {params.draws:q} --seed {params.seed:q}"
+        " --output {output.table:q} --items {output.details:q} --parts {output.parts:q}"
+        " 2>&1 | tee {log:q} >&2"

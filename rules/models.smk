@@ -34,9 +34,9 @@ rule corpus:
         folders=expand(str(ROOT / "tasks/{task}"), task=TAUGHT),
         target=target,
     shell:
-        "python {input.code[0]} --tasks {params.folders} --settings {params.settings:q}"
-        " --vocabulary {params.vocabulary} --row-lengths {params.row_lengths}"
-        " --output {params.target} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --tasks {params.folders:q} --settings {params.settings:q}"
+        " --vocabulary {params.vocabulary:q} --row-lengths {params.row_lengths:q}"
+        " --output {params.target:q} 2>&1 | tee {log:q} >&2"
 
 
 rule train:
@@ -59,7 +59,7 @@ rule train:
     log:
         f"{LOGS}/models/ladder-{{size}}-s{{seed}}.log",
     wildcard_constraints:
-        size="|".join(RUNGS),
+        size="|".join(map(re.escape, RUNGS)),
         seed="|".join(map(str, LADDER["seeds"])),
     conda:
         environment
@@ -75,10 +75,10 @@ rule train:
         store=f"{PLACE}/store/weights",
         target=target,
     shell:
-        "python {input.code[0]} --corpus {params.corpus} --rung {params.rung:q}"
-        " --settings {params.recipe:q} --family ladder --size {wildcards.size}"
-        " --seed {wildcards.seed} --code {input.trainer} --store {params.store}"
-        " --output {params.target} --benchmark {output.benchmark} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --corpus {params.corpus:q} --rung {params.rung:q}"
+        " --settings {params.recipe:q} --family ladder --size {wildcards.size:q}"
+        " --seed {wildcards.seed:q} --code {input.trainer:q} --store {params.store:q}"
+        " --output {params.target:q} --benchmark {output.benchmark:q} 2>&1 | tee {log:q} >&2"
 
 
 rule fetch:
@@ -93,7 +93,7 @@ rule fetch:
     log:
         f"{LOGS}/models/{{model}}.log",
     wildcard_constraints:
-        model="|".join(BROUGHT) or "none",
+        model="|".join(map(re.escape, BROUGHT)) or "none",
     priority: millions
     conda:
         environment
@@ -109,9 +109,9 @@ rule fetch:
         store=f"{PLACE}/store/fetched",
         target=target,
     shell:
-        "python {input.code[0]} --entry {params.entry:q} --name {wildcards.model}"
-        " --family {params.family} --lock {params.lock} --store {params.store}"
-        " --output {params.target} --benchmark {output.benchmark} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --entry {params.entry:q} --name {wildcards.model:q}"
+        " --family {params.family:q} --lock {params.lock:q} --store {params.store:q}"
+        " --output {params.target:q} --benchmark {output.benchmark:q} 2>&1 | tee {log:q} >&2"
 
 
 # A model that stays where it is, with a server or in a folder. It may change there, so it is nothing
@@ -121,7 +121,7 @@ use rule fetch as describe with:
         about=f"{OUT}/models/{{model}}/model.json",
         benchmark=f"{BENCHMARKS}/models/{{model}}.tsv",
     wildcard_constraints:
-        model="|".join(name for name in FETCHED if name not in BROUGHT) or "none",
+        model="|".join(re.escape(name) for name in FETCHED if name not in BROUGHT) or "none",
 
 
 rule lock:
@@ -146,5 +146,5 @@ rule lock:
         ],
         lock=LOCK,
     shell:
-        "python {input.code[0]} --revisions {params.revisions} --lock {params.lock}"
-        " 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --revisions {params.revisions:q} --lock {params.lock:q}"
+        " 2>&1 | tee {log:q} >&2"

@@ -1,15 +1,16 @@
 # paper: the same stages once more, with what config/paper.yaml says in place of `config`.
 
 # Its tasks are its own, and so are their sources.
-PAPER = filled(
-    read_yaml(ROOT / "config/paper.yaml"),
-    {key: value for key, value in config.items() if key != "sources"},
-)
-
 try:
+    PAPER = filled(
+        read_mapping(ROOT / "config/paper.yaml"),
+        {key: value for key, value in config.items() if key != "sources"},
+    )
     check(PAPER, REGISTRY, ROOT, where="config/paper.yaml")
 except UserError as error:
     sys.exit(f"error: {error}")
+
+PAPER = with_folders(PAPER)
 
 # Who names config/paper.yaml as the configuration has these rules already, as the default ones.
 if PAPER["output"] != OUT:

@@ -34,10 +34,10 @@ rule plan:
         utilisation=config["plan"]["utilisation"],
         output=f"{PLACE}/plan.csv",
     shell:
-        "python {input.code[0]} --registry {input.registry} --families {params.families}"
-        " --ladder {params.ladder:q} --ladder-tokenizer {params.tokenizer}"
-        " --models {params.models} --tasks {params.tasks} --prompts {input.prompts}"
-        " --absent {params.absent} --batch-tokens {params.batch_tokens}"
-        " --chain-tokens {params.chain_tokens} --dtype {params.dtype}"
-        " --device {params.device} --gpu {params.gpu}"
-        " --utilisation {params.utilisation} --output {params.output} 2>&1 | tee {log}"
+        "python {input.code[0]:q} --registry {input.registry:q} --families {params.families:q}"
+        " --ladder {params.ladder:q} --ladder-tokenizer {params.tokenizer:q}"
+        " --models {params.models:q} --tasks {params.tasks:q} --prompts {input.prompts:q}"
+        " --absent {params.absent:q} --batch-tokens {params.batch_tokens:q}"
+        " --chain-tokens {params.chain_tokens:q} --dtype {params.dtype:q}"
+        " --device {params.device:q} --gpu {params.gpu:q}"
+        " --utilisation {params.utilisation:q} --output {params.output:q} 2>&1 | tee {log:q}"

@@ -31,9 +31,9 @@ rule prompts:
         folder=task_folder,
         target=target,
     shell:
-        "python {input.code[0]} --task {params.folder} --items {input.table}"
-        " --source {wildcards.source}"
-        " --variants {params.variants} --seed {params.seed} --output {params.target} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --task {params.folder:q} --items {input.table:q}"
+        " --source {wildcards.source:q}"
+        " --variants {params.variants:q} --seed {params.seed:q} --output {params.target:q} 2>&1 | tee {log:q} >&2"
 
 
 rule shortened_prompts:
@@ -61,7 +61,7 @@ rule shortened_prompts:
         folder=task_folder,
         target=target,
     shell:
-        "python {input.code[0]} --task {params.folder} --items {input.table}"
-        " --source {wildcards.source}"
-        " --variants {wildcards.variant} --seed {params.seed} --output {params.target}"
-        " 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --task {params.folder:q} --items {input.table:q}"
+        " --source {wildcards.source:q}"
+        " --variants {wildcards.variant:q} --seed {params.seed:q} --output {params.target:q}"
+        " 2>&1 | tee {log:q} >&2"

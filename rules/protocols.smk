@@ -29,9 +29,9 @@ rule protocols:
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
     shell:
-        "python {input.code[0]} --metrics {input.metrics} --items {input.details}"
-        " --recovery {params.recovery} --equivalence {params.equivalence}"
-        " --draws {params.draws} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --metrics {input.metrics:q} --items {input.details:q}"
+        " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
+        " --draws {params.draws:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule protocols_figure:
@@ -63,5 +63,5 @@ rule protocols_figure:
         # Read by the caption.
         figure="protocols",
     shell:
-        "python {input.code[0]} protocols --table {input.table}"
-        " --output {params.target}/protocols 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} protocols --table {input.table:q}"
+        " --output {params.target:q}/protocols 2>&1 | tee {log:q} >&2"

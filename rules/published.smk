@@ -51,10 +51,10 @@ rule published_shapes:
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
     shell:
-        "python {input.code[0]} --published {input.published} --labels {input.labels}"
-        " --recovery {params.recovery} --equivalence {params.equivalence}"
-        " --draws {params.draws} --seed {params.seed} --threads {threads}"
-        " --output {output.table} --evidence {output.evidence} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --published {input.published:q} --labels {input.labels:q}"
+        " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
+        " --draws {params.draws:q} --seed {params.seed:q} --threads {threads}"
+        " --output {output.table:q} --evidence {output.evidence:q} 2>&1 | tee {log:q} >&2"
 
 
 rule published_tables:
@@ -80,9 +80,9 @@ rule published_tables:
     params:
         target=target,
     shell:
-        "python {input.code[0]} --series {input.series} --humans {input.humans}"
-        " --shapes {input.shapes} --tasks {input.facts} --output {params.target:q}"
-        " 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --series {input.series:q} --humans {input.humans:q}"
+        " --shapes {input.shapes:q} --tasks {input.facts:q} --output {params.target:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
 rule published_figure:
@@ -114,8 +114,8 @@ rule published_figure:
     params:
         target=f"{PLACE}/published/figures/{{figure}}",
     shell:
-        "python {input.code[0]} {wildcards.figure} --published {input.published}"
-        " --markers {input.markers} --output {params.target} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} {wildcards.figure:q} --published {input.published:q}"
+        " --markers {input.markers:q} --output {params.target:q} 2>&1 | tee {log:q} >&2"
 
 
 rule figures:

@@ -42,9 +42,9 @@ rule published_question:
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
     shell:
-        "python {input.code[0]} {wildcards.question} --published {input.published}"
-        " --recovery {params.recovery} --equivalence {params.equivalence}"
-        " --draws {params.draws} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} {wildcards.question:q} --published {input.published:q}"
+        " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
+        " --draws {params.draws:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule measured_question:
@@ -79,10 +79,10 @@ rule measured_question:
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
     shell:
-        "python {input.code[0]} {wildcards.question} --metrics {input.metrics}"
-        " --items {input.details} --protocols {input.protocols}"
-        " --recovery {params.recovery} --equivalence {params.equivalence}"
-        " --draws {params.draws} --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} {wildcards.question:q} --metrics {input.metrics:q}"
+        " --items {input.details:q} --protocols {input.protocols:q}"
+        " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
+        " --draws {params.draws:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule question_figure:
@@ -116,5 +116,5 @@ rule question_figure:
         # Read by the caption.
         figure="{answer}",
     shell:
-        "python {input.code[0]} {wildcards.answer} --table {input.table}"
-        " --output {params.target} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} {wildcards.answer:q} --table {input.table:q}"
+        " --output {params.target:q} 2>&1 | tee {log:q} >&2"

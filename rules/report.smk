@@ -37,8 +37,8 @@ rule provenance:
         config=as_json(told(config)),
         root=ROOT,
     shell:
-        "python {input.code[0]} --config {params.config:q} --root {params.root:q}"
-        " --output {output.provenance} --resolved {output.config} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --config {params.config:q} --root {params.root:q}"
+        " --output {output.provenance:q} --resolved {output.config:q} 2>&1 | tee {log:q} >&2"
 
 
 rule report:
@@ -51,8 +51,7 @@ rule report:
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
-        # One file of each model's scores says how all of them were made.
-        scores=expand(f"{OUT}/scores/{{model}}/{PROMPT_FILES[0]}", model=MODELS),
+        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
         benchmarks=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=MODELS),
         evidence=rules.shapes.output.evidence,
         verdicts=str(ROOT / "tasks/published/verdicts.csv"),
@@ -94,13 +93,15 @@ rule report:
         figures=figure_folder,
         benchmarks=benchmark_folder,
         literature=literature_folder,
+        # Not file by file: there are too many for a command line with some dozens of models.
+        scores=score_folder,
     shell:
-        "python {input.code[0]} --metrics {input.metrics} --shapes {input.shapes}"
-        " --literature {params.literature:q} --protocols {input.protocols}"
-        " --evidence {input.evidence} --published-verdicts {input.verdicts}"
-        " --power {input.power} --questions {input.questions} --figures {params.figures}"
-        " --prompts {input.prompts} --tasks {input.facts} --models {input.models}"
-        " --scores {input.scores} --config {input.config} --provenance {input.provenance}"
-        " --parts {input.parts_table} --flips {input.flips} --flip-items {input.flip_items}"
-        " --benchmarks {params.benchmarks} --template {input.template}"
-        " --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --metrics {input.metrics:q} --shapes {input.shapes:q}"
+        " --literature {params.literature:q} --protocols {input.protocols:q}"
+        " --evidence {input.evidence:q} --published-verdicts {input.verdicts:q}"
+        " --power {input.power:q} --questions {input.questions:q} --figures {params.figures:q}"
+        " --prompts {input.prompts:q} --tasks {input.facts:q} --models {input.models:q}"
+        " --scores {params.scores:q} --config {input.config:q} --provenance {input.provenance:q}"
+        " --parts {input.parts_table:q} --flips {input.flips:q} --flip-items {input.flip_items:q}"
+        " --benchmarks {params.benchmarks:q} --template {input.template:q}"
+        " --output {output:q} 2>&1 | tee {log:q} >&2"

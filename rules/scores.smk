@@ -37,9 +37,9 @@ rule scores:
         store=f"{PLACE}/store/scores",
         target=f"{PLACE}/scores/{{model}}",
     shell:
-        "python {input.code[0]} --model {input.about} --prompts {input.prompts}"
-        " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens}"
-        " --too-long {params.too_long} --dtype {params.dtype} {params.model_settings}"
+        "python {input.code[0]:q} --model {input.about:q} --prompts {input.prompts:q}"
+        " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens:q}"
+        " --too-long {params.too_long:q} --dtype {params.dtype:q} {params.model_settings:q}"
         " --audit {resources.audit} --device {resources.device} --gpus {resources.gpu} --threads {threads}"
-        " --store {params.store} --output {params.target} --benchmark {output.benchmark}"
-        " 2>&1 | tee {log} >&2"
+        " --store {params.store:q} --output {params.target:q} --benchmark {output.benchmark:q}"
+        " 2>&1 | tee {log:q} >&2"

@@ -37,11 +37,11 @@ rule shapes:
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
     shell:
-        "python {input.code[0]} --metrics {input.metrics} --items {input.details}"
-        " --judged {input.published}"
-        " --recovery {params.recovery} --equivalence {params.equivalence}"
-        " --draws {params.draws} --seed {params.seed} --threads {threads}"
-        " --output {output.table} --evidence {output.evidence} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --metrics {input.metrics:q} --items {input.details:q}"
+        " --judged {input.published:q}"
+        " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
+        " --draws {params.draws:q} --seed {params.seed:q} --threads {threads}"
+        " --output {output.table:q} --evidence {output.evidence:q} 2>&1 | tee {log:q} >&2"
 
 
 rule power:
@@ -74,8 +74,8 @@ rule power:
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
     shell:
-        "python {input.code[0]} --models {input.models} --published {input.published}"
-        " --series PaLM --registry {input.registry} --reference pythia"
-        " --recovery {params.recovery} --equivalence {params.equivalence}"
-        " --simulations {params.simulations} --draws {params.draws} --seed {params.seed}"
-        " --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --models {input.models:q} --published {input.published:q}"
+        " --series PaLM --registry {input.registry:q} --reference pythia"
+        " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
+        " --simulations {params.simulations:q} --draws {params.draws:q} --seed {params.seed:q}"
+        " --output {output:q} 2>&1 | tee {log:q} >&2"

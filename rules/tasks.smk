@@ -24,8 +24,8 @@ rule replica:
         seed=config["replica"]["seed"],
         folder=task_folder,
     shell:
-        "python {input.code[0]} --task {params.folder} --items {params.amount}"
-        " --seed {params.seed} --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --task {params.folder:q} --items {params.amount:q}"
+        " --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q} >&2"
 
 
 rule acquire:
@@ -55,6 +55,6 @@ rule acquire:
     params:
         folder=task_folder,
     shell:
-        "python {input.code[0]} --task {params.folder} --source {wildcards.source}"
-        " --mirror={resources.mirror:q} --mirrors {input.mirrors}"
-        " --output {output} 2>&1 | tee {log} >&2"
+        "python {input.code[0]:q} --task {params.folder:q} --source {wildcards.source:q}"
+        " --mirror={resources.mirror:q} --mirrors {input.mirrors:q}"
+        " --output {output:q} 2>&1 | tee {log:q} >&2"

@@ -48,6 +48,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--questions", nargs="*", default=[], metavar="CSV")
     parser.add_argument("--tasks", nargs="+", required=True, metavar="YAML")
     parser.add_argument("--models", nargs="+", required=True, metavar="JSON")
+    parser.add_argument("--scores", nargs="*", default=[], help="files, or the folder of all")
+    parser.add_argument("--prompts", nargs="*", default=[], metavar="PARQUET", help="of a folder")
     parser.add_argument("--config", required=True, metavar="JSON", help="resolved configuration")
     parser.add_argument("--provenance", required=True, metavar="JSON")
     parser.add_argument("--schema", required=True, metavar="JSON", help="of report.json")

@@ -29,7 +29,8 @@ from ushaped.hub import head, not_fetched, place
 from ushaped.lock import locked
 from ushaped.served.client import Client, Endpoint
 
-WANTED = ["*.safetensors", "*.json", "*.txt", "*.model"]
+# Code is downloaded and fingerprinted with the rest; it runs only with trust_remote_code.
+WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.py"]
 COUNTS = ("parameters", "non_embedding_parameters")
 
 

@@ -8,10 +8,10 @@ Three products:
     size. Intervals are 95 %: Wilson for shares, normal for other means, bootstrap over items for
     pooled rows and averages. ``chance`` is empty where guessing has no defined value. ``n`` of
     ``distractor_share`` counts the items that have a distractor; ``n`` of the ten-task average is
-    the sum over tasks. ``flags``, separated by ``;``: an accuracy row says ``constant-answer``
-    where one answer text gets 99 % of the answers, and every row says ``boundary-merged`` where for
-    any item a token spans the join of prompt and class, and ``prompt-cut`` where the beginning of
-    any prompt was cut off; pooled rows and averages where any of their parts does.
+    the sum over tasks, ``n`` of ``unsplit_share`` that of all items of the task, also of those
+    that the variant leaves out. ``flags``, separated by ``;``, are those of
+    `ushaped.metrics.flags.FLAGS`; pooled rows have the flags of any of their models, averages
+    those of any of their tasks, but for ``constant-answer``, which is of one task's accuracy.
     A row flagged ``published`` was not measured here: it is the result of a size without weights,
     from the series of the literature (``--published``, ``--points``). Its interval is empty where
     no count is known, and in the average.

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import yaml
 
-from ushaped import models, plan
+from ushaped import models, plan, yaml_files
 from ushaped.config import LADDER
 from ushaped.config import models as configured
 from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.official import BLOCKS, UNKNOWN
 from ushaped.plan import GPUS, Limits, Model, Ruler, Work
+from ushaped.registry import with_folders
 from ushaped.tasks import load_task
 
 COLUMNS = ["prompt", "other_prompt", "classes", "chain", "chain_limit", "stop", "answer_after"]
@@ -45,7 +45,7 @@ SUMS = ("prompts", "unique_tokens", "generated_tokens", "flops", "gpu_hours", "d
 def main() -> None:
     """Read the command line, count, print, write."""
     arguments = parse()
-    registry = yaml.safe_load(arguments.registry.read_text(encoding="utf-8"))["families"]
+    registry = with_folders(yaml_files.read_mapping(arguments.registry)["families"])
     config = {"families": arguments.families, LADDER: arguments.ladder}
     rows = []
     for family, some in groupby(configured(config, registry).items(), key=lambda m: m[1]["family"]):

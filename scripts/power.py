@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from ushaped import yaml_files
 from ushaped.errors import UserError, run
 from ushaped.metrics.table import write_table
 from ushaped.models import compute, read
@@ -71,7 +71,7 @@ def longest(curves: list[Curve]) -> dict[str, Floats]:
 
 def registered(path: Path, family: str) -> Floats:
     """Log training FLOPs of a family of the registry."""
-    families = yaml.safe_load(path.read_text(encoding="utf-8"))["families"]
+    families = yaml_files.read_mapping(path)["families"]
     if family not in families:
         raise UserError(str(path), f"has no family '{family}'", "name one that it has")
     models = families[family]["models"].values()

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.prompts import build, misfits, needs_demonstrations, unsplit
-from ushaped.tasks import REPLICA, SOURCES, load_task, read_items
+from ushaped.tasks import REPLICA, SOURCES, load_task, read_items, repeated
 
-UNSPLIT = "unsplit"
+# Metadata of a prompt file: items that do not split, and how many ask the question of another.
+UNSPLIT, DUPLICATES = "unsplit", "duplicates"
 SCHEMA = pa.schema(
     [
         ("item", pa.int64()),
@@ -60,7 +61,8 @@ def main() -> None:
     arguments = parser.parse_args()
     task = load_task(arguments.task)
     items, warnings = read_items(arguments.items, task.schema)
-    for line in warnings:
+    again = repeated(items)
+    for line in warnings + ([said_again(arguments.items, again, len(items))] if again else []):
         log(line)
     shown = any(map(needs_demonstrations, arguments.variants))
     demonstrations = task.demonstrations(arguments.source) if shown else []
@@ -69,10 +71,10 @@ def main() -> None:
     for variant in arguments.variants:
         rows = build(items, variant, demonstrations, task.chain, arguments.seed, task.inside)
         rows = [row | {"metric": task.metric} for row in rows]
-        metadata = {}
+        metadata = {DUPLICATES: json.dumps(len(again))}
         if missing := unsplit(items, rows):
             about = {"count": len(missing), "first": missing[0], "of": len(items)}
-            metadata = {UNSPLIT: json.dumps(about)}
+            metadata[UNSPLIT] = json.dumps(about)
             log(
                 f"warning: {task.name}, {variant}: {len(missing)} of {len(items)} items do not "
                 f"split and are left out, the first of them item {missing[0]}"
@@ -80,9 +82,18 @@ def main() -> None:
         write(arguments.output / f"{variant}.parquet", rows, metadata)
 
 
+def said_again(path: Path, again: list[int], items: int) -> str:
+    """The line about items whose question is that of an earlier one; ``again`` counts from 0."""
+    rows = ", ".join(str(number + 1) for number in again[:5]) + ", ..." * (len(again) > 5)
+    return (
+        f"warning: {path}: {len(again)} of {items} items repeat the question of an earlier one "
+        f"(rows {rows}); they are scored, but never shown to each other by few-shot-k"
+    )
+
+
 def write(path: Path, rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
     """Write the rows of one variant and what the file says beside them, whole."""
-    schema = SCHEMA.with_metadata(metadata) if metadata else SCHEMA
+    schema = SCHEMA.with_metadata(metadata)
     with whole(path) as beside:
         pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
 

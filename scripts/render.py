@@ -32,7 +32,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--provenance", required=True, help="provenance.json")
     parser.add_argument("--benchmarks", help="folder of benchmark files")
     parser.add_argument(
-        "--scores", nargs="*", default=[], help="scores, as .../MODEL/SOURCE/TASK/VARIANT.parquet"
+        "--scores",
+        nargs="*",
+        default=[],
+        help="scores, as .../MODEL/SOURCE/TASK/VARIANT.parquet, or the folder that holds them",
     )
     parser.add_argument("--template", required=True, help="report.html.j2")
     parser.add_argument("--output", required=True, help="the page (HTML)")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
@@ -14,6 +16,28 @@ from typing import Any
 import pytest
 
 import workflow
+from needs import NEEDS
+
+# Each worker of pytest-xdist has one processor; more threads would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test before its fixtures are made if something that it needs is missing."""
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            if reason := NEEDS[name]():
+                pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what the skipped tests wait for, in one line for each reason."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in reports)
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +74,20 @@ def shared(
 ) -> Callable[[str], AbstractContextManager[tuple[Path, bool]]]:
     """Folders that all processes share: the first to ask fills them, ``output.json`` last."""
     return partial(_once, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def literature(
+    shared: Callable[[str], AbstractContextManager[tuple[Path, bool]]],
+) -> Path:
+    """What the steps of ``snakemake figures`` make, with a few figures; not to be changed."""
+    from fabricate import write_literature
+
+    with shared("literature") as (folder, first):
+        if first:
+            write_literature(folder, ["tasks", "answers", "ordering"])
+            (folder / "output.json").touch()
+    return folder
 
 
 @contextmanager

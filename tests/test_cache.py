@@ -13,6 +13,8 @@ from fake_hub import ENTRY, FILES, NAME, Hub, environment, served
 from ushaped.lock import locked
 from workflow import TINY, Project
 
+pytestmark = pytest.mark.workflow
+
 MODEL = "results/models/ladder-tiny-s0"
 
 

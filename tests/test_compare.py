@@ -18,7 +18,6 @@ from fabricate import (
     of_two_sources,
     with_published,
     write_inputs,
-    write_literature,
     write_tables,
 )
 from test_report import TEMPLATE, Page, inputs, spaced
@@ -162,13 +161,12 @@ def test_published_values_have_the_intervals_of_the_evidence(shown: Inputs) -> N
 
 
 def test_parameters_of_published_models_come_from_the_literature(
-    made: Callable[..., Inputs], tmp_path: Path
+    made: Callable[..., Inputs], tmp_path: Path, literature: Path
 ) -> None:
-    folder = write_literature(tmp_path / "literature")
     given = made()
     without, _ = both(given)
     assert {size[1] for size in without["families"][-1]["sizes"]} == {None}
-    (palm,) = [f for f in both(inputs(tmp_path, literature=str(folder)))[0]["families"][1:]]
+    (palm,) = [f for f in both(inputs(tmp_path, literature=str(literature)))[0]["families"][1:]]
     assert [size[1] for size in palm["sizes"]] == [1e9, 8e9, 6.2e10, 5.4e11]
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ushaped.config import check, models, read_registry, safetensors_problem
+from ushaped.config import check, models, read_registry, safetensors_problem, with_folders
 from ushaped.errors import UserError
 from ushaped.models import describe
+from ushaped.official import mirror
 from ushaped.registry import points
 from workflow import ROOT, TINY, Project
 
@@ -95,6 +96,27 @@ def test_the_configurations_of_this_project_are_sound(settings: Settings, path: 
         ("ladder.rungs.1.size", "0.9k", ["config, ladder.rungs", "one size", "rename one"]),
         ("ladder.row_lengths", [99999], ["ladder.row_lengths", "99999", "make the context longer"]),
         ("ladder.corpus.true_frequency", 1.5, ["ladder.corpus.true_frequency", "1.5"]),
+        ("shapes.seed", -1, ["config, shapes.seed", "-1 is less than the minimum of 0"]),
+        ("replica.items", 8.0, ["config, replica.items", "8.0 is not of type 'integer'"]),
+        ("replica.items", "8", ["'8' is not of type 'integer'", "(a number, so without quotes)"]),
+        ("shapes.recovery", float("nan"), ["shapes.recovery", "nan is no finite number"]),
+        ("output", 7, ["config, output: 7 is not of type 'string'", "(a text, so in quotes)"]),
+        ("output", {7: "a"}, ["config, output: key 7 is no text", "write '7' in quotes"]),
+        ("output", "a{b}", ["config, output: 'a{b}' has '{' '}'", "name a folder"]),
+        ("output", "a\nb", ["config, output: 'a\\nb' has '\\n'"]),
+        ("output", "<results>/a", ["config, output", "has '<' '>'"]),
+        ("output", "-out", ["config, output: '-out' begins with a dash"]),
+        ("output", " out", ["config, output: ' out' begins with a dash, or begins or ends with"]),
+        ("output", ".", ["config, output: '.' is no folder of its own"]),
+        ("output", "results/..", ["config, output: 'results/..' is no folder of its own"]),
+        ("output", "../..", ["config, output: '../..' is no folder of its own"]),
+        ("output", "/", ["config, output: '/' is no folder of its own"]),
+        ("tasks", ["much fewer"], ["config, tasks: task 'much fewer' is not a valid name", "a-z"]),
+        ("tasks", ["../neqa"], ["config, tasks: task '../neqa' is not a valid name"]),
+        ("tasks", ["-neqa"], ["config, tasks: task '-neqa' is not a valid name"]),
+        ("tasks", ["né"], ["config, tasks: task 'né' is not a valid name"]),
+        ("tasks", ["neqa\n"], ["config, tasks: task 'neqa\\n' is not a valid name"]),
+        ("tasks", ["all"], ["config, tasks: a task named 'all' would be meant by sources.all"]),
         ("ladder.corpus.tasks", {"neka": {}}, ["ladder.corpus.tasks", "'neka'", "'neqa'"]),
     ],
 )
@@ -104,6 +126,39 @@ def test_a_wrong_key_or_value_is_told_in_one_line(
     line = complaint(changed(settings, path, value))
     for word in words:
         assert word in line
+
+
+@pytest.mark.parametrize(
+    ("output", "path"),
+    [
+        ("results/my run", "results/my run"),
+        ('it\'s a "b"; $HOME [x] é', 'it\'s a "b"; $HOME [x] é'),
+        ("results//a/./b/", "results/a/b"),
+        ("../a", "../a"),
+        ("/data/a", "/data/a"),
+        ("~/a", "/home/me/a"),
+    ],
+)
+def test_an_output_folder_may_have_spaces_and_marks_and_lie_anywhere(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, output: str, path: str
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    settings |= {"output": output, "official": {"mirror": "~/items"}}
+    check(settings, read_registry(ROOT), ROOT)
+    made = with_folders(settings)
+    assert (made["output"], made["official"]["mirror"]) == (path, "/home/me/items")
+    assert mirror(settings) == "/home/me/items"
+
+
+def test_every_field_of_a_command_is_quoted() -> None:
+    """So that an output folder may have a space; numbers that Snakemake makes need none."""
+    numbers = {"threads", "resources.batch_tokens", "resources.device", "resources.gpu"}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for command in re.findall(
+            r'    shell:\n((?: {8}".*"\n)+)', path.read_text(encoding="utf-8")
+        ):
+            bare = set(re.findall(r"\{([^}:]+)\}", command)) - numbers
+            assert not bare, f"{path.name}: {bare}"
 
 
 def test_a_task_with_sources_must_be_one_of_those_that_are_run(settings: Settings) -> None:
@@ -211,6 +266,12 @@ def registry_with(folder: Path, entry: Settings) -> Path:
         ({"path": None} | PACKAGED | {"gguf": None}, ["gguf"]),
         ({"sha256": "0" * 64}, ["sha256"]),
         ({"parameters": "many"}, ["parameters", "'many'"]),
+        ({"parameters": 10**16}, ["parameters", "greater than the maximum"]),
+        ({"parameters": None, "parmeters": 9}, ["key 'parmeters'", "did you mean 'parameters'?"]),
+        ({"path": None, "hbu": "a/b"}, ["unknown key 'hbu'", "did you mean 'hub'?"]),
+        ({"size": 7}, ["size", "7 is not of type 'string'", "(a text, so in quotes)"]),
+        ({"size": "7B {x}"}, ["size: size '7B {x}' is not a valid name"]),
+        ({"size": ""}, ["size: size '' is not a valid name"]),
         ({"training_tokens": "unknown"}, ["training_flops", "6ND", "training_tokens is unknown"]),
         ({"parameters": "unknown"}, ["training_flops", "6ND", "parameters is unknown"]),
     ],
@@ -225,6 +286,63 @@ def test_a_wrong_registry_entry_is_told_in_one_line(
     assert "\n" not in line
     for word in ["config/models.yaml", "families.mine.models.my-model", *words]:
         assert word in line
+
+
+@pytest.mark.parametrize(
+    ("families", "words"),
+    [
+        ({"my family": {"models": {"m": ENTRY}}}, "families: family 'my family' is not a valid"),
+        ({"-f": {"models": {"m": ENTRY}}}, "families: family '-f' is not a valid name; use at"),
+        ({"f": {"models": {"-m": ENTRY}}}, "families.f.models: model '-m' is not a valid name"),
+        ({"f": {"models": {".m": ENTRY}}}, "families.f.models: model '.m' is not a valid name"),
+        ({"f": {"models": {"m/n": ENTRY}}}, "families.f.models: model 'm/n' is not a valid"),
+        ({"f": {"models": {"m" * 101: ENTRY}}}, "use at most 100 of a-z, A-Z, 0-9"),
+        (
+            {"f": {"modles": {"m": ENTRY}}},
+            "families.f: unknown key 'modles'; did you mean",
+        ),
+        (
+            {"f": {"models": {"m": ENTRY}, "boss": 1}},
+            "families.f: unknown key 'boss'; did you",
+        ),
+        (
+            {"f": {"models": {"m": ENTRY}, "trust_remote_code": "yes"}},
+            "'yes' is not of type 'boolean'; ",
+        ),
+        ({"f": 3}, "families.f: 3 is not of type 'object'"),
+    ],
+)
+def test_a_wrong_name_or_key_of_a_family_is_told_with_it(
+    tmp_path: Path, families: Settings, words: str
+) -> None:
+    root = registry_with(tmp_path, ENTRY)
+    (root / "config/models.yaml").write_text(yaml.safe_dump({"families": families}))
+    with pytest.raises(UserError) as caught:
+        read_registry(root)
+    assert words in str(caught.value)
+
+
+def test_one_model_of_two_families_is_refused_where_both_are_run(settings: Settings) -> None:
+    hub = {key: value for key, value in ENTRY.items() if key != "path"} | {"hub": "a/b"}
+    both = {name: {"models": {"m": hub}} for name in ("f", "g")}
+    settings["families"] = ["f"]
+    check(settings, both, ROOT)
+    settings["families"] = ["f", "g"]
+    assert "families: 'f' and 'g' both have a model 'm'; rename one" in complaint(settings, both)
+
+
+def test_the_home_folder_is_found_in_the_path_of_a_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    root = registry_with(tmp_path, ENTRY | {"path": "~/m"})
+    assert read_registry(root)["mine"]["models"]["my-model"]["path"] == "/home/me/m"
+
+
+def test_variables_in_a_path_are_not_replaced_and_that_is_said(settings: Settings) -> None:
+    settings["families"] = ["mine"]
+    line = complaint(settings, {"mine": {"models": {"m": ENTRY | {"path": "$HOME/m"}}}})
+    assert line.endswith("mend the folder; variables are not replaced in it, only ~ is")
 
 
 @pytest.mark.parametrize(

@@ -283,6 +283,7 @@ def test_the_step_writes_what_was_verified_or_nothing(
     assert f"taken from {server.root}/{wanted.file}, verified" in done.stderr
 
 
+@pytest.mark.workflow
 def test_without_a_mirror_the_workflow_downloads_and_a_new_list_runs_nothing(
     fresh: Project, server: Server, wanted: Release, data: bytes
 ) -> None:

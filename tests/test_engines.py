@@ -93,6 +93,7 @@ def test_what_is_asked_of_the_cluster_is_a_resource_of_every_job(name: str) -> N
             assert os.access(ROOT / told[key], os.X_OK)
 
 
+@pytest.mark.workflow
 @pytest.mark.parametrize("name", ENGINES)
 def test_a_dry_run_takes_the_profile(name: str, tmp_path: Path) -> None:
     project = Project(tmp_path / "project")

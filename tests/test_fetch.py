@@ -257,6 +257,7 @@ def test_a_revision_that_is_not_there_is_told_and_not_locked(hub: Hub, tmp_path:
     assert not (tmp_path / "models.lock.yaml").exists()
 
 
+@pytest.mark.workflow
 def test_one_more_line_in_the_lock_file_fetches_nothing_again(
     fresh: Project, hub: Hub, tmp_path: Path
 ) -> None:
@@ -271,6 +272,7 @@ def test_one_more_line_in_the_lock_file_fetches_nothing_again(
     assert not fresh.plan(target)
 
 
+@pytest.mark.workflow
 def test_a_corrected_entry_downloads_nothing_again(
     fresh: Project, hub: Hub, tmp_path: Path
 ) -> None:
@@ -288,6 +290,7 @@ def test_a_corrected_entry_downloads_nothing_again(
     assert not [path for path in hub.asked if "/resolve/" in path]
 
 
+@pytest.mark.workflow
 def test_commits_are_written_down_without_fetching(
     fresh: Project, hub: Hub, tmp_path: Path
 ) -> None:

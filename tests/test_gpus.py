@@ -11,6 +11,8 @@ import yaml
 
 from workflow import TINY, Project
 
+pytestmark = pytest.mark.workflow
+
 # In place of scoring: takes devices of a machine that has two, holds them for a while, and writes
 # down which and when.
 SCORE = """

@@ -12,6 +12,7 @@ import pytest
 from workflow import Project, environment
 
 
+@pytest.mark.workflow
 def test_a_run_killed_twice_finishes_with_the_same_tables(
     finished: Project, fresh: Project
 ) -> None:

@@ -24,18 +24,37 @@ STEPS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 # -- torch -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("package", ["torch", "transformers"])
-def test_no_step_imports_a_heavy_package_before_it_runs(package: str) -> None:
-    script = (
-        f"import importlib, sys; sys.path.insert(0, 'scripts')\n"
-        f"for step in {STEPS}:\n"
-        f"    importlib.import_module(step)\n"
-        f"    print(step, {package!r} in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines() == [f"{step} False" for step in STEPS]
+# Each step is imported in a process of its own, forked from one that has the packages already,
+# which would otherwise be loaded for every step.
+IMPORTER = """
+import importlib, json, os, sys
+import matplotlib.figure, numpy, pandas, pyarrow.parquet, scipy.stats, yaml
+sys.path.insert(0, "scripts")
+for step in sys.argv[1:]:
+    if not os.fork():
+        importlib.import_module(step)
+        modules = list(sys.modules.values())
+        files = [getattr(module, "__file__", None) for module in modules]
+        heavy = sorted({"torch", "transformers"} & set(sys.modules))
+        print(json.dumps([step, heavy, list(filter(None, files))]), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, tuple[list[str], set[str]]]:
+    """What importing each step loads: the heavy packages among it, and all files."""
+    command = [sys.executable, "-c", IMPORTER, *STEPS]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = map(json.loads, done.stdout.splitlines())
+    return {step: (heavy, set(files)) for step, heavy, files in lines}
+
+
+def test_no_step_imports_a_heavy_package_before_it_runs(
+    imported: dict[str, tuple[list[str], set[str]]],
+) -> None:
+    assert {step: heavy for step, (heavy, _) in imported.items()} == {step: [] for step in STEPS}
 
 
 def test_only_training_and_scoring_import_torch_while_they_run(finished: Project) -> None:
@@ -68,17 +87,11 @@ def test_every_project_file_that_a_step_imports_is_an_input_of_its_rule(
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_closure_holds_everything_that_importing_a_step_loads(step: str) -> None:
-    script = (
-        f"import json, sys; sys.path.insert(0, 'scripts'); import {step}\n"
-        "files = [getattr(module, '__file__', None) for module in list(sys.modules.values())]\n"
-        "print(json.dumps([file for file in files if file and file.startswith(sys.argv[1])]))"
-    )
-    root = str(ROOT / "scripts")
-    done = subprocess.run(
-        [sys.executable, "-c", script, root], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    loaded = set(json.loads(done.stdout))
+def test_closure_holds_everything_that_importing_a_step_loads(
+    step: str, imported: dict[str, tuple[list[str], set[str]]]
+) -> None:
+    files = imported[step][1]
+    loaded = {file for file in files if file.startswith(str(ROOT / "scripts"))}
     assert str(ROOT / "scripts" / f"{step}.py") in loaded
     assert loaded <= set(closure(ROOT / "scripts" / f"{step}.py", ROOT / "scripts"))
 

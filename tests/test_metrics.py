@@ -24,6 +24,7 @@ from ushaped.metrics.definitions import (
     contrasts,
     item_metrics,
 )
+from ushaped.metrics.flags import FLAGS
 from ushaped.metrics.intervals import (
     generator,
     interval,
@@ -32,6 +33,7 @@ from ushaped.metrics.intervals import (
     wilson,
 )
 from ushaped.metrics.published import published_average, read_points
+from ushaped.metrics.read import read_unsplit
 from ushaped.metrics.table import COLUMNS, TEN_TASKS, Row, one_protocol, ten_task_mean
 
 PADDING = -np.inf
@@ -797,3 +799,122 @@ def test_a_file_cut_short_is_refused(house: House, monkeypatch: pytest.MonkeyPat
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match="is not readable Parquet"):
         house.measure(monkeypatch)
+
+
+# -- flags ----------------------------------------------------------------------------------------
+
+
+def flagged(house: House, monkeypatch: pytest.MonkeyPatch, task: str) -> list[dict[str, str]]:
+    """Rows of a task, measured."""
+    return [row for row in house.measure(monkeypatch) if row["task"] == task]
+
+
+def test_accuracy_with_ties_broken_either_way_or_counted_in_part() -> None:
+    # Tied with the right one, tied among three of which one is right, tied beside it, not tied.
+    values = np.log([[[0.4, 0.4, 0.1], [0.2, 0.2, 0.2], [0.3, 0.3, 0.1], [0.1, 0.5, 0.2]]])
+    found = item_metrics(values, ask([[" A", " B", " C"]] * 4, [1, 2, 2, 1]))
+    assert found["tie_share"].values.tolist() == [[1, 1, 1, 0]]
+    assert found["accuracy"].values.tolist() == [[0, 0, 0, 1]]
+    assert found["accuracy_ties_against"].values.tolist() == [[0, 0, 0, 1]]
+    assert found["accuracy_ties_for"].values.tolist() == [[1, 1, 0, 1]]
+    assert found["accuracy_ties_shared"].values[0] == pytest.approx([1 / 2, 1 / 3, 0, 1])
+
+
+def test_a_tie_of_classes_that_are_not_the_likeliest_is_none() -> None:
+    found = item_metrics(np.log([[[0.1, 0.6, 0.1]]]), ask([[" A", " B", " C"]], [1]))
+    assert mean(found, "tie_share") == 0
+    assert not [name for name in found if name.startswith("accuracy_ties")]
+
+
+def test_classes_that_an_item_does_not_have_tie_with_nothing() -> None:
+    values = np.array([[[-800.0, -801.0, PADDING], [-1.0, -2.0, -3.0]]])
+    found = item_metrics(values, ask([[" A", " B"], [" A", " B", " C"]], [0, 0]))
+    assert mean(found, "tie_share") == 0
+
+
+def test_ties_are_counted_and_flagged_at_the_model_and_the_size_that_have_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.prompts("sig-figs", [0, 1, 0, 1])
+    house.scores("ladder-1k-s0", "sig-figs", [[-1.0, -1.0]] * 2 + [[-1.0, -0.9], [-0.9, -1.0]])
+    house.scores("ladder-1k-s1", "sig-figs", [[-1.0, -0.9], [-0.9, -1.0]] * 2)
+    rows = flagged(house, monkeypatch, "sig-figs")
+    told = {model: pick(rows, model, "tie_share") for model in ("ladder-1k-s0", "ladder-1k-s1")}
+    assert {model: (row["value"], row["n"]) for model, row in told.items()} == {
+        "ladder-1k-s0": ("0.5", "4"),
+        "ladder-1k-s1": ("0", "4"),
+    }
+    assert pick(rows, "ladder-1k-s0", "accuracy_ties_for")["value"] == "0.5"
+    assert pick(rows, "ladder-1k-s0", "accuracy_ties_shared")["value"] == "0.25"
+    for metric in ("accuracy", "answer_rate_0"):
+        assert "ties" in pick(rows, "ladder-1k-s0", metric)["flags"].split(";")
+        assert "ties" in pick(rows, "", metric)["flags"].split(";")
+        assert "ties" not in pick(rows, "ladder-1k-s1", metric)["flags"]
+    assert "ties" not in pick(rows, "", "loss")["flags"]
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ({"label_mass": 0.47}, ["low-label-mass"]),
+        ({"label_mass": 0.5}, []),
+        ({"unparsed_share": 0.1, "unstopped_share": 0.1}, []),
+        ({"unparsed_share": 0.675, "unstopped_share": 0.0}, ["chains-unparsed"]),
+        ({"unparsed_share": 0.0, "unstopped_share": 0.27}, ["chains-cut"]),
+        ({"tie_share": 1 / 300}, ["ties"]),
+        ({"unsplit_share": 1 / 300}, ["items-left-out"]),
+        ({"commonest_share": 0.99}, ["constant-answer"]),
+        ({}, []),
+    ],
+)
+def test_a_flag_holds_beyond_its_threshold(values: dict[str, float], names: list[str]) -> None:
+    assert [flag.name for flag in FLAGS.values() if flag.holds(values)] == names
+
+
+def test_a_flag_says_its_numbers() -> None:
+    ties = {"accuracy_ties_against": 0.5, "accuracy_ties_for": 2 / 3, "accuracy_ties_shared": 0.58}
+    said = FLAGS["ties"].says({"tie_share": 50 / 300, "n": 300} | ties)
+    assert said == "50 of 300 items, accuracy 50.0% to 66.7%, 58.0% at 1/m"
+    # A mean over seeds need not be a whole number of items.
+    assert FLAGS["ties"].says({"tie_share": 1 / 600, "n": 300}) == "0.2% of 300 items"
+    assert FLAGS["items-left-out"].says({"unsplit_share": 5 / 315, "n": 310}) == (
+        "5 of 315 items left out"
+    )
+    assert FLAGS["low-label-mass"].says({"label_mass": 0.47, "base_label_mass": 0.91}) == (
+        "label mass 47.0% (91.0% zero-shot)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [("3", 3), ('{"count": 3, "of": 7}', 3), ('{"items": [4, 5, 6]}', 3), ("[1, 2]", 2), ("0", 0)],
+)
+def test_items_that_a_variant_leaves_out_are_counted_and_flagged(
+    house: House, monkeypatch: pytest.MonkeyPatch, told: str, count: int
+) -> None:
+    house.prompts("sig-figs", [0, 1, 0, 1])
+    (path,) = house.folder.glob("prompts/**/sig-figs/*.parquet")
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"unsplit": told}), path)
+    for model in ("ladder-1k-s0", "ladder-1k-s1"):
+        house.scores(model, "sig-figs", [[-0.5, -2.0], [-2.0, -0.5]] * 2)
+    rows = flagged(house, monkeypatch, "sig-figs")
+    assert pick(rows, "", "accuracy")["n"] == "4"
+    has = ["items-left-out" in row["flags"].split(";") for row in rows]
+    assert all(has) if count else not any(has)
+    if count:
+        row = pick(rows, "", "unsplit_share")
+        assert (float(row["value"]), row["n"]) == (
+            pytest.approx(count / (4 + count)),
+            f"{4 + count}",
+        )
+        assert (row["low"], row["high"]) == ("", "")
+
+
+@pytest.mark.parametrize("told", ["many", "-1", "1.5", "true", "{}", '"3"'])
+def test_a_prompts_file_that_does_not_say_how_many_it_leaves_out_is_named(
+    tmp_path: Path, told: str
+) -> None:
+    path = tmp_path / "inside-2.parquet"
+    pq.write_table(pa.table({"item": [0]}).replace_schema_metadata({"unsplit": told}), path)
+    with pytest.raises(UserError, match=r"inside-2\.parquet: does not say how many items"):
+        read_unsplit(path)

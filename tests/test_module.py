@@ -15,6 +15,8 @@ import yaml
 
 from workflow import ROOT, TINY, Project
 
+pytestmark = pytest.mark.workflow
+
 # What a user writes, as the page about it says.
 OUTER = re.search(
     r"```python\n# Snakefile\n(.*?)```",

@@ -314,6 +314,7 @@ def test_a_wrong_file_is_told_on_the_screen_and_leaves_no_items(
     assert not (fresh.folder / "results/tasks").exists()
 
 
+@pytest.mark.workflow
 def test_a_report_on_official_items_says_so_and_outlives_its_mirror(
     project: Project, tmp_path: Path
 ) -> None:
@@ -342,6 +343,7 @@ def test_a_report_on_official_items_says_so_and_outlives_its_mirror(
     assert project.plan() == []
 
 
+@pytest.mark.workflow
 def test_a_task_on_items_of_two_sources_is_one_test_each(project: Project, tmp_path: Path) -> None:
     wanted = make(tmp_path / "mirror")
     declare(project.folder / "tasks/neqa", wanted)
@@ -367,22 +369,21 @@ def test_a_task_on_items_of_two_sources_is_one_test_each(project: Project, tmp_p
 
 # -- the released files themselves -------------------------------------------------------------
 
-needs_mirror = pytest.mark.skipif(
-    not MIRROR, reason=f"{VARIABLE} names no folder with the released files"
-)
 PRESENT = [
     name
     for name in TASKS
     if MIRROR and (Path(MIRROR) / release(load_task(ROOT / "tasks" / name)).file).is_file()
 ]
+each_released_file = pytest.mark.parametrize("name", PRESENT or ["none"])
 
 
-@needs_mirror
+@pytest.mark.needs("released")
 def test_the_mirror_holds_a_released_file() -> None:
     assert PRESENT
 
 
-@pytest.mark.parametrize("name", PRESENT)
+@pytest.mark.needs("released")
+@each_released_file
 def test_a_released_file_is_accepted_and_every_item_can_be_read(name: str, tmp_path: Path) -> None:
     task = load_task(ROOT / "tasks" / name)
     wanted = release(task)
@@ -400,7 +401,8 @@ def test_a_released_file_is_accepted_and_every_item_can_be_read(name: str, tmp_p
         ]
 
 
-@pytest.mark.parametrize("name", PRESENT)
+@pytest.mark.needs("released")
+@each_released_file
 def test_released_items_have_classes_of_the_form_that_is_said_and_split_in_every_variant(
     name: str,
 ) -> None:
@@ -423,7 +425,8 @@ def test_released_items_have_classes_of_the_form_that_is_said_and_split_in_every
             assert row["prompt"].count("Question:") == kept + 1
 
 
-@pytest.mark.parametrize("name", PRESENT)
+@pytest.mark.needs("released")
+@each_released_file
 def test_our_demonstrations_are_no_official_items(name: str) -> None:
     task = load_task(ROOT / "tasks" / name)
     items, _ = read_items(find(release(task), MIRROR), task.schema)

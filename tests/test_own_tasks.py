@@ -170,6 +170,7 @@ def test_chains_are_refused_where_two_prompts_are_compared(root: Path) -> None:
     assert "variant 'zero-shot-cot': task swayed compares two prompts by log odds" in line
 
 
+@pytest.mark.workflow
 def test_an_own_task_runs_to_the_page_and_trains_nothing_again(
     project: Project,
 ) -> None:

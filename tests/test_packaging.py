@@ -7,6 +7,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -111,13 +112,37 @@ def test_pins_name_no_host(name: str) -> None:
 def test_every_package_that_the_code_imports_is_declared() -> None:
     groups = [PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]["smollm"]]
     declared = {normal(name) for group in groups for name in group}
-    origin = packages_distributions()
-    undeclared = set()
-    for path in [*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tasks").rglob("*.py")]:
-        for module in imports(path) - set(sys.stdlib_module_names) - {"ushaped"}:
-            if not {normal(name) for name in origin.get(module, [module])} & declared:
-                undeclared.add(f"{path.relative_to(ROOT)}: {module}")
-    assert not undeclared
+    for folder in ("scripts", "tasks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not foreign(path, declared), path
+
+
+def test_a_test_that_imports_more_than_make_test_installs_says_what_it_needs() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        lists = ["", "-dev", *("-smollm" for _ in re.findall(r'mark\.needs\("smollm"\)', text))]
+        # Its conftest.py skips all tests of the folder.
+        lists += ["-browser"] if path.parent.name == "browser" else []
+        installed = {name for one in lists for name in pinned(ROOT / f"requirements{one}.txt")}
+        assert not foreign(path, installed), path
+
+
+@cache
+def origins() -> dict[str, list[str]]:
+    """The packages that each module of this environment comes from."""
+    return dict(packages_distributions())
+
+
+def foreign(path: Path, packages: set[str]) -> set[str]:
+    """Modules that a file imports and that are neither this project's nor from these packages."""
+    own = {"ushaped", *sys.stdlib_module_names}
+    for folder in (ROOT / "scripts", ROOT / "tests", path.parent):
+        own |= {one.stem for one in folder.glob("*.py")}
+    return {
+        module
+        for module in imports(path) - own
+        if not {normal(name) for name in origins().get(module, [module])} & packages
+    }
 
 
 def imports(path: Path) -> set[str]:

@@ -8,7 +8,6 @@ import itertools
 import json
 import math
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +27,7 @@ from fabricate import (
     of_two_sources,
     with_published,
     write_inputs,
+    write_made,
     write_tables,
 )
 from ushaped.errors import UserError
@@ -286,10 +286,24 @@ def test_evidence_on_other_curves_than_those_of_the_shapes_is_refused(
         gather(**options | {"evidence": str(tmp_path / "evidence.json")})
 
 
+def test_scores_and_flags_are_told_in_report_json(options: dict[str, Any], tmp_path: Path) -> None:
+    audit = {"items": 12, "largest": 3.1e-6, "tolerance": 1e-4, "item": 7}
+    write_made(tmp_path / "scores", "ladder-1k-s0", audit=audit)
+    write_made(tmp_path / "scores", "ladder-1k-s1", dtype="bfloat16")
+    scores = [str(path) for path in sorted(tmp_path.glob("scores/*/*/*/*.parquet"))]
+    told = record(gather(**options | {"scores": scores}))
+    check(read_json(text(told)), SCHEMA)
+    one, other = told["scoring"]
+    assert one["audit"] == audit | {"item": "replica/neqa/zero-shot, item 7"}
+    assert (other["dtype"], other["audit"], other["compared"]) == ("bfloat16", None, None)
+    assert {row["flag"]: row["words"] for row in told["flags"]}.items() <= FLAGS.items()
+
+
 def test_everything_in_the_schema_is_explained() -> None:
     schema = json.loads(SCHEMA.read_text())
     explained = DOCUMENT.read_text()
     kinds = ("curve", "measurement", "part", "comparison", "family", "model", "task", "valley")
+    kinds += ("scoring",)
     lists = [schema, *(schema["$defs"][kind] for kind in kinds)]
     missing = {name for one in lists for name in one["properties"] if f"`{name}`" not in explained}
     assert not missing
@@ -487,7 +501,7 @@ def test_long_tables_go_on_over_pages() -> None:
     assert r"\begin{table}" in latex.latex(short)
 
 
-@pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed")
+@pytest.mark.needs("latex")
 def test_latex_compiles(results: Given, tmp_path: Path) -> None:
     files = paper_tables(results) | {"hostile": [hostile_table(HOSTILE + "木é–×⁻¹")]}
     for name, made in files.items():

@@ -313,6 +313,7 @@ def table(project: Project) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
+@pytest.mark.workflow
 def test_the_plan_of_the_paper_runs_no_other_job_and_needs_no_file_of_items(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,6 +342,7 @@ def test_the_plan_of_the_paper_runs_no_other_job_and_needs_no_file_of_items(
     assert made == ["plan.csv"]
 
 
+@pytest.mark.workflow
 def test_the_plan_builds_prompts_of_generated_items_and_takes_the_tokenizer_that_is_there(
     tmp_path: Path,
 ) -> None:

@@ -34,6 +34,7 @@ from ushaped.tasks import (
     Item,
     as_item,
     load_task,
+    repeated,
     replicate,
 )
 from workflow import ROOT
@@ -245,7 +246,7 @@ def test_a_file_of_prompts_says_how_many_items_did_not_split(
     write_items(tmp_path / "items.jsonl", [whole, "Question: c or d?\nAnswer:", whole])
     variants = ["--variants", "zero-shot", "inside-1"]
     run_step(tmp_path, monkeypatch, "--task", f"{ROOT}/tasks/hindsight-neglect", *variants)
-    assert pq.read_schema(tmp_path / "zero-shot.parquet").metadata is None
+    assert b"unsplit" not in pq.read_schema(tmp_path / "zero-shot.parquet").metadata
     table = pq.read_table(tmp_path / "inside-1.parquet")
     assert table["item"].to_pylist() == [0, 2]
     told = json.loads(table.schema.metadata[step.UNSPLIT.encode()])
@@ -323,6 +324,55 @@ def test_items_show_different_demonstrations() -> None:
     assert len({row["prompt"].rsplit(SEPARATOR, 1)[0] for row in rows}) > 15
 
 
+def twice(n: int) -> list[Item]:
+    """Items of which each question stands twice, once with other blanks and classes swapped."""
+    return [
+        Item(f"Is {i // 2}  odd?\nAnswer:", (" no", " yes"), i // 2 % 2, None, 0)
+        if i % 2
+        else Item(f"Is {i // 2} odd?\nAnswer:", (" yes", " no"), 1 - i // 2 % 2, None, 0)
+        for i in range(n)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_few_shot_shows_no_item_its_own_question(seed: int) -> None:
+    for row in build(twice(12), "few-shot-4", [], RULE, seed):
+        *before, asked = (" ".join(text.split()) for text in row["prompt"].split(SEPARATOR))
+        assert len(before) == 4
+        assert not [text for text in before if text.startswith(asked)]
+
+
+def test_few_shot_compares_neither_prompt_with_itself() -> None:
+    """Of log-odds items another item may ask what this one is compared with."""
+    pairs = [
+        Item(f"Q{i}", (" a", " b"), 0, None, 0, other_prompt=f"Q{(i + 1) % 6}") for i in range(6)
+    ]
+    for row in build(pairs, "few-shot-3", [], RULE, 0):
+        *before, asked = row["other_prompt"].split(SEPARATOR)
+        assert f"{asked} a" not in before
+
+
+def test_the_same_words_with_other_classes_are_another_question() -> None:
+    same = [Item("Which is it?", (f" a{i}", f" b{i}"), 0, None, 0) for i in range(4)]
+    assert repeated(same) == []
+    assert len(build(same, "few-shot-3", [], RULE, 0)) == 4
+
+
+def test_an_item_that_is_drawn_in_place_of_its_like_changes_no_other_prompt() -> None:
+    plain = items(8)
+    drawn = [row["prompt"] for row in build(plain, "few-shot-2", [], RULE, 0)]
+    doubled = [*plain[:7], plain[0]]
+    again = [row["prompt"] for row in build(doubled, "few-shot-2", [], RULE, 0)]
+    for number in range(1, 7):
+        assert again[number] == drawn[number].replace(solved(plain[7]), solved(plain[0]))
+
+
+def test_few_shot_needs_enough_other_questions() -> None:
+    assert len(build(twice(6), "few-shot-4", [], RULE, 0)) == 6
+    with pytest.raises(UserError, match="item 0: only 4 other items ask another question; ask"):
+        build(twice(6), "few-shot-5", [], RULE, 0)
+
+
 def test_few_shot_needs_enough_items() -> None:
     assert len(build(items(3), "few-shot-2", OURS, RULE, seed=0)) == 3
     with pytest.raises(UserError, match="'few-shot-3': the task has only 3 items"):
@@ -391,6 +441,24 @@ def test_the_step_writes_every_variant_with_its_protocol(
         "one-shot": {"modified"},
         "cot": {"modified"},
     }
+
+
+def test_repeated_items_are_counted_in_the_log_and_in_every_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "items.jsonl"
+    line = '{"prompt": "Question %d:", "classes": [" A", " B"], "answer_index": 0}\n'
+    for rows, count in (([0, 1, 0, 2, 0], 2), ([0, 1, 2], 0)):
+        table.write_text("".join(line % i for i in rows))
+        command = f"prompt --task {ROOT}/tasks/neqa --items {table} --seed 0 --output {tmp_path}"
+        monkeypatch.setattr("sys.argv", [*command.split(), "--variants", "zero-shot"])
+        step.main()
+        said = capsys.readouterr().err
+        assert ("2 of 5 items repeat the question of an earlier one (rows 3, 5)" in said) == bool(
+            count
+        )
+        metadata = pq.read_schema(tmp_path / "zero-shot.parquet").metadata
+        assert metadata[b"duplicates"] == str(count).encode()
 
 
 # -- extract -----------------------------------------------------------------------------------

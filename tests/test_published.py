@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from fabricate import write_literature
 from ushaped.errors import UserError
 from ushaped.metrics.table import AVERAGE, TEN_TASKS
 from ushaped.published.points import read_humans
@@ -173,11 +172,10 @@ def test_a_wrong_row_is_named(tmp_path: Path, row: str, message: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, str]]]:
+def made(literature: Path) -> dict[str, list[dict[str, str]]]:
     """The tables as the workflow writes them, by name."""
-    folder = write_literature(tmp_path_factory.mktemp("literature"))
     found = {}
-    for path in (folder / "tables").glob("*.csv"):
+    for path in (literature / "tables").glob("*.csv"):
         with open(path, encoding="utf-8", newline="") as handle:
             found[path.stem] = list(csv.DictReader(handle))
     return found

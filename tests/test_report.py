@@ -9,6 +9,7 @@ import html
 import itertools
 import json
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as Xml
@@ -22,6 +23,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -33,7 +35,6 @@ from fabricate import (
     shapes,
     with_published,
     write_inputs,
-    write_literature,
     write_made,
     write_scoring,
     write_tables,
@@ -43,9 +44,11 @@ from ushaped.figures import NAMES, OF_ONE_TABLE, figure_module, style, tables
 from ushaped.figures.save import save
 from ushaped.report import Inputs, gather, render
 from ushaped.report import page as page_module
-from ushaped.report.origin import costs, flatten, frequencies, read_made, scorings, total
+from ushaped.report.formats import precisions, read_made
+from ushaped.report.origin import costs, flatten, frequencies, scorings, total
 from ushaped.report.packed import as_json, pack
 from ushaped.report.pictures import svg_uri
+from ushaped.report.tasks import shared_item
 from ushaped.report.text import FLAGS, by_metric, in_order, probability, slug
 from ushaped.report.verdicts import count_range
 
@@ -146,14 +149,14 @@ def inputs(folder: Path, **changed: Any) -> Inputs:
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def results(tmp_path_factory: pytest.TempPathFactory, literature: Path) -> Path:
     """A small but complete set of results, with its figures."""
     folder = tmp_path_factory.mktemp("results")
     measured = metrics(**SMALL)
     write_tables(folder, measured)
     write_inputs(folder, measured)
     draw_some(folder, measured)
-    write_literature(folder / "literature", ["tasks", "answers", "ordering"])
+    shutil.copytree(literature, folder / "literature")
     return folder
 
 
@@ -415,7 +418,8 @@ def test_several_families_stand_in_one_table_first(other: Callable[..., Inputs])
 
 def test_numbers_in_the_tables_are_those_of_the_metrics(page: str, results: Path) -> None:
     table = tables.read_metrics(results / "metrics.csv")
-    cells = {" ".join(cell.split()) for cell in Page(page).texts["td"]}
+    unmarked = re.sub(r'<span class="marks">.*?</span></span>', "", page)
+    cells = {" ".join(cell.split()) for cell in Page(unmarked).texts["td"]}
     means = table[(table["model"] == "") & table["metric"].isin(["accuracy", "loss"])]
     for row in means.itertuples():
         value, low, high = (by_metric(v, str(row.metric)) for v in (row.value, row.low, row.high))
@@ -786,6 +790,78 @@ def test_each_flag_is_explained_once_for_all_and_on_the_cards_that_have_it(
     assert "boundary-merged" not in verdict
 
 
+TIED = {"tie_share": 0.25, "accuracy_ties_against": 0.4, "accuracy_ties_for": 0.6}
+TIED |= {"accuracy_ties_shared": 0.5}
+
+
+def doubtful(given: Inputs) -> Inputs:
+    """The same results where zero-shot neqa has ties, and cot chains without an end."""
+    neqa = (given.metrics["task"] == "neqa") & (given.metrics["metric"] == "accuracy")
+    chosen = neqa & (given.metrics["variant"] == "zero-shot")
+    given.metrics.loc[chosen, "flags"] = "ties"
+    given.metrics.loc[neqa & (given.metrics["variant"] == "cot"), "flags"] = "chains-cut"
+    rows = [given.metrics[chosen].assign(metric=m, value=v, flags="") for m, v in TIED.items()]
+    judged = given.shapes["task"] == "neqa"
+    zero = given.shapes["variant"] == "zero-shot"
+    given.shapes.loc[judged & zero, "flags"] = "ties"
+    given.shapes.loc[judged & ~zero, "flags"] = "chains-cut"
+    return dataclasses.replace(given, metrics=pd.concat([given.metrics, *rows], ignore_index=True))
+
+
+def test_a_card_lists_its_doubtful_numbers_with_what_they_are_unfolded(
+    other: Callable[..., Inputs],
+) -> None:
+    text = render(TEMPLATE, doubtful(other()))
+    card = re.search(r'<article id="task-neqa".*?</article>', text, re.DOTALL)
+    assert card is not None
+    doubts = re.search(r'<div class="doubts".*?</div>', card[0], re.DOTALL)
+    assert doubts is not None
+    # Not inside anything that is folded.
+    before = card[0][: doubts.start()]
+    assert before.count("<details") == before.count("</details>")
+    words = spaced(doubts[0])
+    assert "zero-shot : all sizes (50 of 200 items, accuracy 40.0% to 60.0%, 50.0% at 1/m)" in words
+    assert "cot : all sizes (35.0% cut)" in words
+    assert f"ties : {FLAGS['ties']}" in words
+    # And beside the number itself.
+    assert card[0].count('class="flag" title="some items have several answers') >= 4
+    assert "doubts" not in re.findall(r'<article id="task-memo-trap".*?</article>', text, re.S)[0]
+
+
+def test_the_matrix_marks_a_doubtful_curve_whatever_way_of_asking_is_chosen(
+    other: Callable[..., Inputs],
+) -> None:
+    text = render(TEMPLATE, doubtful(other()))
+    table = text[text.index('id="matrix-table"') : text.index('id="matrix-modified"')]
+    cells = re.findall(r'<td data-family="ladder" data-task="(.*?)".*?</td>', table)
+    marked = re.findall(
+        r'<td data-family="ladder" data-task="([^"]*)"[^>]*>(?:(?!</td>).)*class="flag"', table
+    )
+    assert (set(cells), marked) == ({"memo-trap", "neqa", "prompt-injection"}, ["neqa"])
+    given = unpacked(text, "matrix")
+    (row,) = [row for row in given["rows"] if row["task"] == "neqa"]
+    flags = {variant: cell["flags"] for variant, cell in row["cells"]["ladder"].items()}
+    assert flags == {"zero-shot": ["ties"], "cot": ["chains-cut"]}
+    assert given["marks"]["ties"] == ["ties", FLAGS["ties"]]
+    assert set(given["marks"]) == {"ties", "chains-cut"}
+
+
+def test_a_table_of_metrics_without_the_numbers_of_a_flag_still_shows_it(
+    other: Callable[..., Inputs],
+) -> None:
+    given = other()
+    given.metrics.loc[given.metrics["task"] == "prompt-injection", "flags"] = "ties;low-label-mass"
+    assert "zero-shot : all sizes" in spaced(render(TEMPLATE, given))
+
+
+def test_the_example_is_one_item_even_where_a_variant_leaves_the_first_out(tmp_path: Path) -> None:
+    for variant, items in (("zero-shot", [0, 1, 2]), ("inside-2", [1, 2])):
+        pq.write_table(pa.table({"item": items}), tmp_path / f"{variant}.parquet")
+    assert shared_item(sorted(tmp_path.glob("*.parquet"))) == 1
+    pq.write_table(pa.table({"item": [7]}), tmp_path / "cot.parquet")
+    assert shared_item(sorted(tmp_path.glob("*.parquet"))) is None
+
+
 def test_flags_stand_in_one_order() -> None:
     assert in_order(["b", "prompt-cut", "a", "constant-answer", "b"]) == [
         *("constant-answer", "prompt-cut", "a", "b")
@@ -861,6 +937,102 @@ def test_scores_that_are_damaged_or_silent_about_their_making(tmp_path: Path) ->
     assert "\n" not in str(told.value)
     with pytest.raises(UserError, match="score it again"):
         read_made([tmp_path / "two/replica/neqa/zero-shot.parquet"])
+
+
+# -- number format and audit -------------------------------------------------------------------
+
+AUDIT = {"items": 12, "largest": 3.1e-6, "tolerance": 1e-4, "item": 7}
+
+
+def format_rows(text: str) -> dict[str, str]:
+    """The words of each row of the table of number formats, by model."""
+    part = text[text.index('id="formats"') : text.index("<h3>Scoring</h3>")]
+    rows = [spaced(row) for row in re.findall(r"<tr>(<th scope=.row.>.*?)</tr>", part, re.DOTALL)]
+    return {row.split()[0]: row.split(maxsplit=1)[1] for row in rows}
+
+
+def test_the_audit_and_the_number_format_of_every_model_are_told(
+    other: Callable[..., Inputs],
+) -> None:
+    given = other()
+    given.made["ladder-1k-s0"]["audit"] = AUDIT
+    given.made["ladder-1k-s1"]["audit"] = None
+    given.made["ladder-8k-s0"]["dtype"] = "bfloat16"
+    text = render(TEMPLATE, given)
+    rows = format_rows(text)
+    assert rows["ladder-1k-s0"] == "float32 – – 12 3.1e−06 0.0001"
+    assert rows["ladder-1k-s1"] == "float32 – – none – –"
+    # An old file says nothing of an audit.
+    assert rows["ladder-8k-s1"] == "float32 – – none – –"
+    assert rows["ladder-8k-s0"] == "bfloat16 – not compared none – –"
+    words = spaced(text)
+    assert "The scores of 1 model in bfloat16 were not compared with float32" in words
+    assert "in float32 were not compared" not in words
+
+
+def test_ties_of_a_model_are_summed_over_all_that_it_was_asked(
+    other: Callable[..., Inputs],
+) -> None:
+    rows = format_rows(render(TEMPLATE, doubtful(other())))
+    assert rows["ladder-1k-s0"].startswith("float32 50 of 200 ")
+
+
+def write_answers(path: Path, made: dict[str, Any], scores: list[list[float]], first: int) -> Path:
+    """A file of scores of items from ``first`` on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {"item": list(range(first, first + len(scores))), "log_likelihood": scores}
+    table = pa.table(columns).replace_schema_metadata({"made": json.dumps(made)})
+    pq.write_table(table, path)
+    return path
+
+
+def test_the_same_weights_in_two_formats_are_compared_answer_by_answer(tmp_path: Path) -> None:
+    a, b = [-1.0, -2.0], [-2.0, -1.0]
+    models = [{"model": name, "fingerprint": name[0]} for name in ("m32", "m16", "n16")]
+    inside = "official/neqa/zero-shot.parquet"
+    half = {"dtype": "bfloat16"}
+    paths = [
+        write_answers(tmp_path / "m32" / inside, {"dtype": "float32"}, [a, b, a, a], 0),
+        write_answers(tmp_path / "m16" / inside, half, [b, b, a, b], 1),
+        write_answers(tmp_path / "n16" / inside, half, [a, b, a, a], 0),
+    ]
+    none = pd.DataFrame({"metric": [], "model": [], "value": [], "n": []})
+    found = {one.model: one for one in precisions(models, read_made(paths), none, paths)}
+    # Items 1 to 3 are in both files; of item 2 the answers differ.
+    one = found["m16"]
+    assert (one.twin, one.changed, one.compared, one.unsure) == ("m32", 1, 3, False)
+    write_answers(paths[1], half, [b, b, a, b], 0)
+    (one,) = [one for one in precisions(models, read_made(paths), none, paths) if one.twin]
+    assert (one.changed, one.compared) == (2, 4)
+    assert found["n16"].unsure
+    assert not found["m32"].unsure
+
+
+def test_audits_of_all_files_of_a_model_are_one_and_the_worst_is_shown(tmp_path: Path) -> None:
+    audits = {"zero-shot": AUDIT, "cot": AUDIT | {"largest": 5e-5, "item": 3}, "one-shot": None}
+    paths = [
+        write_answers(tmp_path / f"m/replica/neqa/{name}.parquet", {"audit": audit}, [[-1.0]], 0)
+        for name, audit in audits.items()
+    ]
+    found = read_made(paths)["m"]["audit"]
+    assert (found["items"], found["largest"], found["tolerance"]) == (24, 5e-5, 1e-4)
+    assert found["item"] == "replica/neqa/cot, item 3"
+    assert read_made(paths[2:])["m"]["audit"] is None
+
+
+def test_an_audit_that_is_damaged_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "m/replica/neqa/cot.parquet"
+    write_answers(path, {"audit": {"items": 3}}, [[-1.0]], 0)
+    with pytest.raises(UserError, match=r"cot\.parquet: does not say how its scores were made"):
+        read_made([path])
+
+
+def test_files_of_one_model_in_two_formats_name_both(tmp_path: Path) -> None:
+    paths = [
+        write_answers(tmp_path / f"m/replica/neqa/{dtype}.parquet", {"dtype": dtype}, [[-1.0]], 0)
+        for dtype in ("float32", "bfloat16")
+    ]
+    assert read_made(paths)["m"]["dtype"] == "bfloat16, float32"
 
 
 def test_frequencies_are_those_of_the_corpus_with_each_tasks_own() -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from workflow import TINY, Job, Project
 
@@ -80,6 +81,7 @@ def test_settings_that_change_no_result_cause_no_run(project: Project) -> None:
 # -- demonstrations and variants ---------------------------------------------------------------
 
 
+@pytest.mark.workflow
 def test_an_edit_of_demonstrations_rebuilds_what_hangs_on_them_and_no_more(
     project: Project,
 ) -> None:
@@ -96,6 +98,7 @@ def test_an_edit_of_demonstrations_rebuilds_what_hangs_on_them_and_no_more(
     assert project.times("results/store/weights/*") == weights
 
 
+@pytest.mark.workflow
 def test_an_edit_of_a_tasks_chain_rule_scores_its_chains_and_trains_nothing(
     project: Project,
 ) -> None:
@@ -109,6 +112,7 @@ def test_an_edit_of_a_tasks_chain_rule_scores_its_chains_and_trains_nothing(
     assert project.times("results/store/weights/*") == weights
 
 
+@pytest.mark.workflow
 def test_a_new_variant_scores_its_own_prompts_and_no_others(project: Project) -> None:
     before = project.times("results/store/weights/*")
     project.configure(TINY | {"variants": ["zero-shot", "cot", "one-shot"]})
@@ -132,6 +136,7 @@ def test_a_variant_less_builds_no_prompts_and_trains_nothing(project: Project) -
 # -- generators --------------------------------------------------------------------------------
 
 
+@pytest.mark.workflow
 def test_an_edit_of_a_generator_that_leaves_the_corpus_as_it_was_trains_nothing(
     project: Project,
 ) -> None:
@@ -148,6 +153,7 @@ def test_an_edit_of_a_generator_that_leaves_the_corpus_as_it_was_trains_nothing(
     assert project.times("results/store/**/*") == kept
 
 
+@pytest.mark.workflow
 def test_an_edit_that_changes_the_corpus_trains_again(project: Project) -> None:
     project.edit(GENERATOR, "Answer:", "Reply:")
     before = project.times("results/store/weights/*.safetensors")

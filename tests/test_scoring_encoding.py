@@ -12,21 +12,37 @@ from ushaped.scoring.encoding import Encoded, Encoder, data, fitted, fitted_prom
 
 
 class Letters:
-    """A tokenizer by hand: one token per letter, ``xy`` is one token; 0 begins, 9 ends."""
+    """A tokenizer by hand: one token per letter, ``xy`` is one token; 0 begins, 9 ends.
+
+    Letters that it does not know are dropped, or become token 8.
+    """
 
     bos_token_id: int | None = 0
+    eos_token_id = 9
+    all_special_ids = (0, 8, 9)
+    letters = "?abxy"
 
     def __init__(self, begins: bool = True, ends: bool = False) -> None:
         self.begins, self.ends = begins, ends
+        self.unk_token_id: int | None = None
+        self.obeys = True
 
     def __call__(self, text: str | Sequence[str], add_special_tokens: bool = True) -> Any:
         if not isinstance(text, str):
             return {"input_ids": [self(one, add_special_tokens)["input_ids"] for one in text]}
-        ids = ["?abxy".index(letter) for letter in text.replace("xy", "?")]
-        ids = [5 if i == 0 else i for i in ids]
-        before = [0] if self.begins and add_special_tokens else []
-        after = [9] if self.ends and add_special_tokens else []
-        return {"input_ids": [*before, *ids, *after]}
+        found = [self.letters.find(letter) for letter in text.replace("xy", "?")]
+        ids = [5 if i == 0 else i for i in found if i >= 0 or self.unk_token_id]
+        ids = [8 if i < 0 else i for i in ids]
+        around = add_special_tokens or not self.obeys
+        return {"input_ids": [0] * (self.begins and around) + ids + [9] * (self.ends and around)}
+
+    def get_vocab(self) -> dict[str, int]:
+        """Tokens by what they stand for."""
+        return {letter: n or 5 for n, letter in enumerate(self.letters)} | {"<s>": 0, "</s>": 9}
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of some tokens."""
+        return "".join(self.letters[n % 5] for n in ids)
 
 
 def encoded(prompt: str, name: str, tokenizer: Letters, bos: str = "default") -> Encoded:
@@ -111,3 +127,106 @@ def test_a_chain_gets_the_room_that_prompt_and_answer_leave() -> None:
     assert (tokens(cut).tolist(), room) == ([0, 4, 5, 6, 7, 8, 9], 1)
     with pytest.raises(UserError, match="alone fills"):
         fitted_prompt(prompt, 4, "here", after=4, too_long="cut")
+
+
+# -- what a tokenizer does not know ----------------------------------------------------------------
+
+
+class Capitals(Letters):
+    """A tokenizer that knows none of the letters that texts usually have."""
+
+    letters = "?ÅÄÖØ"
+
+
+def test_the_beginning_is_found_though_the_tokenizer_knows_no_usual_letter() -> None:
+    assert Encoder(Capitals()).begins_with == (0,)  # type: ignore[arg-type]
+    assert encoded("ÅÄ", "Ö", Capitals(ends=True)) == Encoded(data([0, 1, 2, 3]), 3)
+    assert Encoder(Capitals(begins=False)).begins_with == ()  # type: ignore[arg-type]
+
+
+def test_a_tokenizer_that_shows_no_beginning_must_be_told() -> None:
+    class Moody(Letters):
+        def __call__(self, text: Any, add_special_tokens: bool = True) -> Any:
+            found = super().__call__(text, add_special_tokens)
+            if text == "a" and add_special_tokens:
+                return {"input_ids": [7, *found["input_ids"]]}
+            return found
+
+    with pytest.raises(UserError, match="bos: default: the tokenizer does not show which tokens"):
+        encoded("a", "b", Moody())
+    assert encoded("a", "b", Moody(), "never") == Encoded(data([1, 2]), 1)
+
+
+def test_a_tokenizer_that_always_begins_texts_does_not_get_a_second_beginning() -> None:
+    tokenizer = Letters()
+    tokenizer.obeys = False
+    for bos in ("default", "always", "never"):
+        assert encoded("a", "b", tokenizer, bos) == Encoded(data([0, 1, 2]), 2)
+
+
+def test_a_tokenizer_that_always_ends_texts_is_refused() -> None:
+    tokenizer = Letters(ends=True)
+    tokenizer.obeys = False
+    with pytest.raises(UserError, match="ends every text with its end-of-sequence token"):
+        encoded("a", "b", tokenizer)
+
+
+@pytest.mark.parametrize("unknown", [None, 8])
+@pytest.mark.parametrize(
+    ("prompt", "names", "line"),
+    [
+        ("a", ["b", "."], r"^here: class '\.' "),
+        ("a", [""], "^here: class '' gives no token of its own"),
+        ("...", ["b"], r"^here: the prompt '\.\.\.' has no token that the tokenizer knows"),
+    ],
+)
+def test_a_prompt_or_class_without_a_token_is_named_with_its_item(
+    unknown: int | None, prompt: str, names: list[str], line: str
+) -> None:
+    tokenizer = Letters()
+    tokenizer.unk_token_id = unknown
+    with pytest.raises(UserError, match=line):
+        Encoder(tokenizer).pairs([prompt], [names], ["here"])  # type: ignore[arg-type]
+
+
+def test_two_classes_of_the_same_tokens_are_named() -> None:
+    with pytest.raises(UserError, match=r"^here: classes 'b' and 'b\.' are the same tokens"):
+        Encoder(Letters()).pairs(["a"], [["b", "b."]], ["here"])  # type: ignore[arg-type]
+
+
+def test_a_token_that_the_model_does_not_know_is_named_with_its_item() -> None:
+    encoder = Encoder(Letters(), vocabulary=3)  # type: ignore[arg-type]
+    assert len(encoder.pairs(["a"], [["b"]])) == 1
+    for prompt, name in (("ax", "b"), ("a", "y")):
+        with pytest.raises(UserError, match=r"^two: the tokenizer has more tokens than"):
+            encoder.pairs(["a", prompt], [["b"], [name]], ["one", "two"])
+
+
+@pytest.mark.parametrize("rotary", [True, False])
+def test_a_model_with_a_context_of_eight_tokens_scores_what_is_cut_to_it(
+    tokenizer: Any, rotary: bool
+) -> None:
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+    from tiny_models import ENDS, SIZES, SMALL, VOCABULARY
+    from ushaped.scoring.engine import log_likelihoods
+
+    sizes = SIZES | SMALL | ENDS | {"max_position_embeddings": 8, "intermediate_size": 32}
+    few = {"vocab_size": VOCABULARY, "n_positions": 8, "n_embd": 16, "n_layer": 2, "n_head": 4}
+    model = (
+        LlamaForCausalLM(LlamaConfig(**sizes))
+        if rotary
+        else GPT2LMHeadModel(GPT2Config(**few, **ENDS))
+    ).eval()
+    prompt, name = "Which one is not a bird? 12 7 12", " no"
+    with pytest.raises(UserError, match=r"item 0: has \d+ tokens, the model.s context 8"):
+        log_likelihoods(model, tokenizer, [prompt], [[name]])
+    (found,) = log_likelihoods(model, tokenizer, [prompt], [[name]], too_long="cut")
+    ids = tokenizer(prompt + name)["input_ids"]
+    ids = ids[:1] + ids[1 + found.cut :]
+    assert len(ids) == 9
+    with torch.inference_mode():
+        lines = model(torch.tensor([ids[:-1]])).logits[0].log_softmax(-1)
+    expected = sum(float(lines[at - 1, ids[at]]) for at in range(found.prompt_tokens, 9))
+    assert found.log_likelihood == [pytest.approx(expected, abs=1e-4)]

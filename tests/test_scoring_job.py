@@ -14,6 +14,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
@@ -37,7 +39,7 @@ from ushaped.scoring import engine as engine_module
 from ushaped.scoring import generation, job
 from ushaped.scoring.attention import UnsupportedError
 from ushaped.scoring.engine import Engine
-from ushaped.scoring.job import before_answer
+from ushaped.scoring.job import before_answer, check_finite
 from ushaped.scoring.store import Store
 from ushaped.scoring.ways import Ways
 from workflow import ROOT
@@ -356,6 +358,64 @@ def test_weights_that_were_changed_are_refused(
     assert not (ready / "scores").exists()
 
 
+def test_scores_that_are_no_numbers_are_not_kept_and_the_remedy_is_named(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = ready / "model/model.safetensors"
+    weights = load_file(path)
+    name = "gpt_neox.layers.0.mlp.dense_4h_to_h.weight"
+    save_file(weights | {name: weights[name] * 3e6}, path, metadata={"format": "pt"})
+    about = json.loads((ready / "model.json").read_text())
+    write_json(ready / "model.json", about | {"fingerprint": models.fingerprint(about["folder"])})
+    for _ in range(2):
+        with pytest.raises(UserError) as caught:
+            score(ready, monkeypatch, "--dtype", "float16")
+        line = r"/(cot|zero-shot)\.parquet, item \d: its log-likelihood is nan in float16; set "
+        assert re.search(line + r"scoring\.dtype to bfloat16 or float32$", str(caught.value))
+    assert not list((ready / "scores").rglob("*.parquet"))
+    score(ready, monkeypatch)
+    assert all(
+        math.isfinite(x) for row in scores(ready)["zero-shot"] for x in row["log_likelihood"]
+    )
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_what_to_do_about_a_score_that_is_no_number_depends_on_the_format(dtype: str) -> None:
+    check_finite("here", -0.5, dtype)
+    for value in (math.nan, -math.inf, math.inf):
+        with pytest.raises(UserError, match=r"dtype to float32$|weights are whole$") as caught:
+            check_finite("here", value, dtype)
+        assert ("scoring.dtype" in str(caught.value)) == (dtype == "bfloat16")
+
+
+def test_scores_of_other_special_tokens_are_not_taken(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = json.loads((ready / "model.json").read_text())
+    found = []
+    for token in ("<|endoftext|>", "a"):
+        settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
+        (ready / "model/tokenizer_config.json").write_text(json.dumps(settings))
+        (ready / "model/special_tokens_map.json").write_text(json.dumps({"bos_token": token}))
+        fingerprint = models.fingerprint(about["folder"])
+        write_json(ready / "model.json", about | {"fingerprint": fingerprint})
+        assert score(ready, monkeypatch, "--bos", "always")["items"] == 6
+        found.append(made(ready)["begins_with"])
+    assert found == [["<|endoftext|>"], ["a"]]
+
+
+def test_scores_say_which_libraries_computed_them(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(ready, monkeypatch)
+    (first,) = made(ready)["libraries"]
+    assert first == f"torch {version('torch')}, transformers {version('transformers')}"
+    write_prompts(ready, "neqa", "zero-shot", (*TEXTS, "Which one is not"))
+    monkeypatch.setattr("ushaped.scoring.job.version", lambda name: "99")
+    score(ready, monkeypatch)
+    assert made(ready)["libraries"] == [first, "torch 99, transformers 99"]
+
+
 def test_a_prompt_too_long_names_file_and_item_unless_it_may_be_cut(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -402,6 +462,7 @@ def outputs(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "scores").rglob("*.parquet")}
 
 
+@pytest.mark.workflow
 def test_a_job_killed_twenty_times_ends_in_the_same_bytes(
     ready: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -460,8 +521,8 @@ def test_a_job_that_stops_computes_only_what_is_missing_when_it_goes_on(
     score(ready, monkeypatch)
     both = [*before, *added]
     # 320 different prompts with two classes each, and a chain for half of them.
-    assert sum(both) == 320 * 2 + 160 + 3
-    # The three are the row that says how scores are made, and the audits of two files.
+    assert sum(both) == 320 * 2 + 160 + 4
+    # The four are the rows that say how scores are made, by which libraries, and two files' audits.
     assert len(added) > 7
 
 

@@ -198,3 +198,9 @@ def test_where_the_file_system_has_no_locks_nobody_waits(
         store.add({"a": row(1)})
     assert opened(tmp_path)[0].rows == {"a": row(1)}
     assert "not locked (No locks available)" in said[0]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_none_is_not_read_back(tmp_path: Path, value: float) -> None:
+    opened(tmp_path)[0].add({"a": {"log_likelihood": value}, "b": row(2)})
+    assert opened(tmp_path)[0].rows == {"b": row(2)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -602,7 +603,11 @@ def test_published_means_without_counts_get_no_probabilities(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables.curve([0.9, 0.4, 0.7])
-    series = Path(__file__).parent.parent / "tasks" / "published" / "series.csv"
+    published = Path(__file__).parent.parent / "tasks" / "published" / "series.csv"
+    head, *lines = published.read_text(encoding="utf-8").splitlines(keepends=True)
+    series = tables.folder / "series.csv"
+    few = [line for line in lines if re.search(r"\b(PaLM|OPT)\b", line)]
+    series.write_text("".join([head, *few]), encoding="utf-8")
     rows = tables.judge(monkeypatch, "--published", str(series))
     palm = {row["task"]: row for row in rows if row["family"] == "PaLM"}
     injected = palm["prompt-injection"]

@@ -14,6 +14,8 @@ import pytest
 
 from workflow import Project
 
+pytestmark = pytest.mark.workflow
+
 CATEGORIES = {
     "Report",
     "Overview",

@@ -663,7 +663,7 @@ def complaint(folder: Path, row: Any, schema: str = CLASSIFICATION) -> str:
         ({"prompt": "Q:", "classes": "[' A', ' B']"}, "column 'answer_index' is missing"),
         (GOOD | {"answer_index": 2}, "answer_index 2 is out of range for 2 classes"),
         (GOOD | {"answer_index": -1}, "answer_index -1 is out of range"),
-        (GOOD | {"answer_index": "0"}, "answer_index '0' is out of range"),
+        (GOOD | {"answer_index": "0"}, "answer_index '0' is no whole number, but a text"),
         (GOOD | {"distractor_index": 5}, "distractor_index 5 is out of range"),
         (GOOD | {"classes": "[' A', ' ']"}, "a class is empty"),
         (GOOD | {"classes": "[' A', '']"}, "a class is empty"),
@@ -676,8 +676,41 @@ def complaint(folder: Path, row: Any, schema: str = CLASSIFICATION) -> str:
         (GOOD | {"prompt": ""}, "prompt '' is no text"),
         (GOOD | {"template": "3"}, "template '3' is no whole number"),
         (GOOD | {"template": True}, "template True is no whole number"),
+        (GOOD | {"answer_index": True}, "answer_index True is no whole number"),
+        (GOOD | {"distractor_index": True}, "distractor_index True is no whole number"),
+        (GOOD | {"answer_index": 1.0}, "answer_index 1.0 is no whole number"),
+        (GOOD | {"answer_index": None}, "answer_index None is no whole number"),
+        (GOOD | {"answer_index": 10**30}, "is too large"),
+        (GOOD | {"distractor_index": 0}, "distractor_index 0 is the answer_index too"),
+        (GOOD | {"part": None}, "part None is no whole number"),
+        (GOOD | {"part": "a"}, "part 'a' is no whole number"),
+        (GOOD | {"part": float("nan")}, "part nan is no whole number"),
+        (GOOD | {"part": 1.5}, "part 1.5 is no whole number"),
+        (GOOD | {"part": [1]}, "part [1] is no whole number"),
+        (GOOD | {"part": 2**63}, "part 9223372036854775808 is too large"),
+        (GOOD | {"template": 1.5}, "template 1.5 is no whole number"),
+        (GOOD | {"prompt": None}, "prompt None is no text"),
+        (GOOD | {"prompt": {"a": [1] * 99}}, "is no text"),
+        (GOOD | {"prompt": "Q: "}, "prompt 'Q: ' ends in a space"),
+        (GOOD | {"prompt": "Q:\t"}, "ends in a space"),
+        (GOOD | {"prompt": "Q:\u00a0"}, "ends in a space"),
+        (GOOD | {"prompt": "x \ud83d?"}, "holds half a character"),
+        (GOOD | {"prompt": "x\0"}, "holds a NUL character"),
+        (GOOD | {"classes": [" A", " \udc00"]}, "class ' \\udc00' holds half a character"),
+        (GOOD | {"classes": [" A", 1]}, "do not parse"),
+        (GOOD | {"classes": None}, "classes None do not parse"),
+        (GOOD | {"classes": []}, "two or more different"),
+        (GOOD | {"classes": [" A", "A"]}, "two or more different"),
+        (GOOD | {"classes": "(" * 10_000}, "do not parse"),
+        (GOOD | {"classes": "{[]: 1}"}, "do not parse"),
+        (GOOD | {"classes": "9" * 9999}, "do not parse"),
+        ('{"prompt": "P:", "prompt": "Q:"}', "column 'prompt' is there twice"),
+        ('{"prompt": ' + "9" * 9999 + "}", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
         ("{", "is not JSON"),
+        (" ", "is empty"),
         ("3", "is not a JSON object"),
+        ("[1]", "is not a JSON object"),
     ],
 )
 def test_a_bad_row_is_told_in_one_line(tmp_path: Path, row: Any, words: str) -> None:
@@ -731,6 +764,70 @@ def test_templates_of_some_items_only_are_refused(tmp_path: Path) -> None:
     path.write_text(f"{json.dumps(GOOD | {'template': 1})}\n{json.dumps(GOOD)}\n")
     with pytest.raises(UserError, match="row 2: has no template, others have"):
         read_items(path, CLASSIFICATION)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("caf\xe9".encode("latin-1"), "row 2: byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        ("x".encode("utf-16"), "row 2: byte 0xff is not UTF-8"),
+    ],
+)
+def test_bytes_that_are_not_utf8_are_told_with_their_row(
+    tmp_path: Path, data: bytes, words: str
+) -> None:
+    path = tmp_path / "task.jsonl"
+    path.write_bytes(json.dumps(GOOD).encode() + b"\n" + data)
+    with pytest.raises(UserError) as caught:
+        read_items(path, CLASSIFICATION)
+    assert words in str(caught.value)
+
+
+def test_what_other_systems_write_is_read(tmp_path: Path) -> None:
+    """A byte order mark, line ends of Windows, no last line end; a prompt that ends in a line."""
+    path = tmp_path / "task.jsonl"
+    rows = [json.dumps(GOOD | {"prompt": text}) for text in ("caf\u00e9 \U0001f600\n", "Q:")]
+    path.write_bytes(b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+    items, warnings = read_items(path, CLASSIFICATION)
+    assert [item.prompt for item in items] == ["caf\u00e9 \U0001f600\n", "Q:"]
+    assert warnings == []
+
+
+def test_null_is_no_distractor_and_no_template(tmp_path: Path) -> None:
+    path = tmp_path / "task.jsonl"
+    path.write_text(json.dumps(GOOD | {"distractor_index": None, "template": None}) + "\n")
+    ((item,), _) = read_items(path, CLASSIFICATION)
+    assert (item.distractor_index, item.template) == (None, None)
+
+
+def test_a_column_that_is_not_read_is_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "task.jsonl"
+    rows = [GOOD, GOOD | {"distractor_indx": 1, "note": float("nan")}, GOOD | {"note": 1}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_items(path, CLASSIFICATION)[1] == [
+        f"warning: {path}, row 2: column 'distractor_indx' is not read; did you mean "
+        "'distractor_index'?",
+        f"warning: {path}, row 2: column 'note' is not read",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("balanced", "no", "balanced: 'no' is no truth value; write true or false"),
+        ("schema", ["classification"], "schema: ['classification'] is no text; write a text"),
+        ("title", 3, "title: 3 is no text"),
+        ("round", True, "round: True is no whole number"),
+    ],
+)
+def test_a_fact_of_another_type_is_told_in_one_line(
+    tmp_path: Path, key: str, value: Any, words: str
+) -> None:
+    facts = yaml.safe_load((ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "task.yaml").write_text(yaml.safe_dump(facts | {key: value}))
+    with pytest.raises(UserError) as caught:
+        load_task(tmp_path)
+    assert str(caught.value).startswith(f"{tmp_path}/task.yaml, {words}")
 
 
 def test_an_empty_task_file_is_refused(tmp_path: Path) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import judge
 from ushaped.errors import UserError
 from ushaped.metrics.table import COLUMNS
 from ushaped.shapes.curves import Answers, Curve
@@ -126,15 +124,8 @@ def test_a_constant_answer_in_the_metrics_reaches_the_curve_by_size(tmp_path: Pa
     assert "constant-answer" not in traps(found)
 
 
-def test_the_traps_of_the_published_curves_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    words = ["--published", PUBLISHED / "series.csv", "--labels", PUBLISHED / "labels.csv"]
-    words += ["--draws", 50, "--output", tmp_path / "shapes.csv"]
-    words += ["--evidence", tmp_path / "evidence.json"]
-    monkeypatch.setattr(sys, "argv", ["judge.py", *map(str, words)])
-    judge.main()
-    with open(tmp_path / "shapes.csv", encoding="utf-8", newline="") as handle:
+def test_the_traps_of_the_published_curves_are_named(literature: Path) -> None:
+    with open(literature / "shapes.csv", encoding="utf-8", newline="") as handle:
         rows = {(row["family"], row["task"]): row for row in csv.DictReader(handle)}
     flags = {key: row["flags"].split(";") for key, row in rows.items()}
     # From 100 % to 0 %, where every answer is "Yes": one word said always, then never.

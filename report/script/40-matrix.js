@@ -26,6 +26,17 @@ function opinionParts(glyphs, verdict, rule) {
   return parts;
 }
 
+/** What makes the numbers of a curve doubtful, as the templates write it. */
+function flagMarks(words, names) {
+  const marks = make('span', { class: 'marks' });
+  names.forEach((name, place) => {
+    const [mark, title] = words[name];
+    if (place) marks.append(' ');
+    marks.append(make('span', { class: 'flag', title }, mark));
+  });
+  return marks;
+}
+
 const MATRIX_KEYS = {
   equivalent:
     'p is the share of bootstrap draws that give the same verdict. A coloured cell is one that at least 95% of the draws share.',
@@ -47,7 +58,7 @@ function showMatrix(data) {
     for (const cell of line.querySelectorAll('td')) {
       const { family } = cell.dataset;
       const theirs = cell.dataset.source === 'published';
-      fillOpinion(cell, data.glyphs, theirs ? row.published[family] : row.cells[family]?.[variant], rule);
+      fillOpinion(cell, data, theirs ? row.published[family] : row.cells[family]?.[variant], rule);
     }
   });
   const words = data.rules[rule];
@@ -59,7 +70,7 @@ function showMatrix(data) {
   note.textContent = modified ? `${variant} is modified: ${modified}.` : '';
 }
 
-function fillOpinion(cell, glyphs, verdict, rule) {
+function fillOpinion(cell, data, verdict, rule) {
   if (!verdict) {
     cell.className = 'none';
     cell.replaceChildren('–');
@@ -67,7 +78,8 @@ function fillOpinion(cell, glyphs, verdict, rule) {
   }
   const [shape, , sure] = verdict[rule];
   cell.className = `${shapeClass(shape)}${sure ? ' sure' : ''}`;
-  cell.replaceChildren(...opinionParts(glyphs, verdict, rule));
+  cell.replaceChildren(...opinionParts(data.glyphs, verdict, rule));
+  if (verdict.flags) cell.append(flagMarks(data.marks, verdict.flags));
 }
 
 onReady(async () => {

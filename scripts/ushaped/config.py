@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
+import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import yaml
 
-from ushaped import official, registry, unpack
+from ushaped import official, registry, unpack, yaml_files
 from ushaped.errors import UserError
+from ushaped.models import check_folder
 from ushaped.prompts import EXAMPLES, applies, is_variant, needs_demonstrations
+from ushaped.registry import check_name
 from ushaped.tasks import (
     OFFICIAL,
     OWN,
@@ -36,6 +40,15 @@ ALL = "all"
 SETTINGS = ("bos", "trust_remote_code", "chain_tokens")
 
 
+# Whole numbers only: 8.0 is none to the programs that are given it.
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
 def read_registry(root: Path) -> dict[str, Any]:
     """Read ``config/models.yaml`` and check it against its schema.
 
@@ -45,10 +58,10 @@ def read_registry(root: Path) -> dict[str, Any]:
         Naming the first wrong key.
     """
     path = root / "config" / "models.yaml"
-    read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    read = yaml_files.read_mapping(path)
     validate(read, root / "config" / "schema" / "models.schema.yaml", "config/models.yaml")
     registry.check(read["families"], root / "tasks" / "published" / "series.csv")
-    return dict(read["families"])
+    return registry.with_folders(read["families"])
 
 
 def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = "config") -> None:
@@ -62,8 +75,13 @@ def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = 
         Naming the first wrong key.
     """
     validate(config, root / "config" / "schema" / "config.schema.yaml", where)
+    _check_output(config["output"], where)
     known = sorted(path.parent.name for path in (root / "tasks").glob("*/task.yaml"))
     for task in config["tasks"]:
+        check_name(f"{where}, tasks", "task", task)
+        if task == ALL:
+            what = f"a task named '{ALL}' would be meant by sources.{ALL}"
+            raise UserError(f"{where}, tasks", what, "rename its folder")
         if task not in known:
             raise _unknown(f"{where}, tasks", "task", task, known)
     for variant in config["variants"]:
@@ -83,6 +101,7 @@ def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = 
             for name, entry in registry[family]["models"].items():
                 _check_folder(f"config/models.yaml, {family}, {name}", entry)
                 _check_not_cut(config, name, entry, where)
+    _check_one_family(config, registry, where)
     _check_sources(config, known, root, where)
     _check_ladder(config, known, where)
     _check_taught(config, registry, root, where)
@@ -145,6 +164,41 @@ def filled(given: Config, default: Config) -> dict[str, Any]:
     return both
 
 
+def given(files: Iterable[Path], words: Config, made: Config) -> dict[str, Any]:
+    """The settings of a command line, read again, since Snakemake reads YAML in another way.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Those of ``--configfile``, the last one first in rank.
+    words : mapping
+        What ``--config`` says; before all files.
+    made : mapping
+        What Snakemake made of them; taken as it is where a file asks it for templates
+        (``__use_yte__``).
+
+    Raises
+    ------
+    UserError
+        If a file has two readings; see `yaml_files.read`.
+    """
+    read: dict[str, Any] = {}
+    for path in files:
+        one = yaml_files.read_mapping(path)
+        if "__use_yte__" in one:
+            return dict(made)
+        read = filled(one, read)
+    return filled(words, read)
+
+
+def with_folders(config: Config) -> dict[str, Any]:
+    """A checked configuration, ``~`` of its folders replaced and ``output`` without detours."""
+    official = config["official"]
+    mirror = {"mirror": os.path.expanduser(official["mirror"])}
+    output = os.path.normpath(os.path.expanduser(config["output"]))
+    return dict(config) | {"output": output, "official": official | mirror}
+
+
 def told(config: Config) -> dict[str, Any]:
     """The configuration as provenance tells it: without the folder of the mirror, and the plan.
 
@@ -186,9 +240,11 @@ def validate(value: Any, schema: Path, where: str) -> None:
     UserError
         One line for the most telling violation: file, key, what is wrong, what to do.
     """
-    rules = yaml.safe_load(schema.read_text(encoding="utf-8"))
-    errors = jsonschema.Draft202012Validator(rules).iter_errors(value)
-    error = jsonschema.exceptions.best_match(errors)
+    _check_plain(value, where, ())
+    errors = list(_validator(schema.read_text(encoding="utf-8"), str(schema)).iter_errors(value))
+    # A misspelt key is also one that is missing: its name tells more.
+    misspelt = [error for error in errors if error.validator == "additionalProperties"]
+    error = misspelt[0] if misspelt else jsonschema.exceptions.best_match(errors)
     if error is None:
         return
     key = ".".join(map(str, error.absolute_path))
@@ -202,16 +258,49 @@ def validate(value: Any, schema: Path, where: str) -> None:
         raise UserError(place, f"key '{missing}' is missing", f"add '{missing}:'")
     advice = error.schema.get("description", "see " + str(schema.name)) if error.schema else ""
     hidden = error.validator == "oneOf" or (error.schema and error.schema.get("writeOnly"))
-    what = "does not fit" if hidden else error.message
-    raise UserError(place, what, f"it should be: {advice}")
+    what = "does not fit" if hidden else _shortened(error.message)
+    raise UserError(place, what, f"it should be: {advice}{_form(error)}")
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping."""
-    value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise UserError(str(path), "is not a mapping", "write 'key: value' lines")
-    return value
+# A run checks two configurations, and reading a schema takes longer than using it.
+@cache
+def _validator(text: str, where: str) -> Any:
+    return Validator(yaml_files.parse(text, where))
+
+
+def _form(error: jsonschema.ValidationError) -> str:
+    """How a value of the wrong type is written in YAML; "" where that is not what is wrong."""
+    expected, value = error.validator_value, error.instance
+    if error.validator not in ("type", "pattern"):
+        return ""
+    if expected == "string" and isinstance(value, int | float):
+        return " (a text, so in quotes)"
+    if expected == "boolean" and isinstance(value, str):
+        return " (write true or false)"
+    if isinstance(value, str) and value.replace(".", "").isdecimal():
+        return " (a number, so without quotes)"
+    return ""
+
+
+def _shortened(text: str, most: int = 300) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def _check_plain(value: Any, where: str, key: tuple[str, ...]) -> None:
+    """Refuse what no JSON holds: settings may come from another workflow, not from a file."""
+    place = f"{where}, {'.'.join(key)}" if key else where
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(place, f"{value} is no finite number", "write a number")
+    if isinstance(value, str) and yaml_files.lone_surrogate(value):
+        raise UserError(place, f"{value!r} holds half a character", "write the whole one")
+    if isinstance(value, Mapping):
+        for name, below in value.items():
+            if not isinstance(name, str):
+                raise UserError(place, f"key {name!r} is no text", f"write '{name}' in quotes")
+            _check_plain(below, where, (*key, name))
+    elif isinstance(value, list | tuple):
+        for number, below in enumerate(value):
+            _check_plain(below, where, (*key, str(number)))
 
 
 def _unknown(where: str, what: str, name: str, known: list[str]) -> UserError:
@@ -300,6 +389,38 @@ def _check_ladder(config: Config, known: list[str], where: str) -> None:
             raise _unknown(f"{where}, ladder.corpus.tasks", "task", task, known)
 
 
+def _check_output(output: str, where: str) -> None:
+    """Look whether every step, and Snakemake, can write to a folder of this name."""
+    path = os.path.normpath(os.path.expanduser(output))
+    # Snakemake reads the first four as wildcards and as variables of paths.
+    bad = sorted({c for c in path if c in "{}<>*?\\" or not c.isprintable()})
+    if bad:
+        what = f"{output!r} has {' '.join(map(repr, bad))}"
+    elif os.path.basename(path) in ("", ".", ".."):
+        what = f"'{output}' is no folder of its own"
+    elif path.startswith("-") or path != path.strip() or not output.strip():
+        what = f"'{output}' begins with a dash, or begins or ends with a space"
+    else:
+        return
+    raise UserError(
+        f"{where}, output",
+        what,
+        "name a folder, as in results/mine: letters, digits, spaces and marks other than "
+        "{ } < > * ? and backslash, no dash or space first",
+    )
+
+
+def _check_one_family(config: Config, registry: Mapping[str, Any], where: str) -> None:
+    """Look that no two families bring a model of one name, whose results would be one file."""
+    families: dict[str, str] = {}
+    for family in config["families"]:
+        for name in models({**config, "families": [family]}, registry):
+            if name in families:
+                what = f"'{families[name]}' and '{family}' both have a model '{name}'"
+                raise UserError(f"{where}, families", what, "rename one in config/models.yaml")
+            families[name] = family
+
+
 def _check_not_cut(config: Config, name: str, entry: Mapping[str, Any], where: str) -> None:
     if "endpoint" in entry and config["scoring"]["too_long"] == "cut":
         raise UserError(
@@ -313,14 +434,18 @@ def _check_folder(where: str, entry: Mapping[str, Any]) -> None:
     """Look at a model folder without loading it: its files are there and their heads are sound."""
     if "path" not in entry:
         return
-    folder = Path(entry["path"])
+    folder = Path(entry["path"]).expanduser()
+    mend = "mend the folder"
+    if "$" in entry["path"]:
+        mend += "; variables are not replaced in it, only ~ is"
+    check_folder(folder, f"{where}, path")
     weights = sorted(folder.glob("*.safetensors"))
     for needed in ("config.json", "tokenizer.json"):
         try:
             json.loads((folder / needed).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(
-                f"{where}, path", f"{folder / needed} cannot be read ({error})", "mend the folder"
+                f"{where}, path", f"{folder / needed} cannot be read ({error})", mend
             ) from None
     if not weights:
         raise UserError(

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import yaml
-
+from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.official import VARIABLE, Release, differences
 
@@ -49,13 +48,25 @@ class Mirror:
 
     def address(self, task: str, file: str) -> str:
         """Where the file of a task lies; "" if not here."""
-        return self.urls.get(task, self.url.replace("{file}", file))
+        return str(self.urls.get(task, self.url.replace("{file}", file)))
 
 
 def read_mirrors(path: str | Path, source: str) -> list[Mirror]:
-    """Read the mirrors of one source, in the order in which they are tried."""
-    listed = yaml.safe_load(Path(path).read_text(encoding="utf-8")).get(source, [])
+    """Read the mirrors of one source, in the order in which they are tried.
+
+    Raises
+    ------
+    UserError
+        If it is no list of mirrors.
+    """
+    listed = yaml_files.read_mapping(path).get(source, [])
+    kinds = {"url": str, "urls": dict, "archive": int}
     known = Mirror.__annotations__
+    for number, one in enumerate(listed if isinstance(listed, list) else [listed], start=1):
+        fits = isinstance(listed, list) and isinstance(one, dict)
+        if not fits or any(type(one[key]) is not kinds[key] for key in known if key in one):
+            do = "give it 'url', a text, or 'urls' by task, and the bytes of an 'archive'"
+            raise UserError(f"{path}, {source}, place {number}", "is no mirror", do)
     return [Mirror(**{key: one[key] for key in known if key in one}) for one in listed]
 
 

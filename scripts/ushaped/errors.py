@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 
@@ -28,10 +30,45 @@ class UserError(Exception):
         return f"{where}: {what}; {do}".replace("\n", " ")
 
 
+# What the machine refuses, and what to do about it.
+REFUSALS = {
+    errno.ENOSPC: ("no space is left on the device", "free some, then run again"),
+    errno.EDQUOT: ("the quota of this user is used up", "free some space, then run again"),
+    errno.EFBIG: ("the file is longer than is allowed here", "raise the limit (ulimit -f)"),
+    errno.EROFS: ("the file system is read-only", "name a folder that can be written to"),
+    errno.EACCES: ("permission denied", "give this user the right, or name another place"),
+    errno.EPERM: ("permission denied", "give this user the right, or name another place"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter one"),
+    errno.ENOTDIR: ("a file stands where a folder is wanted", "move it, or name another place"),
+    errno.EISDIR: ("a folder stands where a file is wanted", "move it, or name another place"),
+    errno.EMFILE: ("too many files are open", "raise the limit (ulimit -n)"),
+}
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+def refusal(error: Exception, place: str = "") -> UserError | None:
+    """What a user should read where the machine refused to read or write; None for other errors.
+
+    Libraries written in Rust or C++ raise errors of their own, with the system's words in them.
+    ``place`` stands for the name of the file where the error has none.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and not isinstance(error, UserError):
+        text = str(error)
+        number = next((code for code in FULL if os.strerror(code) in text), None)
+    if number not in REFUSALS:
+        return None
+    return UserError(str(getattr(error, "filename", None) or place or "a file"), *REFUSALS[number])
+
+
 def run(main: Callable[[], None]) -> None:
-    """Run a step's ``main`` and end with exit code 2 and one line on a `UserError`."""
+    """Run a step's ``main`` and end with exit code 2 and one line on a `UserError` or `refusal`."""
     try:
         main()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        shown = error if isinstance(error, UserError) else refusal(error)
+        if shown is None:
+            raise
+        print(f"error: {shown}", file=sys.stderr)
         sys.exit(2)

@@ -10,16 +10,19 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from ushaped.errors import refusal
 
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
     """Give a path beside ``path`` to write to, and rename it to ``path`` at the end.
 
-    A process that dies in between leaves the old file, or none; never half a file.
+    A process that dies in between leaves the old file, or none; never half a file. So does a full
+    disk, or another refusal of the machine, whose error names ``path``.
 
     Examples
     --------
@@ -31,13 +34,16 @@ def whole(path: str | Path) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{_begun(path)}{os.getpid()}{path.suffix}")
-    try:
-        yield beside
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with _refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield beside
+            os.replace(beside, path)
+        finally:
+            # A folder that is no folder holds nothing to delete.
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -50,14 +56,31 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     delete_abandoned(path)
     beside = path.with_name(f"{_begun(path)}{os.getpid()}")
-    beside.mkdir(parents=True)
+    with _refusals_named(path):
+        beside.mkdir(parents=True)
+        try:
+            yield beside
+            # A folder cannot be renamed onto one that holds something.
+            shutil.rmtree(path, ignore_errors=True)
+            os.replace(beside, path)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def _refusals_named(path: Path) -> Iterator[None]:
+    """Where the machine refuses to write, say which file was to be written."""
     try:
-        yield beside
-        # A folder cannot be renamed onto one that holds something.
-        shutil.rmtree(path, ignore_errors=True)
-        os.replace(beside, path)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        yield
+    except OSError as error:
+        # A write has no name, and that of the file beside tells nobody anything.
+        if error.filename is None or Path(str(error.filename)).name.startswith(_begun(path)):
+            error.filename = str(path)
+        raise
+    except Exception as error:
+        if found := refusal(error, str(path)):
+            raise found from error
+        raise
 
 
 def delete_abandoned(path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.files import write_text
 
@@ -93,10 +94,10 @@ def read(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        commits = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        first = " ".join(str(error).split())
-        raise UserError(str(path), f"cannot be read ({first})", "mend or delete it") from None
+        commits = yaml_files.read(path) or {}
+    except UserError as error:
+        where, what, _ = error.args
+        raise UserError(where, f"cannot be read ({what})", "mend or delete it") from None
     if not isinstance(commits, dict):
         raise UserError(str(path), "is not a mapping", "mend or delete it")
     for name, commit in commits.items():

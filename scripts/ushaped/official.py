@@ -76,7 +76,7 @@ def release(task: Task, source: str = OFFICIAL) -> Release:
         if not fits(facts[key]):
             do = "write a file name" if key == "file" else "write a whole number"
             raise UserError(where, f"{block}.{key} {facts[key]!r} is none", do)
-    if not re.fullmatch("[0-9a-f]{64}", str(facts["sha256"])):
+    if not isinstance(facts["sha256"], str) or not re.fullmatch("[0-9a-f]{64}", facts["sha256"]):
         raise UserError(
             where,
             f"{block}.sha256 {facts['sha256']!r} is none",
@@ -133,7 +133,7 @@ def said(editions: Sequence[tuple[str, str]]) -> str:
 
 def mirror(config: Mapping[str, Any]) -> str:
     """The folder with released files: of the configuration, or of the environment; "" if none."""
-    return str(config["official"]["mirror"] or os.environ.get(VARIABLE, ""))
+    return os.path.expanduser(config["official"]["mirror"] or os.environ.get(VARIABLE, ""))
 
 
 def find(wanted: Release, folder: str) -> Path:
@@ -163,7 +163,7 @@ def find_own(task: Task) -> Path:
     UserError
         If there is no such file in the folder of the task.
     """
-    path = task.folder / release(task, OWN).file
+    path = task.folder / os.path.expanduser(release(task, OWN).file)
     if not path.is_file():
         where = f"{task.folder / 'task.yaml'}, own.file"
         raise UserError(where, f"{path} is no file", "put the items there, one JSON item per line")

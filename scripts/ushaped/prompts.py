@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.tasks import LOG_ODDS, ChainRule, Demonstration, Inside, Item, Task
+from ushaped.tasks import LOG_ODDS, ChainRule, Demonstration, Inside, Item, Task, question
 
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"
@@ -135,9 +135,9 @@ def build(
     chain = variant in CHAINS
     questions = _shortened(items, variant, inside)
 
-    def asked(number: int, question: str) -> str:
+    def asked(number: int, text: str) -> str:
         before = _before(items, number, variant, shots, demonstrations, rule, seed)
-        return SEPARATOR.join([*before, question])
+        return SEPARATOR.join([*before, text])
 
     ending = {"cot": THOUGHT, "zero-shot-cot": THOUGHT + TRIGGER}.get(variant, "")
     stop = {"cot": rule.stop, "zero-shot-cot": UNSHOWN_STOP}.get(variant)
@@ -202,9 +202,35 @@ def _before(
         return [worked(d.prompt, d.chain, d.answer, rule.answer_after) for d in demonstrations]
     if not shots:
         return []
-    rng = random.Random(f"{seed}-{number}")
-    others = [i for i in rng.sample(range(len(items)), shots + 1) if i != number][:shots]
+    others = _drawn(items, number, shots, random.Random(f"{seed}-{number}"))
     return [solved(items[i].prompt, items[i].classes[items[i].answer_index]) for i in others]
+
+
+def _drawn(items: Sequence[Item], number: int, shots: int, rng: random.Random) -> list[int]:
+    """Positions of other items, in the order in which they are shown.
+
+    The prize's protocol draws among all other items. One that asks the very question again, with
+    its answer, would give the answer away: another is drawn in its place, and only then, so that
+    the prompts of a file without repetitions are those of the protocol.
+    """
+    item = items[number]
+    own = {question(text, item.classes) for text in (item.prompt, item.other_prompt) if text}
+
+    def differs(other: int) -> bool:
+        return question(items[other].prompt, items[other].classes) not in own
+
+    others = [i for i in rng.sample(range(len(items)), shots + 1) if i != number][:shots]
+    shown = [i for i in others if differs(i)]
+    if len(shown) == shots:
+        return others
+    left = [i for i in range(len(items)) if i not in (number, *shown) and differs(i)]
+    if len(shown) + len(left) < shots:
+        raise UserError(
+            f"variant 'few-shot-{shots}', item {number}",
+            f"only {len(shown) + len(left)} other items ask another question",
+            "ask for fewer shots, or take the repeated items out",
+        )
+    return shown + rng.sample(left, shots - len(shown))
 
 
 def _shortened(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,40 @@ from ushaped.errors import UserError
 from ushaped.models import UNKNOWN
 
 FILE = "config/models.yaml"
+# Names become folders and words of command lines. Fewer than a file system's 255 bytes.
+NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._-]{0,99}")
+
+
+def check_name(where: str, what: str, name: str) -> None:
+    """Check the name of a task, family, model or size.
+
+    Raises
+    ------
+    UserError
+        If it holds anything but letters, digits, ``.``, ``_`` and ``-``, begins with one of the
+        last two, or is longer than 100 characters.
+    """
+    if not NAME.fullmatch(name):
+        raise UserError(
+            where,
+            f"{what} {name!r} is not a valid name",
+            "use at most 100 of a-z, A-Z, 0-9, '.', '_' and '-', with no '.' or '-' first",
+        )
+
+
+def with_folders(families: Mapping[str, Any]) -> dict[str, Any]:
+    """The families, ``~`` replaced in the folders of their models."""
+
+    def model(entry: Mapping[str, Any]) -> dict[str, Any]:
+        path = {"path": os.path.expanduser(entry["path"])} if "path" in entry else {}
+        return {**entry, **path}
+
+    return {
+        name: {**told, "models": {key: model(entry) for key, entry in told["models"].items()}}
+        if "models" in told
+        else told
+        for name, told in families.items()
+    }
 
 
 def check(families: Mapping[str, Any], series: Path) -> None:
@@ -26,7 +62,10 @@ def check(families: Mapping[str, Any], series: Path) -> None:
         not do, or the first published point that is not in the table.
     """
     for family, told in families.items():
+        check_name(f"{FILE}, families", "family", family)
         for name, entry in told.get("models", {}).items():
+            check_name(f"{FILE}, families.{family}.models", "model", name)
+            check_name(f"{FILE}, families.{family}.models.{name}.size", "size", entry["size"])
             _check_compute(f"{FILE}, families.{family}.models.{name}", entry)
             _check_served(f"{FILE}, families.{family}", name, told, entry)
         _check_order(family, told.get("models", {}))

@@ -11,19 +11,21 @@ may add ``template``, a whole number: items of one template stand or fall togeth
 from __future__ import annotations
 
 import ast
+import difflib
 import hashlib
 import importlib.util
+import io
 import json
 import random
 import re
-from collections.abc import Callable, Iterator
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
-
+from ushaped import yaml_files
 from ushaped.errors import UserError
 
 CLASSIFICATION = "classification"
@@ -34,7 +36,6 @@ COLUMNS = {
     SEQUENCE: ("prompt", "completion"),
     LOG_ODDS: ("prompt", "other_prompt", "classes", "answer_index"),
 }
-TEXTS = ("prompt", "other_prompt", "completion")
 # The metrics that may judge a task, by its schema.
 METRICS = {
     CLASSIFICATION: ("accuracy",),
@@ -45,6 +46,16 @@ METRICS = {
 # Where items come from.
 REPLICA, OFFICIAL, ROUND_1, OWN = "replica", "official", "round-1", "own"
 SOURCES = (REPLICA, OFFICIAL, ROUND_1, OWN)
+
+# What task.yaml says of every task, beside `chain`.
+FACTS: dict[str, tuple[type, str]] = {
+    "schema": (str, "text"),
+    "metric": (str, "text"),
+    "title": (str, "text"),
+    "true_task": (str, "text"),
+    "distractor_task": (str, "text"),
+    "balanced": (bool, "truth value"),
+}
 
 # One item in five is kept for testing: enough left on both sides for tasks with few combinations.
 TEST_BYTES = 51
@@ -199,10 +210,15 @@ def load_task(folder: str | Path) -> Task:
     path = folder / "task.yaml"
     if not path.exists():
         raise UserError(str(path), "no such file", "name a task that has a folder under tasks/")
-    facts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for key in ("schema", "metric", "title", "true_task", "distractor_task", "balanced", "chain"):
+    facts = yaml_files.read_mapping(path)
+    for key in (*FACTS, "chain"):
         if key not in facts:
             raise UserError(str(path), f"key '{key}' is missing", f"add '{key}:'")
+    for key, (kind, what) in (FACTS | {"round": (int, "whole number")}).items():
+        # YAML's `true` is an int to Python.
+        if key in facts and type(facts[key]) is not kind:
+            do = f"write {'true or false' if kind is bool else f'a {what}'}"
+            raise UserError(f"{path}, {key}", f"{facts[key]!r} is no {what}", do)
     _check_metric(str(path), facts)
     chain = _chain_rule(str(path), facts["chain"])
     _check_class_form(str(path), facts.get("class_form", {}))
@@ -308,7 +324,7 @@ def load_demonstrations(
         answer lacks its leading space, or an answer has not the form of the classes of the items.
     """
     path = demonstrations_file(folder, source)
-    read = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    read = yaml_files.read(path) or {}
     if not isinstance(read, dict):
         raise UserError(str(path), "is no mapping", "write 'demonstrations:' and below it a list")
     rows, like = read.get("demonstrations"), read.get("form", "")
@@ -463,82 +479,200 @@ class Item:
 
 
 def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
-    """Read and check a task file.
+    """Read and check a task file: UTF-8, with or without a byte order mark, one item per line.
 
     Returns
     -------
     items : list of Item
     warnings : list of str
-        One line for each class without its leading space.
+        One line for each class without its leading space, and for each column that is not read.
 
     Raises
     ------
     UserError
         With file and row, if a row cannot be used.
     """
+    path = Path(path)
     items: list[Item] = []
     warnings: list[str] = []
-    with open(path, encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            where = f"{path}, row {number}"
-            item = _checked(where, line, schema)
-            items.append(item)
-            warnings += [
-                f"warning: {where}: class {name!r} has no leading space; prompt and class are "
-                "joined without one"
-                for name in item.classes
-                if not name.startswith(" ")
-            ]
+    unread: dict[str, int] = {}
+    lines = io.StringIO(yaml_files.decode(path.read_bytes(), str(path), "row"), newline=None)
+    for number, line in enumerate(lines, start=1):
+        where = f"{path}, row {number}"
+        row = _row(where, line)
+        item = _checked(where, row, schema)
+        items.append(item)
+        unread |= {key: number for key in row if key not in KNOWN_COLUMNS | unread.keys()}
+        warnings += [
+            f"warning: {where}: class {name!r} has no leading space; prompt and class are "
+            "joined without one"
+            for name in item.classes
+            if not name.startswith(" ")
+        ]
     named = [item.template is not None for item in items]
     if any(named) and not all(named):
         where = f"{path}, row {named.index(False) + 1}"
         raise UserError(where, "has no template, others have", "give it one, or none to any")
     if not items:
         raise UserError(str(path), "has no rows", "give a file with one JSON item per line")
+    warnings += [
+        f"warning: {path}, row {number}: column {key!r} is not read{_meant(key)}"
+        for key, number in unread.items()
+    ]
     return items, warnings
 
 
-def _checked(where: str, line: str, schema: str) -> Item:
+def _meant(column: str) -> str:
+    near = difflib.get_close_matches(column, KNOWN_COLUMNS, n=1, cutoff=0.8)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def question(prompt: str, classes: Iterable[str]) -> tuple[str, frozenset[str]]:
+    """What makes two items the same question: words and classes, whatever their blanks and order.
+
+    Examples
+    --------
+    >>> question("Is it?\\nAnswer:", [" yes", " no"]) == question("Is it? Answer:", [" no", " yes"])
+    True
+    """
+    return " ".join(prompt.split()), frozenset(name.strip() for name in classes)
+
+
+def repeated(items: Sequence[Item]) -> list[int]:
+    """Positions of the items whose question is that of an earlier item.
+
+    Examples
+    --------
+    >>> repeated([Item(text, (" a", " b"), 0, None, 0) for text in ("P:", "Q:", "P:")])
+    [2]
+    """
+    asked = [question(item.prompt, item.classes) for item in items]
+    first = {one: number for number, one in reversed([*enumerate(asked)])}
+    return [number for number, one in enumerate(asked) if first[one] < number]
+
+
+def _row(where: str, line: str) -> dict[str, Any]:
+    """The object of a line."""
+    if not line.strip():
+        raise UserError(where, "is empty", "take the line out, or write one JSON object per line")
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=_without_repetition)
+    except RepeatedKeyError as error:
+        raise UserError(where, f"column '{error}' is there twice", "keep one") from None
     except json.JSONDecodeError as error:
         raise UserError(where, f"is not JSON ({error})", "write one JSON object per line") from None
+    except (ValueError, RecursionError):
+        what = (
+            "is not JSON that can be read (a number of thousands of digits, or too many brackets)"
+        )
+        raise UserError(where, what, "write one JSON object per line") from None
     if not isinstance(row, dict):
         raise UserError(where, "is not a JSON object", "write one JSON object per line")
+    return row
+
+
+class RepeatedKeyError(Exception):
+    """A key that an object has twice."""
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise RepeatedKeyError(key)
+        found[key] = value
+    return found
+
+
+def _text_problem(value: Any) -> tuple[str, str] | None:
+    """What keeps a value from being the text of a prompt, completion or class."""
+    if not (isinstance(value, str) and value.strip()):
+        return "is no text", "give it its text"
+    if yaml_files.lone_surrogate(value):
+        return "holds half a character", "write the whole one: a pair of \\u escapes, or itself"
+    if "\0" in value:
+        return "holds a NUL character", "take it out"
+    return None
+
+
+def _prompt_problem(value: Any) -> tuple[str, str] | None:
+    if found := _text_problem(value):
+        return found
+    # A line break may end one: the class then has a line of its own.
+    if value[-1].isspace() and value[-1] != "\n":
+        return "ends in a space", "take it away: every class begins with its own"
+    return None
+
+
+def _number_problem(value: Any) -> tuple[str, str] | None:
+    """What keeps a value from being a whole number that a table can hold."""
+    # JSON's `true` is an int to Python.
+    if not isinstance(value, int) or isinstance(value, bool):
+        kind = ", but a text" if isinstance(value, str) and value.strip().isdecimal() else ""
+        return f"is no whole number{kind}", "write it as one, as in 0, without quotes or fraction"
+    if not -LARGEST <= value < LARGEST:
+        return "is too large", "write a number of at most 18 digits"
+    return None
+
+
+# Tables hold numbers of 64 bits.
+LARGEST = 2**63
+# What is wrong with the value of a column, and what to do; classes have `parse_classes`.
+PROBLEMS: dict[str, Callable[[Any], tuple[str, str] | None]] = {
+    "prompt": _prompt_problem,
+    "other_prompt": _prompt_problem,
+    "completion": _text_problem,
+    "answer_index": _number_problem,
+    "distractor_index": _number_problem,
+    "part": _number_problem,
+    "template": _number_problem,
+}
+# Columns that an item need not have, and whether null is the same as having none. A replica's
+# generator writes null for a distractor that there is not.
+OPTIONAL = {"distractor_index": True, "part": False, "template": True}
+INDICES = ("answer_index", "distractor_index")
+KNOWN_COLUMNS = {*PROBLEMS, "classes", "round"}
+
+
+def _checked(where: str, row: Mapping[str, Any], schema: str) -> Item:
+    given = [*COLUMNS[schema]]
     for column in COLUMNS[schema]:
         if column not in row:
             raise UserError(where, f"column '{column}' is missing", f"add it, {schema} needs it")
-        if column in TEXTS and not (isinstance(row[column], str) and row[column].strip()):
-            raise UserError(where, f"{column} {row[column]!r} is no text", "give it its text")
-    part, template = int(row.get("part", 0)), row.get("template")
-    # JSON's `true` is an int to Python.
-    if template is not None and (not isinstance(template, int) or isinstance(template, bool)):
-        raise UserError(where, f"template {template!r} is no whole number", "number the templates")
-    if schema == SEQUENCE:
-        return Item(row["prompt"], (row["completion"],), 0, None, part, template=template)
-    classes = parse_classes(where, row["classes"])
-    for column in ("answer_index", "distractor_index"):
-        index = row.get(column)
-        if column == "distractor_index" and index is None:
-            continue
-        if not isinstance(index, int) or not 0 <= index < len(classes):
-            raise UserError(
-                where,
-                f"{column} {index!r} is out of range for {len(classes)} classes",
-                "count from 0",
-            )
+    for column, may_be_null in OPTIONAL.items():
+        asked = column not in INDICES or "classes" in given
+        if asked and column in row and not (may_be_null and row[column] is None):
+            given.append(column)
+    for column in given:
+        if column in PROBLEMS and (problem := PROBLEMS[column](row[column])):
+            raise UserError(where, f"{column} {reprlib.repr(row[column])} {problem[0]}", problem[1])
+    if "classes" in given:
+        classes = parse_classes(where, row["classes"])
+        _check_indices(where, {key: row[key] for key in INDICES if key in given}, len(classes))
+    else:
+        classes = (row["completion"],)
     if schema == LOG_ODDS and len(classes) != 2:
         what = f"has {len(classes)} classes, log odds compare two"
         raise UserError(where, what, "give two classes")
     return Item(
         row["prompt"],
         classes,
-        row["answer_index"],
-        row.get("distractor_index"),
-        part,
+        row["answer_index"] if "answer_index" in given else 0,
+        row["distractor_index"] if "distractor_index" in given else None,
+        row.get("part", 0),
         row["other_prompt"] if schema == LOG_ODDS else None,
-        template,
+        row.get("template"),
     )
+
+
+def _check_indices(where: str, indices: Mapping[str, int], classes: int) -> None:
+    for column, index in indices.items():
+        if not 0 <= index < classes:
+            what = f"{column} {index} is out of range for {classes} classes"
+            raise UserError(where, what, "count from 0")
+    if len(indices) == len(INDICES) and len(set(indices.values())) == 1:
+        what = f"distractor_index {indices['distractor_index']} is the answer_index too"
+        raise UserError(where, what, "name another class, or leave the distractor out")
 
 
 def parse_classes(where: str, text: Any) -> tuple[str, ...]:
@@ -551,14 +685,19 @@ def parse_classes(where: str, text: Any) -> tuple[str, ...]:
     """
     try:
         classes = ast.literal_eval(text) if isinstance(text, str) else text
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         classes = None
+    shown = reprlib.repr(text)
     if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
         raise UserError(
-            where, f"classes {text!r} do not parse", "write a list of strings, [' A', ' B']"
+            where, f"classes {shown} do not parse", "write a list of strings, [' A', ' B']"
         )
-    if len(classes) < 2 or len(set(classes)) < len(classes):
-        raise UserError(where, f"classes {text!r} are not two or more different ones", "mend them")
     if any(not name.strip() for name in classes):
         raise UserError(where, "a class is empty", "give every class its text")
+    # Read from a chain of thought, classes have no blanks around them.
+    if len(classes) < 2 or len({name.strip() for name in classes}) < len(classes):
+        raise UserError(where, f"classes {shown} are not two or more different ones", "mend them")
+    for name in classes:
+        if problem := _text_problem(name):
+            raise UserError(where, f"class {reprlib.repr(name)} {problem[0]}", problem[1])
     return tuple(classes)

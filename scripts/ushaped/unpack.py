@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ushaped.errors import UserError
 from ushaped.files import file_digest, whole_folder
+from ushaped.models import check_tensors, to_screen
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -145,7 +146,10 @@ def _read(folder: Path, gguf: str = "") -> tuple[PreTrainedModel, PreTrainedToke
     if gguf:
         shared |= {"gguf_file": gguf}
         weights = {"quantization_config": GgufConfig(dequantize=True)}
-    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype="float32", **shared, **weights)
+    model, loaded = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype="float32", output_loading_info=True, **shared, **weights
+    )
+    check_tensors(model, loaded, str(folder / gguf), to_screen)
     return model.eval(), AutoTokenizer.from_pretrained(str(folder), **shared)
 
 

@@ -21,6 +21,7 @@ from browsing import Loader
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+REMEDY = "run tests/browser/run"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # A container has no user namespaces to build the sandbox from; pages here are our own.
 SWITCHES = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -44,10 +45,10 @@ def browser() -> Iterator[Browser]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        missing("Playwright is not installed: make setup-browser")
+        missing(f"needs the package playwright: {REMEDY}")
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if not program:
-        missing(f"no browser is installed: none of {', '.join(PROGRAMS)}")
+        missing(f"needs a browser, {' or '.join(PROGRAMS)}: {REMEDY}")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
         yield started
@@ -59,7 +60,7 @@ def axe() -> str:
     """The script of axe-core, as a package carries it."""
     found = importlib.util.find_spec("axe_playwright_python")
     if found is None or not found.origin:
-        missing("axe-core is not installed: make setup-browser")
+        missing(f"needs the package axe_playwright_python: {REMEDY}")
     return (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
 
 

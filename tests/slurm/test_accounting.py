@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cluster import FOLDER, MODELS, OUT, Logs, Run, ask, assert_as_undisturbed, made, score
+from cluster import MODELS, OUT, Logs, Run, ask, assert_as_undisturbed, made, score
 
 from workflow import Project
 
-pytestmark = pytest.mark.skipif(
-    not FOLDER or not Path(FOLDER, "slurmdbd.conf").exists(),
-    reason="needs a Slurm with accounting: tests/slurm/run --accounting starts one",
-)
+pytestmark = pytest.mark.needs("slurm-accounting")
 
 # The account is told as the profile says; nobody computes without one.
 ACCOUNT = {"profile": "slurm-accounting", "SBATCH_ACCOUNT": "study"}

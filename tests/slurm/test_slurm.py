@@ -32,10 +32,7 @@ from cluster import (
 
 from workflow import ROOT, Project
 
-pytestmark = pytest.mark.skipif(
-    not FOLDER or Path(FOLDER, "slurmdbd.conf").exists(),
-    reason="needs a Slurm without accounting: tests/slurm/run starts one",
-)
+pytestmark = pytest.mark.needs("slurm")
 
 # No GPU is there, so scoring runs on the processor; but its jobs ask for one, as on a cluster.
 GPU = ["--set-resources", "scores:gpu=1"]

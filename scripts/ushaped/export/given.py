@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from ushaped.figures import tables
 from ushaped.flips import COLUMNS as FLIPS
 from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.report.evidence import Key, key_of, read_curves
-from ushaped.report.inputs import read_json
+from ushaped.report.formats import Precision, precisions, read_made
+from ushaped.report.inputs import find_prompts, find_scores, read_json
 from ushaped.tasks import Task, load_task
 
 LABELS = ("series", "task", "verdict", "source")
@@ -40,6 +41,8 @@ class Given:
     tasks : dict of str to Task
     models : list of dict
     config, provenance : dict
+    precisions : list of Precision
+        How exact the scores of each model are; empty where no scores were given.
     """
 
     metrics: pd.DataFrame
@@ -56,6 +59,7 @@ class Given:
     models: list[dict[str, Any]]
     config: dict[str, Any]
     provenance: dict[str, Any]
+    precisions: list[Precision] = field(default_factory=list)
 
     @property
     def sources(self) -> list[str]:
@@ -83,6 +87,8 @@ def gather(
     models: Sequence[str],
     config: str,
     provenance: str,
+    scores: Sequence[str] = (),
+    prompts: Sequence[str] = (),
 ) -> Given:
     """Read everything that the plain files are made from; the arguments are paths.
 
@@ -91,8 +97,11 @@ def gather(
     UserError
         If a file is missing or damaged, or evidence and shapes are not of the same curves.
     """
+    about = [read_json(path) for path in models]
+    measured = tables.read_metrics(metrics)
+    files = find_scores(scores, about, find_prompts(prompts))
     given = Given(
-        metrics=tables.read_metrics(metrics),
+        metrics=measured,
         parts=tables.read(parts, PARTS),
         flips=tables.read(flips, FLIPS),
         shapes=tables.read_shapes(shapes),
@@ -103,9 +112,10 @@ def gather(
         labels=tables.read(labels, LABELS),
         questions={Path(path).stem: tables.read_question(path) for path in questions},
         tasks={Path(path).parent.name: load_task(Path(path).parent) for path in tasks},
-        models=[read_json(path) for path in models],
+        models=about,
         config=read_json(config),
         provenance=read_json(provenance),
+        precisions=precisions(about, read_made(files), measured, files),
     )
     _refuse_strangers(given, evidence, shapes)
     return given

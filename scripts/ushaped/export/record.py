@@ -14,10 +14,12 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.export.given import KEY, Given
 from ushaped.figures import tables
+from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.report.evidence import LEVEL, VERDICT, Key, key_of
+from ushaped.report.formats import Precision
 from ushaped.shapes.curves import ABOUT
 
-FORMAT, VERSION = "ushaped-report", "1.0"
+FORMAT, VERSION = "ushaped-report", "1.1"
 
 SHAPES = ("positive", "inverse", "U-shaped", "inverted-U", "flat")
 # Digits of every number, as in the tables.
@@ -67,6 +69,11 @@ def record(given: Given) -> Value:
             "tasks": list(_tasks(given)),
             "families": list(_families(given)),
             "models": [{name: model.get(name) for name in MODEL} for model in given.models],
+            "scoring": [_scoring(one) for one in given.precisions],
+            "flags": [
+                {"flag": flag.name, "mark": flag.mark, "words": flag.words}
+                for flag in DOUBTS.values()
+            ],
             "curves": list(_curves(given)),
             "measurements": list(_measurements(given)),
             "parts": list(_parts(given.parts)),
@@ -181,6 +188,16 @@ def _families(given: Given) -> Iterator[Value]:
             scale = tables.axis_of(own)
             sizes = _records(own.drop(columns="family"), whole=SCALE)
             yield {"family": family, "published": published, "scale": scale, "sizes": sizes}
+
+
+def _scoring(one: Precision) -> Value:
+    told = {name: getattr(one, name) for name in ("model", "dtype")}
+    told |= {"twin": one.twin or None, "audit": one.audit}
+    counts = {"ties": one.ties, "answers": one.items}
+    # Without a twin nothing was compared, which is not the same as nothing changed.
+    nothing = math.nan if not one.compared else 0.0
+    counts |= {"changed": one.changed + nothing, "compared": one.compared + nothing}
+    return told | {name: _whole(count) for name, count in counts.items()}
 
 
 # -- curves ---------------------------------------------------------------------------------------

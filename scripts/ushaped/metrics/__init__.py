@@ -16,6 +16,13 @@ distractor_share
     Share answered with the distractor task's answer, among the items that have one.
 answer_rate_0, answer_rate_1, ...
     Share of all items answered with the class at that place.
+tie_share
+    Share of items with several likeliest classes, exactly: the argmax is not unique.
+accuracy_ties_against, accuracy_ties_for, accuracy_ties_shared
+    Where there are ties, the accuracy with each of them broken against the right answer, for it,
+    or counted as 1/m where the right answer is one of m likeliest classes.
+unsplit_share
+    Share of the task's items that the variant leaves out; its ``n`` counts all items of the task.
 parsed_accuracy, unparsed_share, unstopped_share
     Of variants with a reasoning chain: share whose answer, extracted from the chain by rule, is
     right (none extracted counts as wrong), share with none extracted, and share whose chain did not

@@ -50,6 +50,8 @@ class Questions:
         Which part of the task each item belongs to.
     cluster : ndarray of int, shape (n,)
         The template that each item was made from, or else its part.
+    unsplit : int
+        Items of the task that the variant leaves out, since it cannot ask them.
     """
 
     where: str
@@ -64,6 +66,12 @@ class Questions:
     metric: str
     part: Ints
     cluster: Ints
+    unsplit: int = 0
+
+    @property
+    def unsplit_share(self) -> float:
+        """Share of the task's items that are left out."""
+        return self.unsplit / (self.unsplit + len(self.item))
 
     @property
     def right_text(self) -> Ints:
@@ -249,12 +257,31 @@ def item_metrics(
         found["distractor_share"] = _share(said[:, has] == questions.distractor[has])
     for place in range(log_likelihoods.shape[-1]):
         found[f"answer_rate_{place}"] = _share(said == place)
+    found |= _ties(log_likelihoods, answer, even)
     if questions.chain:
         assert parsed is not None
         assert stopped is not None
         found["parsed_accuracy"] = _share(parsed == questions.answer, even)
         found["unparsed_share"] = _share(parsed < 0)
         found["unstopped_share"] = _share(~stopped)
+    return found
+
+
+def _ties(log_likelihoods: Floats, answer: Ints, even: float) -> dict[str, Measured]:
+    """How many items have several likeliest classes, and what accuracy makes of that.
+
+    With m likeliest classes of which one is right: right only if m is 1 (``against``), right in
+    any case (``for``), or 1/m right (``shared``). Without any tie all three are the accuracy, and
+    left out.
+    """
+    likeliest = log_likelihoods == log_likelihoods.max(axis=-1, keepdims=True)
+    count = likeliest.sum(axis=-1)
+    found = {"tie_share": _share(count > 1)}
+    if (count > 1).any():
+        right = np.take_along_axis(likeliest, answer, axis=-1)[..., 0]
+        found["accuracy_ties_against"] = _share(right & (count == 1), even)
+        found["accuracy_ties_for"] = _share(right, even)
+        found["accuracy_ties_shared"] = Measured(right / count, False, even)
     return found
 
 
@@ -281,13 +308,27 @@ def constant_answers(log_likelihoods: Floats, questions: Questions) -> Bools:
     -------
     ndarray of bool, shape (models,)
     """
+    return commonest_share(log_likelihoods, questions) >= CONSTANT_SHARE
+
+
+def commonest_share(log_likelihoods: Floats, questions: Questions) -> Floats:
+    """Share of the items that get each model's most frequent answer text; 0 without answers.
+
+    Parameters
+    ----------
+    log_likelihoods : ndarray of float, shape (models, n, k)
+    questions : Questions
+
+    Returns
+    -------
+    ndarray of float, shape (models,)
+    """
     if questions.sequence or questions.log_odds:
-        return np.zeros(len(log_likelihoods), dtype=bool)
+        return np.zeros(len(log_likelihoods))
     said = answers(log_likelihoods)
     text = questions.text[np.arange(said.shape[1]), said]
     texts = int(questions.text.max()) + 1
-    counts = [int(np.bincount(row, minlength=texts).max()) for row in text]
-    return np.array(counts) >= CONSTANT_SHARE * said.shape[1]
+    return np.array([np.bincount(row, minlength=texts).max() / len(row) for row in text])
 
 
 def _share(hit: Bools, chance: float = float("nan")) -> Measured:

@@ -47,6 +47,8 @@ SCORE_COLUMNS = (
     "boundary_merged",
     "cut",
 )
+# Key of the metadata of a prompts file that says which items of the task it leaves out.
+UNSPLIT = b"unsplit"
 Key = tuple[str, str, str]
 
 
@@ -169,6 +171,7 @@ def read_questions(path: Path) -> Questions:
         metric=one_of(path, table, "metric"),
         part=whole_numbers(path, table, "part"),
         cluster=whole_numbers(path, table, "cluster"),
+        unsplit=read_unsplit(path),
     )
     bad = (questions.answer < 0) | (questions.answer >= count) | (questions.distractor >= count)
     bad |= questions.distractor < -1
@@ -182,6 +185,35 @@ def read_questions(path: Path) -> Questions:
             "give it another",
         )
     return questions
+
+
+def read_unsplit(path: Path) -> int:
+    """Number of items of the task that a prompts file leaves out; 0 where it does not say.
+
+    The file's metadata hold it under `UNSPLIT` as JSON: a number, the list of the items, or an
+    object with one of them as ``count`` or ``items``.
+
+    Raises
+    ------
+    UserError
+        If it is none of these.
+    """
+    given = (pq.read_schema(path).metadata or {}).get(UNSPLIT)
+    if given is None:
+        return 0
+    try:
+        told = json.loads(given)
+        if isinstance(told, dict):
+            told = told["count"] if "count" in told else told["items"]
+        count = len(told) if isinstance(told, list) else told
+        if count is None:
+            return 0
+        if isinstance(count, bool) or count != int(count) or count < 0:
+            raise ValueError(f"{count!r} is no count")
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        what = f"does not say how many items it leaves out ({error})"
+        raise UserError(str(path), what, AGAIN) from None
+    return int(count)
 
 
 def read_scores(

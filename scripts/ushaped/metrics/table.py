@@ -13,17 +13,13 @@ import numpy as np
 from ushaped.errors import UserError
 from ushaped.files import whole
 from ushaped.metrics.definitions import (
-    CONSTANT,
-    CUT,
-    MERGED,
     SIGNS,
-    Bools,
     Floats,
     Questions,
     Scores,
-    constant_answers,
     joined,
 )
+from ushaped.metrics.flags import Flag, flags_of, names_for, values_of
 from ushaped.metrics.intervals import (
     generator,
     interval,
@@ -121,7 +117,7 @@ class TaskMeans:
     n : int
     chance : float
     flags : tuple of str
-        Of the columns, as in the table, but for those of the accuracy alone.
+        Of the columns, as in the table, those that an average takes over.
     """
 
     condition: Condition
@@ -244,11 +240,7 @@ def measure(
 
     models = len(condition.models)
     columns = condition.models + sizes
-    constant = _flags(
-        CONSTANT, constant_answers(scores.log_likelihoods, condition.questions), members
-    )
-    merged, cut = _flags(MERGED, scores.merged, members), _flags(CUT, scores.cut, members)
-    asked = [joined(pair) for pair in zip(merged, cut, strict=True)]
+    flags = flags_of(values_of(found, scores, condition.questions), members)
     rows: list[Row] = []
     for name, one in found.items():
         low, high = interval(one)
@@ -258,7 +250,6 @@ def measure(
             pooled_low, pooled_high = percentile_interval(drawn[name][:, models:])
         low, high = np.concatenate([low, pooled_low]), np.concatenate([high, pooled_high])
         for column, model in enumerate(columns):
-            flags = [constant[column]] if name == "accuracy" else []
             rows.append(
                 row_of(model, condition, name)
                 | {
@@ -267,9 +258,11 @@ def measure(
                     "high": float(high[column]),
                     "n": one.values.shape[1],
                     "chance": one.chance,
-                    "flags": joined([*flags, asked[column]]),
+                    "flags": names_for(flags[column], name),
                 }
             )
+    if condition.questions.unsplit:
+        rows += [_unsplit(model, condition, flags[i]) for i, model in enumerate(columns)]
     judged = next(iter(found))
     if judged != "accuracy":
         correct = SIGNS[judged] * found[judged].values
@@ -285,7 +278,7 @@ def measure(
         drawn["accuracy"],
         accuracy.values.shape[1],
         accuracy.chance,
-        tuple(asked),
+        tuple(names_for([f for f in own if f.averaged], "accuracy") for own in flags),
     )
     return rows, {"correct": accuracy.values, "distractor": distractor}, means
 
@@ -432,10 +425,17 @@ def row_of(model: Model, condition: Condition, metric: str) -> Row:
     }
 
 
-def _flags(flag: str, of_models: Bools, members: Sequence[Sequence[int]]) -> list[str]:
-    """The flag or "" for every model, then for every size: where any of its models has it."""
-    sizes = [of_models[list(rows)].any() for rows in members]
-    return [flag if one else "" for one in [*of_models, *sizes]]
+def _unsplit(model: Model, condition: Condition, flags: Sequence[Flag]) -> Row:
+    """The row that says how much of a task a variant leaves out; that has no error."""
+    questions, name = condition.questions, "unsplit_share"
+    return row_of(model, condition, name) | {
+        "value": questions.unsplit_share,
+        "low": None,
+        "high": None,
+        "n": questions.unsplit + len(questions.item),
+        "chance": None,
+        "flags": names_for(flags, name),
+    }
 
 
 def _draw_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from ushaped.errors import UserError
 from ushaped.figures import power as power_figure
 from ushaped.figures import tables
 from ushaped.metrics.parts import COLUMNS as PARTS
+from ushaped.metrics.read import score_files
 from ushaped.report.evidence import read_curves, read_published_verdicts
 from ushaped.report.flips import read_flips, read_items
-from ushaped.report.origin import read_made
+from ushaped.report.formats import read_made
 from ushaped.tasks import Task, load_task
 
 
@@ -43,6 +44,7 @@ class Inputs:
     parts: pd.DataFrame | None = None
     flips: pd.DataFrame | None = None
     flip_items: dict[tuple[str, str, str, str], dict[str, Any]] = field(default_factory=dict)
+    scores: list[Path] = field(default_factory=list)
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
@@ -90,6 +92,16 @@ def find_prompts(paths: Iterable[str | Path]) -> dict[tuple[str, str, str], Path
     return {(p.parts[-3], p.parts[-2], p.stem): p for p in map(Path, paths)}
 
 
+def find_scores(
+    paths: Iterable[str | Path],
+    models: Iterable[Mapping[str, Any]],
+    prompts: Iterable[tuple[str, str, str]],
+) -> list[Path]:
+    """Find files of scores; a folder stands for those of all models and prompts in it."""
+    names = [str(model.get("model")) for model in models]
+    return score_files(list(map(Path, paths)), names, prompts)
+
+
 def gather(
     *,
     metrics: str,
@@ -112,20 +124,27 @@ def gather(
     flips: str | None = None,
     flip_items: str | None = None,
 ) -> Inputs:
-    """Read everything that the page is made from; the arguments are paths."""
+    """Read everything that the page is made from; the arguments are paths.
+
+    A folder among ``scores`` stands for the files of all models and prompts in it.
+    """
+    models_read = [read_json(path) for path in models]
+    found_prompts = find_prompts(prompts)
+    files = find_scores(scores, models_read, found_prompts)
     loaded = [load_task(Path(path).parent if path.endswith(".yaml") else path) for path in tasks]
     return Inputs(
         metrics=tables.read_metrics(metrics),
         shapes=tables.read_shapes(shapes),
         literature=Path(literature) if literature else None,
         figures=find_figures(figures),
-        prompts=find_prompts(prompts),
+        prompts=found_prompts,
         tasks={task.name: task for task in loaded},
-        models=[read_json(path) for path in models],
+        models=models_read,
         config=read_json(config),
         provenance=read_json(provenance),
         benchmarks=Path(benchmarks) if benchmarks else None,
-        made=read_made(scores),
+        made=read_made(files),
+        scores=files,
         protocols=tables.read_protocols(protocols) if protocols else None,
         questions={Path(path).stem: tables.read_question(path) for path in questions},
         evidence=read_curves(read_json(evidence), evidence) if evidence else [],

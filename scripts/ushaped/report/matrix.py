@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import style, tables
+from ushaped.metrics.flags import FLAGS as DOUBTS
+from ushaped.metrics.flags import Flag
 from ushaped.report.comparisons import PALM, editions_of
 from ushaped.report.evidence import LEVEL, Key, Proof
 from ushaped.report.text import glyphs, p_value, slug
@@ -38,16 +40,20 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Cell:
-    """The verdicts on one curve by rule, and the link to what they rest on."""
+    """The verdicts on one curve by rule, the link to what they rest on, and its flags."""
 
     opinions: dict[str, Opinion]
     shown: str
     link: str
+    marks: list[Flag]
 
     def given(self) -> dict[str, Any]:
         """The cell as the page's script reads it."""
         by_rule = {rule: [o.shape, o.note, o.sure] for rule, o in self.opinions.items()}
-        return by_rule | {"shown": self.shown, "link": self.link}
+        told: dict[str, Any] = {"shown": self.shown, "link": self.link}
+        if self.marks:
+            told["flags"] = [flag.name for flag in self.marks]
+        return by_rule | told
 
 
 @dataclass(frozen=True)
@@ -92,11 +98,21 @@ class Switched:
         return next(way for way in self.ways if way.variant == self.variant)
 
     @property
+    def cells(self) -> list[Cell]:
+        """All cells, whatever is chosen."""
+        ours = [c for row in self.rows for by in row.cells.values() for c in by.values()]
+        return ours + [c for row in self.rows for c in row.published.values()]
+
+    @property
+    def marks(self) -> list[Flag]:
+        """The flags that occur, in their order."""
+        seen = {flag.name for cell in self.cells for flag in cell.marks}
+        return [flag for flag in DOUBTS.values() if flag.name in seen]
+
+    @property
     def shapes(self) -> list[str]:
         """Verdicts that occur, in reading order."""
-        cells = [c for row in self.rows for by in row.cells.values() for c in by.values()]
-        cells += [c for row in self.rows for c in row.published.values()]
-        seen = {o.shape for cell in cells for o in cell.opinions.values()}
+        seen = {o.shape for cell in self.cells for o in cell.opinions.values()}
         return [s for s in (*style.SHAPES, "irregular", UNDETERMINED) if s in seen]
 
     def given(self) -> dict[str, Any]:
@@ -109,6 +125,7 @@ class Switched:
             "published": self.published,
             "variant": self.variant,
             "glyphs": glyphs(),
+            "marks": {flag.name: [flag.mark, flag.words] for flag in self.marks},
             "rows": [
                 {
                     "source": row.source,
@@ -220,7 +237,8 @@ def _cell(verdict: Verdict, proof: Proof | None, literal: Mapping[Key, float]) -
         "literal": _drawn(verdict.literal, literal.get(key_of(verdict), math.nan)),
     }
     opinions["statistical"] = _tested(proof) if proof else Opinion("")
-    return Cell(opinions, verdict.shown, f"evidence-{proof.slug}" if proof else "")
+    link = f"evidence-{proof.slug}" if proof else ""
+    return Cell(opinions, verdict.shown, link, verdict.marks)
 
 
 def _drawn(shape: str, share: float) -> Opinion:

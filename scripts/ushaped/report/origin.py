@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ushaped.errors import UserError
-
 EMBEDDED = "ladder"
-# Key of the metadata of a file of scores that says how they were made.
-MADE = b"made"
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -205,7 +200,7 @@ def scorings(
     models : sequence of str
         In reading order; those of which nothing is known are left out.
     made : mapping of str to mapping
-        By model, how its scores were made; see `read_made`.
+        By model, how its scores were made; see `formats.read_made`.
     """
     found = []
     for model in models:
@@ -247,29 +242,6 @@ def _scoring(model: str, row: Mapping[Any, Any], made: Mapping[str, Any]) -> Sco
         begins_with=None if tokens is None else " ".join(map(str, tokens)) or "none",
         shared=made.get("prefixes_shared"),
     )
-
-
-def read_made(paths: Iterable[str | Path]) -> dict[str, dict[str, Any]]:
-    """Read how scores were made, by model; a path ends in ``model/source/task/variant.parquet``.
-
-    Raises
-    ------
-    UserError
-        If a file is not there or is damaged.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    found: dict[str, dict[str, Any]] = {}
-    for path in map(Path, paths):
-        try:
-            told = (pq.read_schema(path).metadata or {}).get(MADE)
-            if told:
-                found.setdefault(path.parts[-4], dict(json.loads(told)))
-        except (OSError, pa.ArrowInvalid, ValueError, TypeError) as error:
-            what = f"does not say how its scores were made ({error})"
-            raise UserError(str(path), what, "score it again") from None
-    return found
 
 
 def total(parts: Sequence[Cost]) -> Cost:

@@ -24,6 +24,7 @@ from ushaped.report.comparisons import (
     verdict_matrix,
 )
 from ushaped.report.evidence import agreeing, evidence_values, shown_by_data, test_name
+from ushaped.report.formats import precisions
 from ushaped.report.inputs import Inputs
 from ushaped.report.matrix import cells_of, switched
 from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, scorings, total
@@ -40,6 +41,7 @@ FILTERS = (
     "number",
     "whole_number",
     "signed",
+    "small_number",
     "by_metric",
     "probability",
     "p_value",
@@ -105,11 +107,13 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "costs": jobs,
         "cost_total": total(jobs) if jobs else None,
         "scorings": scorings(inputs.benchmarks, [str(m.get("model")) for m in models], inputs.made),
+        "precisions": precisions(models, inputs.made, inputs.metrics, inputs.scores),
         "shown_metrics": SHOWN,
         "judges": JUDGES,
         "shape_names": style.SHAPES,
         "glyphs": text.glyphs(),
         "flag_words": text.FLAGS,
+        "doubts": text.DOUBTS,
         "average": tables.AVERAGE,
         "main_variant": MAIN,
         "several_families": len(ours) > 1,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.figures import style, tables
-from ushaped.report.comparisons import PALM
+from ushaped.metrics.flags import FLAGS as DOUBTS
+from ushaped.metrics.flags import Flag
+from ushaped.report.comparisons import MAIN, PALM
 from ushaped.report.flips import Flips, flips_of
 from ushaped.report.inputs import Inputs
 from ushaped.report.parts import Parts, parts_of
@@ -47,7 +49,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Line:
-    """One row of a task's table of numbers; values are (value, low, high)."""
+    """One row of a task's table of numbers; values are (value, low, high), of ``n`` items.
+
+    ``flags`` are those of the metric that judges the task.
+    """
 
     size: str
     flops: float
@@ -55,6 +60,23 @@ class Line:
     values: dict[str, tuple[float, float, float]]
     rates: list[float]
     flags: list[str]
+    n: float
+
+    @property
+    def marks(self) -> list[Flag]:
+        """The flags that stand beside the number."""
+        return [flag for flag in DOUBTS.values() if flag.name in self.flags]
+
+    def says(self, flag: Flag, base: Line | None) -> str:
+        """A flag in numbers; ``base`` is the same size asked zero-shot."""
+        values = {name: value for name, (value, _, _) in self.values.items()} | {"n": self.n}
+        if base is not None and base is not self and "label_mass" in base.values:
+            values["base_label_mass"] = base.values["label_mass"][0]
+        try:
+            return flag.says(values)
+        except KeyError:
+            # A table of an earlier version has the flag and not all of its numbers.
+            return ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +87,17 @@ class Curve:
     variant: str
     protocol: str
     lines: list[Line]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Curves that have one flag; each with its sizes, and what the flag is there in numbers.
+
+    Sizes that share their words stand together; "" for all sizes of the curve.
+    """
+
+    flag: Flag
+    curves: list[tuple[Curve, list[tuple[str, str]]]]
 
 
 @dataclass(frozen=True)
@@ -100,9 +133,26 @@ class TaskView:
 
     @property
     def flags(self) -> list[str]:
-        """All flags that the card shows, to be explained there."""
+        """The flags that the card shows and `doubts` do not explain."""
         lines = [flag for curve in self.curves for line in curve.lines for flag in line.flags]
-        return in_order([*lines, *(flag for verdict in self.listed for flag in verdict.noted)])
+        shown = {*lines, *(flag for verdict in self.listed for flag in verdict.noted)}
+        return in_order(shown - {doubt.flag.name for doubt in self.doubts})
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        """The flags of its numbers, each with the curves that have it."""
+        bases = {
+            (curve.family, line.size): line
+            for curve in self.curves
+            if curve.variant == MAIN
+            for line in curve.lines
+        }
+        found = []
+        for flag in DOUBTS.values():
+            curves = [(curve, _said(flag, curve, bases)) for curve in self.curves]
+            if curves := [one for one in curves if one[1]]:
+                found.append(Doubt(flag, curves))
+        return found
 
     @property
     def listed(self) -> list[Verdict]:
@@ -127,6 +177,11 @@ SHOWN = {
     "distractor_share": "Distractor answers",
     "loss": "Loss (nats)",
     "label_mass": "Label mass",
+    "tie_share": "Ties",
+    "accuracy_ties_against": "Accuracy, ties broken against the right answer",
+    "accuracy_ties_for": "Accuracy, ties broken for it",
+    "accuracy_ties_shared": "Accuracy, ties counted as 1/m",
+    "unsplit_share": "Items left out",
     "parsed_accuracy": "Accuracy of the parsed answer",
     "unparsed_share": "No answer parsed",
     "unstopped_share": "Chain without an end",
@@ -156,8 +211,8 @@ PANELS = {
 AXES = {"training_flops": "training compute", "parameters": "parameters"}
 
 
-def read_example(path: Path, source: str, variant: str) -> Example:
-    """Read the first prompt of a prompts file.
+def read_example(path: Path, source: str, variant: str, item: int | None = None) -> Example:
+    """Read the prompt of an item, or the first prompt, of a prompts file.
 
     Raises
     ------
@@ -170,9 +225,12 @@ def read_example(path: Path, source: str, variant: str) -> Example:
         raise UserError(str(path), "no such file", "build the prompts first")
     with pq.ParquetFile(path) as file:
         batch = next(file.iter_batches(batch_size=1), None)
-    if batch is None or batch.num_rows == 0:
+    rows = batch.to_pylist() if batch is not None else []
+    if rows and item is not None and rows[0].get("item") != item:
+        rows = pq.read_table(path, filters=[("item", "=", item)]).to_pylist()
+    if not rows:
         raise UserError(str(path), "holds no prompt", "build the prompts again")
-    row = batch.to_pylist()[0]
+    row = rows[0]
     try:
         choices = [
             Choice(
@@ -200,10 +258,35 @@ def read_example(path: Path, source: str, variant: str) -> Example:
         ) from None
 
 
+def _said(flag: Flag, curve: Curve, bases: Mapping[tuple[str, str], Line]) -> list[tuple[str, str]]:
+    """The sizes of a curve that have a flag, with its numbers; see `Doubt`."""
+    sizes: dict[str, list[str]] = {}
+    for line in curve.lines:
+        if flag.name in line.flags:
+            words = line.says(flag, bases.get((curve.family, line.size)))
+            sizes.setdefault(words, []).append(line.size)
+    if len(curve.lines) > 1 and any(len(some) == len(curve.lines) for some in sizes.values()):
+        return [("", words) for words in sizes]
+    return [(", ".join(some), words) for words, some in sizes.items()]
+
+
 def examples(inputs: Inputs, edition: tables.Edition) -> list[Example]:
-    """One example per variant of an edition."""
+    """One example per variant of an edition: the same item, the first that all variants have."""
     own = {v: p for (s, t, v), p in inputs.prompts.items() if (s, t) == edition}
-    return [read_example(own[v], edition.source, v) for v in style.order_variants(own)]
+    item = shared_item(own.values())
+    return [read_example(own[v], edition.source, v, item) for v in style.order_variants(own)]
+
+
+def shared_item(paths: Iterable[Path]) -> int | None:
+    """The first item of several prompts files that all of them have; None if there is none."""
+    import pyarrow.parquet as pq
+
+    shared: set[int] | None = None
+    for path in paths:
+        if path.exists() and "item" in pq.read_schema(path).names:
+            items = set(pq.read_table(path, columns=["item"])["item"].to_pylist())
+            shared = items if shared is None else shared & items
+    return min(shared) if shared else None
 
 
 def task_view(
@@ -225,7 +308,9 @@ def task_view(
         chance=float(judged["chance"].mean()),
         verdicts=[v for v in found if v.task == task and v.source in (edition.source, "published")],
         examples=examples(inputs, edition),
-        metrics=[name for name in SHOWN if name in set(rows["metric"])],
+        metrics=[
+            name for name in SHOWN if name in set(rows["metric"]) and not _no_ties(rows, name)
+        ],
         panels=[name for name in PANELS if name in set(rows["metric"])],
         scale=AXES[tables.axis_of(rows)],
         has_rates=bool(rows["metric"].str.startswith("answer_rate_").any()),
@@ -239,6 +324,11 @@ def task_view(
             {(v.family, v.source, v.task, v.variant): v.shape for v in found},
         ),
     )
+
+
+def _no_ties(rows: pd.DataFrame, metric: str) -> bool:
+    """Whether a metric is that of ties, of which there are none."""
+    return metric == "tie_share" and not (rows.loc[rows["metric"] == metric, "value"] > 0).any()
 
 
 def _curves(rows: pd.DataFrame) -> Iterator[Curve]:
@@ -261,12 +351,13 @@ def _line(size: str, group: pd.DataFrame, seeds: int) -> Line:
     columns = group[["metric", "value", "low", "high"]].itertuples(index=False, name=None)
     values = {metric: (value, low, high) for metric, value, low, high in columns}
     rates = sorted((k for k in values if k.startswith("answer_rate_")), key=lambda k: int(k[12:]))
-    flags = in_order(flag for text in group["flags"] for flag in text.split(";") if flag)
+    judged = group[group["metric"] == tables.primary_metric(group)]
     return Line(
         size,
         float(group["training_flops"].iloc[0]),
         seeds,
         values,
         [values[name][0] for name in rates],
-        flags,
+        in_order(flag for text in judged["flags"] for flag in text.split(";") if flag),
+        float(judged["n"].iloc[0]),
     )

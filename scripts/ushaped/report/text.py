@@ -8,17 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from ushaped.figures import style, tables
+from ushaped.metrics.flags import FLAGS as DOUBTS
 
 MISSING = "–"
 PROBABILITIES = frozenset({"label_mass", "sequence_probability"})
 
-# What a flag says, in words.
-FLAGS = {
-    "constant-answer": "one answer takes 99% of the items or more",
-    "boundary-merged": "for some items one token holds the end of the prompt and the beginning of "
-    "a class; it counts as part of the class",
-    "prompt-cut": "some prompts were longer than the model's context, and their beginning was left "
-    "out",
+# What a flag says, in words: those of numbers, then those that only curves have.
+FLAGS = {flag.name: flag.words for flag in DOUBTS.values()} | {
     "published": "a published result of a size that was not run here",
     "published-points": "the curve has published results of sizes that were not run here, drawn "
     "again from their counts",
@@ -102,6 +98,17 @@ def p_value(value: Any) -> str:
     if _missing(value):
         return MISSING
     return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def small_number(value: Any) -> str:
+    """Write a number with two digits, however small it is.
+
+    Examples
+    --------
+    >>> small_number(0.5), small_number(0.0000123), small_number(0.0)
+    ('0.5', '1.2e−05', '0')
+    """
+    return MISSING if _missing(value) else f"{float(value):.2g}".replace("-", "−")
 
 
 def scientific(value: Any) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import style, tables
+from ushaped.metrics.flags import FLAGS as DOUBTS
+from ushaped.metrics.flags import Flag
 from ushaped.report.text import in_order, listing
 
 SURE, UNSURE = 0.95, 0.8
@@ -61,6 +63,16 @@ class Verdict:
     def noted(self) -> list[str]:
         """The flags, but for the one that the verdict itself tells."""
         return in_order(flag for flag in self.flags if flag != "one-size")
+
+    @property
+    def marks(self) -> list[Flag]:
+        """The flags of its numbers, in their order."""
+        return [flag for flag in DOUBTS.values() if flag.name in self.flags]
+
+    @property
+    def otherwise_noted(self) -> list[str]:
+        """The flags that only curves have."""
+        return [flag for flag in self.noted if flag not in DOUBTS]
 
     @property
     def shown(self) -> str:

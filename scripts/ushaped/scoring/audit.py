@@ -137,12 +137,14 @@ class Reference:
         """Log-probabilities after the last ``count`` tokens; shape (count, vocabulary), float64."""
         import torch
 
+        from ushaped.scoring.plain import logits_at
+
         embedding = self.model.get_input_embeddings().weight
-        few = len(ids) * embedding.shape[0] <= MOST_CELLS
-        keep = {} if few else {"logits_to_keep": count}
+        first = 0 if len(ids) * embedding.shape[0] <= MOST_CELLS else len(ids) - count
         with torch.inference_mode():
             row = torch.tensor([ids], device=embedding.device)
-            logits = self.model(input_ids=row, use_cache=False, **keep).logits[0, -count:]
+            wanted = torch.arange(first, len(ids), device=embedding.device)
+            logits = logits_at(self.model, wanted, input_ids=row)[0, -count:]
             return torch.log_softmax(logits.double(), dim=-1).cpu()
 
 

@@ -7,7 +7,7 @@ key of a dictionary, and sorted as its tokens are.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,21 @@ TOKEN = np.dtype(">u4")
 SLICE = 1000
 
 BOS_CHOICES = ("default", "always", "never")
+# Texts that show which tokens a tokenizer puts around a text.
+PROBES = ("a", "Answer", "the 7", "?")
+# Names of the longest input in configurations, and of the parts of multimodal ones where
+# transformers does not look for them.
+CONTEXT_NAMES = (
+    "max_position_embeddings",
+    "n_positions",
+    "n_ctx",
+    "max_seq_len",
+    "max_seq_length",
+    "max_sequence_length",
+    "seq_length",
+    "context_length",
+)
+TEXT_PARTS = ("llm_config", "language_config", "language_model_config")
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,8 @@ class Encoder:
     bos : {"default", "always", "never"}
         Whether a text begins with the tokenizer's beginning-of-sequence token: as the tokenizer
         does by itself, always, or never.
+    vocabulary : int, optional
+        Tokens that the model knows; by default they are not checked.
 
     Attributes
     ----------
@@ -88,53 +105,111 @@ class Encoder:
     Raises
     ------
     UserError
-        If the token is asked for and the tokenizer has none.
+        If the token is asked for and the tokenizer has none, or if it cannot be seen which tokens
+        the tokenizer puts around a text.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, bos: str = "default") -> None:
-        self.tokenizer = tokenizer
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        bos: str = "default",
+        vocabulary: int | None = None,
+    ) -> None:
+        self.tokenizer, self.vocabulary = tokenizer, vocabulary
         self.begins_with = _beginning(tokenizer, bos)
 
-    def __call__(self, texts: Sequence[str]) -> list[bytes]:
-        """Tokens of each text, with the tokens that every text begins with."""
+    def __call__(self, texts: Sequence[str], where: Sequence[str] | None = None) -> list[bytes]:
+        """Tokens of each text, with the tokens that every text begins with.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        where : sequence of str, optional
+            The item of each text, for a message.
+
+        Raises
+        ------
+        UserError
+            If a text has tokens that the model does not know.
+        """
         begin = data(self.begins_with)
         found: list[bytes] = []
         for first in range(0, len(texts), SLICE):
             some = list(texts[first : first + SLICE])
             ids = self.tokenizer(some, add_special_tokens=False)["input_ids"]
             found += [begin + data(one) for one in ids]
+        if self.vocabulary is not None:
+            for number, one in enumerate(found):
+                if one and (most := int(tokens(one).max())) >= self.vocabulary:
+                    raise UserError(
+                        where[number] if where else f"text {texts[number][:40]!r}",
+                        "the tokenizer has more tokens than the model's embedding "
+                        f"(token {most} of {self.vocabulary})",
+                        "use the model's own tokenizer",
+                    )
         return found
 
     def pairs(
-        self, prompts: Sequence[str], continuations: Sequence[Sequence[str]]
+        self,
+        prompts: Sequence[str],
+        continuations: Sequence[Sequence[str]],
+        where: Sequence[str] | None = None,
     ) -> list[list[Encoded]]:
         """Tokenise each prompt together with each of its continuations.
 
         Where a token spans the join, the common prefix of the tokens of the prompt alone and of
         prompt and continuation together decides where the continuation begins.
 
+        Parameters
+        ----------
+        prompts : sequence of str
+        continuations : sequence of sequence of str
+        where : sequence of str, optional
+            The item of each prompt, for a message.
+
         Raises
         ------
         UserError
-            If no token is left before a continuation.
+            If no token is left before a continuation; if a prompt or a continuation has no token,
+            or none that the tokenizer knows; or if two continuations of a prompt are the same
+            tokens, whose scores could only be equal.
         """
-        alone = self(prompts)
-        joined = iter(
-            self(
-                [
-                    prompt + name
-                    for prompt, n in zip(prompts, continuations, strict=True)
-                    for name in n
-                ]
-            )
-        )
-        return [
-            [_split(prompt, before, next(joined)) for _ in names]
-            for prompt, before, names in zip(prompts, alone, continuations, strict=True)
+        where = where or [f"prompt {prompt[:40]!r}" for prompt in prompts]
+        alone = self(prompts, where)
+        asked = [
+            (prompt + name, at)
+            for prompt, names, at in zip(prompts, continuations, where, strict=True)
+            for name in names
         ]
+        joined = iter(self([text for text, _ in asked], [at for _, at in asked]))
+        found = []
+        for prompt, names, at, before in zip(prompts, continuations, where, alone, strict=True):
+            if prompt and self._is_unknown(tokens(before)[len(self.begins_with) :]):
+                raise _not_known(at, f"the prompt {prompt[:40]!r}")
+            split = [_split(at, name, before, next(joined)) for name in names]
+            for name, one in zip(names, split, strict=True):
+                if self._is_unknown(tokens(one.data)[one.start :]):
+                    raise _not_known(at, f"class {name!r}")
+            _check_different(at, names, split)
+            found.append(split)
+        return found
+
+    def _is_unknown(self, ids: NDArray[np.uint32]) -> bool:
+        """Whether there is no token but the one for what a tokenizer does not know."""
+        unknown = getattr(self.tokenizer, "unk_token_id", None)
+        return not len(ids) or (unknown is not None and bool((ids == unknown).all()))
 
 
 def _beginning(tokenizer: PreTrainedTokenizerBase, bos: str) -> tuple[int, ...]:
+    """Tokens before every text: what special tokens put before the same texts without them."""
+    pairs = _probes(tokenizer)
+    ends = {without[-1] for _, without in pairs}
+    if len(pairs) > 1 and ends == {getattr(tokenizer, "eos_token_id", None)}:
+        raise UserError(
+            "the tokenizer",
+            "ends every text with its end-of-sequence token, even when it is told not to",
+            "set add_eos_token to false in tokenizer_config.json",
+        )
     if bos == "never":
         return ()
     if bos == "always":
@@ -144,26 +219,89 @@ def _beginning(tokenizer: PreTrainedTokenizerBase, bos: str) -> tuple[int, ...]:
                 "the tokenizer has no beginning-of-sequence token",
                 "say default or never",
             )
-        return (int(tokenizer.bos_token_id),)
-    with_special = list(tokenizer("a")["input_ids"])
-    without = list(tokenizer("a", add_special_tokens=False)["input_ids"])
-    before = next(
-        (n for n in range(len(with_special)) if with_special[n : n + len(without)] == without), 0
-    )
-    return tuple(with_special[:before])
+        first = int(tokenizer.bos_token_id)
+        # Some tokenizers put it before a text whatever they are told.
+        there = bool(pairs) and all(without[0] == first for _, without in pairs)
+        return () if there else (first,)
+    found = {_before(with_special, without) for with_special, without in pairs}
+    (begin,) = found if len(found) == 1 else (None,)
+    if begin is None:
+        raise UserError(
+            "config/models.yaml, bos: default",
+            "the tokenizer does not show which tokens it puts before a text",
+            "say always or never for this family",
+        )
+    return begin
 
 
-def _split(prompt: str, before: bytes, whole: bytes) -> Encoded:
+def _probes(tokenizer: PreTrainedTokenizerBase) -> list[tuple[list[int], list[int]]]:
+    """Some texts as tokens, with special tokens and without; only such that give any.
+
+    Not every tokenizer knows letters: where the common texts give nothing, tokens of its own
+    vocabulary are made texts.
+    """
+    found: list[tuple[list[int], list[int]]] = []
+    for text in (*PROBES, *_vocabulary_texts(tokenizer)):
+        without = list(tokenizer(text, add_special_tokens=False)["input_ids"])
+        if without:
+            found.append((list(tokenizer(text)["input_ids"]), without))
+        if len(found) == len(PROBES):
+            break
+    return found
+
+
+def _vocabulary_texts(tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
+    """Texts of a tokenizer's own tokens, special ones left out."""
+    special = set(tokenizer.all_special_ids)
+    for number in sorted(set(tokenizer.get_vocab().values()) - special):
+        yield str(tokenizer.decode([number]))
+
+
+def _before(with_special: list[int], without: list[int]) -> tuple[int, ...] | None:
+    """Tokens before the text, None if it is not found among those with special tokens."""
+    size = len(without)
+    starts = range(len(with_special) - size + 1)
+    at = next((n for n in starts if with_special[n : n + size] == without), None)
+    return None if at is None else tuple(with_special[:at])
+
+
+def _split(where: str, name: str, before: bytes, whole: bytes) -> Encoded:
     alone, text = tokens(before), tokens(whole)
-    shared = common(alone, text)
-    start = min(shared, len(text) - 1)
+    start = common(alone, text)
+    if start == len(text):
+        raise UserError(
+            where,
+            f"class {name!r} gives no token of its own after the prompt",
+            "use a tokenizer that knows it, or leave out the item",
+        )
     if start < 1:
         raise UserError(
-            f"prompt {prompt[:40]!r}",
+            where,
             "leaves no token before the class",
             "say 'bos: always' for this family in config/models.yaml, or use another tokenizer",
         )
-    return Encoded(whole, start, boundary_merged=shared < len(alone))
+    return Encoded(whole, start, boundary_merged=start < len(alone))
+
+
+def _not_known(where: str, what: str) -> UserError:
+    return UserError(
+        where,
+        f"{what} has no token that the tokenizer knows",
+        "use a tokenizer that knows it, or leave out the item",
+    )
+
+
+def _check_different(where: str, names: Sequence[str], split: Sequence[Encoded]) -> None:
+    seen: dict[bytes, str] = {}
+    for name, one in zip(names, split, strict=True):
+        other = seen.setdefault(one.data, name)
+        if other != name:
+            raise UserError(
+                where,
+                f"classes {other!r} and {name!r} are the same tokens, so that their scores could "
+                "only be equal",
+                "use a tokenizer that tells them apart, or leave out the item",
+            )
 
 
 def common(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> int:
@@ -180,8 +318,20 @@ def common(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> int:
 
 
 def context_length(model: PreTrainedModel) -> int | None:
-    """Longest input of a model, in tokens, if its configuration tells."""
-    return getattr(model.config, "max_position_embeddings", None)
+    """Longest input of a model, in tokens, if its configuration tells.
+
+    Of a multimodal model, that of the part that text goes through. A tokenizer's own limit is not
+    asked for: it is often a number that nobody has set.
+    """
+    config = model.config
+    parts = [config.get_text_config(decoder=True)]
+    parts += [getattr(config, name, None) for name in TEXT_PARTS]
+    for part in parts:
+        for name in CONTEXT_NAMES:
+            value = part.get(name) if isinstance(part, dict) else getattr(part, name, None)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return value
+    return None
 
 
 def fitted_prompt(

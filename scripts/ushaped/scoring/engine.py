@@ -6,7 +6,6 @@ log-probabilities; no batch, order or neighbour can change a score by more than 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ushaped.errors import UserError
+from ushaped.models import to_screen, vocabulary
 from ushaped.scoring import attention, plain, ways
 from ushaped.scoring.encoding import TOKEN, Encoded, Encoder, context_length, data, fitted, tokens
 from ushaped.scoring.precision import use_float32_output
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 MOST_CELLS = 1 << 25
 
 Log = Callable[[str], None]
-
-
-def to_screen(line: str) -> None:
-    """Write a line of the log."""
-    print(line, file=sys.stderr, flush=True)
 
 
 class Engine:
@@ -254,12 +249,12 @@ class Engine:
             If not each layer has attended as ``one`` says, once.
         """
         with attention.running(self.model, one) as called:
-            logits = self.model(
+            logits = plain.logits_at(
+                self.model,
+                torch.from_numpy(needed).to(self.device),
                 input_ids=torch.from_numpy(tokens)[None].to(self.device),
                 position_ids=torch.from_numpy(positions)[None].to(self.device),
-                use_cache=False,
-                logits_to_keep=torch.from_numpy(needed).to(self.device),
-            ).logits[0]
+            )[0]
         if len(called) != self._layers or len(set(called)) != len(called):
             raise attention.UnsupportedError(
                 f"{len(set(called))} of {self._layers} layers attend as they are asked to"
@@ -362,11 +357,12 @@ def log_likelihoods(
     UserError
         If a prompt with its continuation is longer than the model's context and must not be cut.
     """
-    encoder = Encoder(tokenizer, bos)
+    encoder = Encoder(tokenizer, bos, vocabulary(model))
     limit = context_length(model)
+    where = [f"item {i}" for i in range(len(prompts))]
     items = [
-        fitted(names, limit, f"item {i}", too_long=too_long, begins_with=encoder.begins_with)
-        for i, names in enumerate(encoder.pairs(prompts, continuations))
+        fitted(names, limit, at, too_long=too_long, begins_with=encoder.begins_with)
+        for names, at in zip(encoder.pairs(prompts, continuations, where), where, strict=True)
     ]
     flat = [one for names in items for one in names]
     values = iter(in_order(Engine(model, batch_tokens).score(flat)))

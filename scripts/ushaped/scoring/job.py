@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 CHAIN_SHARE = 0.7
 # The row of a store that says how its scores were made.
 MADE = "made"
+# What the names of the rows begin with that say which libraries computed a store's scores. They are
+# not part of a score's key: another release moves scores by rounding, not by more.
+LIBRARIES = "libraries "
 # Part of the key of every stored score: raise it when a change to the code can move a score.
 VERSION = "4"
 SCHEMA = pa.schema(
@@ -222,9 +227,11 @@ class Scorer:
     @property
     def depends(self) -> tuple[str, ...]:
         """What every score depends on, besides what is in its key."""
-        usual = (self.about["fingerprint"], self.settings.dtype, VERSION, self.settings.bos)
+        settings = self.settings
+        code = ("trust_remote_code",) if settings.trust_remote_code else ()
         # The output matrix of other formats was once multiplied in them.
-        return usual if self.settings.dtype == "float32" else (*usual, "float32 output")
+        output = () if settings.dtype == "float32" else ("float32 output",)
+        return (self.about["fingerprint"], settings.dtype, VERSION, settings.bos, *code, *output)
 
     def telemetry_of(self, about: Mapping[str, Any]) -> Telemetry:
         """Where what the job does is counted."""
@@ -312,7 +319,9 @@ class Scorer:
         texts = [row["answer_after"] + name for row in rows for name in row["classes"]]
         longest = iter(map(len, encoder(texts)))
         asked = []
-        for prompt, ids in zip(prompts, encoder([row["prompt"] for row in rows]), strict=True):
+        where = [prompt.where for prompt in prompts]
+        encoded = encoder([row["prompt"] for row in rows], where)
+        for prompt, ids in zip(prompts, encoded, strict=True):
             after = max(next(longest) for _ in prompt.row["classes"]) // TOKEN.itemsize
             ids, room = fitted_prompt(
                 ids,
@@ -347,10 +356,13 @@ class Scorer:
         # A prompt and the one that it is compared with are two texts with the same classes.
         asked = [(prompt, text) for prompt in prompts for text in texts_of(prompt)]
         pairs = encoder.pairs(
-            [text for _, text in asked], [prompt.row["classes"] for prompt, _ in asked]
+            [text for _, text in asked],
+            [prompt.row["classes"] for prompt, _ in asked],
+            [prompt.where for prompt, _ in asked],
         )
         wanted: dict[str, Encoded] = {}
         letters: dict[str, float] = {}
+        where: dict[str, str] = {}
         for (prompt, text), names in zip(asked, pairs, strict=True):
             names = fitted(
                 names,
@@ -367,10 +379,13 @@ class Scorer:
                     this = self._key(prompt, one)
                     sequence = encoded[one.name]
                     wanted.setdefault(this, last_token(sequence) if one.last else sequence)
+                    where.setdefault(this, prompt.where)
                     letters[this] = letters.get(this, 0.0) + more
         keys, sequences = list(wanted), list(wanted.values())
         numbers = {i for i, name in enumerate(keys) if name not in self.store.rows}
         for found in self._timed(engine.score(sequences, numbers)):
+            for i, value in found:
+                check_finite(where[keys[i]], value, self.settings.dtype)
             self.store.add({keys[i]: _value(sequences[i], value) for i, value in found})
             self._done += sum(letters[keys[i]] for i, _ in found)
             self._tell()
@@ -486,9 +501,17 @@ class Scorer:
         rows = [self._row(prompt) for prompt in file.prompts]
         path = file.path
         with whole(output / path.parts[-3] / path.parts[-2] / path.name) as beside:
-            made = {**self.store.rows[MADE], "audit": self.store.rows.get(self._audit_key(file))}
+            made = self._made() | {"audit": self.store.rows.get(self._audit_key(file))}
             schema = SCHEMA.with_metadata({MADE: json.dumps(made)})
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
+
+    def _made(self) -> Value:
+        """How the scores were made, with every set of libraries that computed some of them."""
+        rows = self.store.rows
+        libraries = sorted(
+            name.removeprefix(LIBRARIES) for name in rows if name.startswith(LIBRARIES)
+        )
+        return rows[MADE] | ({"libraries": libraries} if libraries else {})
 
     def _row(self, prompt: Prompt) -> dict[str, Any]:
         names = prompt.row["classes"]
@@ -544,9 +567,10 @@ class Scorer:
             device=self.settings.device,
             dtype=self.settings.dtype,
             trust_remote_code=self.settings.trust_remote_code,
+            log=self.log,
         )
         engine = Engine(model, self.settings.batch_tokens, self.log)
-        encoder = Encoder(tokenizer, self.settings.bos)
+        encoder = Encoder(tokenizer, self.settings.bos, models.vocabulary(model))
         made = {
             "dtype": self.settings.dtype,
             "bos": self.settings.bos,
@@ -556,8 +580,9 @@ class Scorer:
             "output_format": str(engine.output_format).removeprefix("torch."),
             "engine": VERSION,
         }
-        if self.store.rows.get(MADE) != made:
-            self.store.add({MADE: made})
+        libraries = LIBRARIES + ", ".join(f"{n} {version(n)}" for n in ("torch", "transformers"))
+        if self.store.rows.get(MADE) != made or libraries not in self.store.rows:
+            self.store.add({MADE: made, libraries: {}})
         self.telemetry.width = model.get_input_embeddings().weight.numel()
         self.telemetry.counts = engine.counts
         return engine, tokenizer, encoder
@@ -580,6 +605,20 @@ def texts_of(prompt: Prompt) -> list[str]:
 def last_token(one: Encoded) -> Encoded:
     """The same tokens, of which only the last one's probability is wanted."""
     return replace(one, start=len(one) - 1)
+
+
+def check_finite(where: str, log_likelihood: float, dtype: str) -> None:
+    """Raise a `UserError` for a log-likelihood that is NaN or infinite."""
+    if math.isfinite(log_likelihood):
+        return
+    others = {"float16": "bfloat16 or float32", "bfloat16": "float32"}
+    raise UserError(
+        where,
+        f"its log-likelihood is {log_likelihood} in {dtype}",
+        f"set scoring.dtype to {others[dtype]}"
+        if dtype in others
+        else "see whether the model's weights are whole",
+    )
 
 
 def _value(one: Encoded, log_likelihood: float) -> Value:

@@ -6,8 +6,9 @@ needed: a causal model never looks at what comes after.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -80,7 +81,55 @@ def _forward(model: PreTrainedModel, rows: list[bytes], longest: int, first: int
     for n, row in enumerate(rows):
         ids = tokens(row)
         filled[n, : len(ids)] = torch.from_numpy(ids.astype("int64"))
-    logits = model(
-        input_ids=filled.to(device), use_cache=False, logits_to_keep=longest - first
-    ).logits
-    return torch.log_softmax(logits[:, -(longest - first) :].float(), dim=-1)
+    wanted = torch.arange(first, longest, device=device)
+    logits = logits_at(model, wanted, input_ids=filled.to(device))
+    return torch.log_softmax(logits.float(), dim=-1)
+
+
+def logits_at(model: PreTrainedModel, wanted: Tensor, **inputs: Tensor) -> Tensor:
+    """Predictions of one forward pass after some positions, without a cache.
+
+    A model that comes with code of its own need not know ``logits_to_keep``, may ignore it, or may
+    take a number only; then all positions, or the last ones, are computed and the others dropped.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+    wanted : Tensor of int, shape (n,)
+        Positions, ascending.
+    inputs : Tensor
+        Arguments of the model; ``input_ids`` has shape (rows, tokens).
+
+    Returns
+    -------
+    Tensor, shape (rows, n, vocabulary)
+        Logits in the model's own dtype.
+
+    Raises
+    ------
+    RuntimeError
+        If the model predicts after other positions than it was asked for.
+    """
+    tokens_read = inputs["input_ids"].shape[1]
+    names = inspect.signature(model.forward).parameters
+    open_ended = any(one.kind is one.VAR_KEYWORD for one in names.values())
+    more: dict[str, Any] = {"use_cache": False} if open_ended or "use_cache" in names else {}
+    first = int(wanted[0])
+    last = tokens_read - first
+    if "logits_to_keep" in names:
+        # Code of its own may take a number alone.
+        known = type(model).__module__.startswith("transformers.")
+        adjoining = len(wanted) == last
+        more["logits_to_keep"] = wanted if known and not adjoining else last
+    elif "num_logits_to_keep" in names:
+        more["num_logits_to_keep"] = last
+    found = model(**inputs, **more)
+    logits: Tensor = found[0] if isinstance(found, tuple) else found.logits
+    size = logits.shape[1]
+    if size == tokens_read:
+        return logits[:, wanted.to(logits.device)]
+    if size == last:
+        return logits[:, (wanted - first).to(logits.device)]
+    if size != len(wanted):
+        raise RuntimeError(f"gives {size} predictions for {tokens_read} tokens")
+    return logits

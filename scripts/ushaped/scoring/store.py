@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,6 +30,10 @@ MANY = 64
 def key(*parts: str) -> str:
     """Key of a row: a digest of everything that its value depends on, 32 hex digits."""
     return digest(*parts)[:32]
+
+
+def _is_finite(value: Value) -> bool:
+    return all(math.isfinite(one) for one in value.values() if isinstance(one, float))
 
 
 class Store:
@@ -136,7 +141,9 @@ class Store:
             self.log(f"{path}: is damaged, set aside as {aside.name}; its items are scored again")
             return
         for name, value in rows:
-            self.rows.setdefault(name, value)
+            # Numbers that are none are no scores: their items are scored again.
+            if _is_finite(value):
+                self.rows.setdefault(name, value)
 
     def _merge(self, parts: list[Path]) -> None:
         """Write all rows as one part, and only then remove the parts that they came from."""

@@ -27,6 +27,7 @@ import torch
 from ushaped.errors import UserError
 from ushaped.scoring import attention
 from ushaped.scoring.encoding import Encoded, data
+from ushaped.scoring.plain import logits_at
 from ushaped.scoring.precision import in_float32
 
 if TYPE_CHECKING:
@@ -196,7 +197,8 @@ def _check_causal(engine: Engine, limit: int | None, precise: bool) -> None:
 @torch.inference_mode()
 def _log_probs(model: PreTrainedModel, ids: np.ndarray) -> torch.Tensor:
     device = model.get_input_embeddings().weight.device
-    logits = model(input_ids=torch.from_numpy(ids)[None].to(device), use_cache=False).logits[0]
+    wanted = torch.arange(len(ids), device=device)
+    logits = logits_at(model, wanted, input_ids=torch.from_numpy(ids)[None].to(device))[0]
     return torch.log_softmax(logits.float(), dim=-1)
 
 
