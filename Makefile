@@ -3,6 +3,7 @@
 # make smollm                      the page of config/smollm.yaml, about one real model
 # make test, make lint, make bench
 # make test-workflow               the tests that `make test` leaves out: whole workflows, every page
+# make test-architectures          the others: every architecture of transformers
 #
 # Needs Python 3.11 or newer, make and git; all else is installed into $(VENV), pinned.
 
@@ -16,8 +17,8 @@ export PATH := $(BIN):$(PATH)
 # A worker that has nothing left takes tests from another one.
 PYTEST = "$(BIN)/python" -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: report figures smollm test test-workflow lint bench setup setup-dev setup-smollm setup-slurm \
-    setup-browser setup-bench pins clean
+.PHONY: report figures smollm test test-workflow test-architectures lint bench setup setup-dev \
+    setup-smollm setup-slurm setup-browser setup-bench pins clean
 .DEFAULT_GOAL := report
 
 report: setup
@@ -30,11 +31,15 @@ smollm: setup-smollm
 	"$(BIN)/snakemake" --configfile config/smollm.yaml -- report
 
 test: setup-dev
-	$(PYTEST) -m "not workflow"
+	$(PYTEST) -m "not workflow and not architectures"
 
 # Those too that `make test` skips for want of something, as far as it is here now.
 test-workflow: setup-dev setup-smollm
 	$(PYTEST) -m "workflow or needs"
+
+# Every architecture of transformers, of which `make test` tries a few.
+test-architectures: setup-dev
+	$(PYTEST) -m architectures
 
 lint: setup-dev
 	"$(BIN)/ruff" check .

@@ -182,14 +182,15 @@ def why_unfit(model: PreTrainedModel) -> str:
     """Why a model has no log-likelihoods of texts; nothing if it has."""
     longest = max(probes(_context(model)), key=len)
     ids = tokens(longest.data).tolist()
+    before = len(ids) // 3
+    changed = [*ids[:before], *reversed(ids[before:])]
     try:
-        first, again = logits(model, ids), logits(model, ids)
-        later = logits(model, [*ids[:-10], *reversed(ids[-10:])])
+        first, again, other = logits(model, ids), logits(model, ids), logits(model, changed)
     except Exception as error:
         return f"it cannot be run ({_where(error)})"
     if not torch.equal(first, again):
         return "its predictions are random"
-    moved = float((first - later)[: len(ids) - 10].abs().max())
+    moved = float((first - other)[:before].abs().max())
     return "it sees what follows" if moved > 1e-3 else ""
 
 
