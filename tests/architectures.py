@@ -8,6 +8,7 @@ reference: each sequence by itself, without a cache, a mask or neighbours.
 from __future__ import annotations
 
 import copy
+import tempfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -227,10 +228,11 @@ class Architecture:
         randomize(model)
         if dtype == torch.float32:
             return model
-        # Not `model.to`, which would round what is computed from the configuration as well.
-        rounded = AutoModelForCausalLM.from_config(self.config(), dtype=dtype).eval()
-        rounded.load_state_dict(model.state_dict())
-        return rounded
+        # Loaded as the project loads it: `model.to` would round what is computed from the
+        # configuration as well, and weights that the architecture keeps in float32.
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
 
 
 def _own_settings(kind: Any) -> dict[str, Any]:
