@@ -437,7 +437,7 @@ def _cache_is_right(engine: Engine) -> bool:
         longest = (engine.context or 64) - 8
         sizes = [min(12, longest)]
         if limit is not None and limit <= PROBE_UP_TO:
-            sizes += [min(limit - 2, longest), min(limit + 8, longest)]
+            sizes += [min(limit - 2, longest), min(4 * limit, longest)]
         engine.cache_is_right = all(_cache_is_right_after(engine, max(1, n)) for n in sizes)
         if not engine.cache_is_right:
             engine.log(f"{type(engine.model).__name__}: chains are generated without cache")

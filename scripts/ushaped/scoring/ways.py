@@ -46,8 +46,9 @@ TOLERANCE, LOW_PRECISION_TOLERANCE = 1e-3, 0.5
 # By how much a log-probability may move when only later tokens change, in nats: the same shapes
 # give the same bits but for the experts of a mixture, which get other numbers of tokens.
 LATER_TOLERANCE, LOW_PRECISION_LATER_TOLERANCE = 2e-5, 0.05
-# Tokens of the text that is read twice: longer than the buckets of a randomly hashed attention.
-LONG = 96
+# Tokens of the text that is read twice by models that take no tree: longer than the buckets of a
+# randomly hashed attention, and than the pieces of a recurrent layer.
+LONG = 256
 # Windows up to this many tokens are crossed by probes.
 PROBE_UP_TO = 512
 # Keys of a configuration that name a number of tokens beyond which attention differs ...
@@ -121,7 +122,10 @@ def find(engine: Engine) -> Ways:
         tolerance = TOLERANCE if precise else LOW_PRECISION_TOLERANCE
         short, reason = _short(engine, limit, tolerance)
         long = _long(engine, limit, name, tolerance)
-    _check_format(engine)
+        if short != TREE:
+            _check_repeatable(engine, precise)
+    if short != TREE:
+        _check_format(engine)
     return Ways(short, limit, long, reason, name)
 
 
@@ -186,14 +190,23 @@ def _check_causal(engine: Engine, limit: int | None, precise: bool) -> None:
             "use a causal (decoder-only) language model; for BERT and its kin, is_decoder: true "
             "in config.json if it was trained so",
         )
-    again = rng.integers(0, engine.vocabulary, min(LONG, engine.context or LONG))
-    moved = _moved(model, again, again, len(again))
+
+
+def _check_repeatable(engine: Engine, precise: bool) -> None:
+    """Read one long text twice."""
+    text = _long_text(engine)
+    moved = _moved(engine.model, text, text, len(text))
     if moved > (TOLERANCE if precise else LOW_PRECISION_TOLERANCE):
         raise UserError(
-            type(model).__name__,
+            type(engine.model).__name__,
             f"gives predictions that differ by {moved:.2g} nats when it reads one text twice",
             "leave this model out: its scores would be random",
         )
+
+
+def _long_text(engine: Engine) -> Ids:
+    size = min(LONG, engine.context or LONG)
+    return np.random.default_rng(0).integers(0, engine.vocabulary, size)
 
 
 def _moved(model: PreTrainedModel, one: Ids, other: Ids, positions: int) -> float:
@@ -210,7 +223,7 @@ def _check_format(engine: Engine) -> None:
     model = engine.model
     if model.dtype not in LOW:
         return
-    ids = np.arange(1, 1 + min(4, engine.context or 4)) % engine.vocabulary
+    ids = _long_text(engine)
     try:
         _log_probs(model, ids)
     except Exception as error:  # whatever a model raises, it has just been run in float32
