@@ -152,7 +152,8 @@ def test_an_output_folder_may_have_spaces_and_marks_and_lie_anywhere(
 
 def test_every_field_of_a_command_is_quoted() -> None:
     """So that an output folder may have a space; numbers that Snakemake makes need none."""
-    numbers = {"threads", "resources.batch_tokens", "resources.device", "resources.gpu"}
+    names = ("batch_tokens", "audit", "device", "gpu")
+    numbers = {"threads", *(f"resources.{name}" for name in names)}
     for path in (ROOT / "rules").glob("*.smk"):
         for command in re.findall(
             r'    shell:\n((?: {8}".*"\n)+)', path.read_text(encoding="utf-8")

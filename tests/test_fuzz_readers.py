@@ -155,7 +155,7 @@ def test_items(tmp_path: Path, schema: str) -> None:
     def read() -> None:
         items, _ = read_items(path, schema)
         made = [row | {"metric": "m"} for row in build(items, "few-shot-1", [], task.chain, 0)]
-        step.write(tmp_path / "prompts.parquet", made, 0)
+        step.write(tmp_path / "prompts.parquet", made, {})
 
     outcomes(path, texts(rows, random.Random(SEED), as_rows), read)
 

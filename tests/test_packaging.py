@@ -217,7 +217,7 @@ def test_log_and_benchmark_lie_at_the_same_place(name: str) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_the_code_of_a_step_is_its_input(name: str) -> None:
     assert "\n        code=code(" in STEPS[name]
-    assert '"python {input.code[0]}' in STEPS[name]
+    assert '"python {input.code[0]:q}' in STEPS[name]
 
 
 # -- profiles and settings ---------------------------------------------------------------------

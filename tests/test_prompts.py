@@ -243,7 +243,8 @@ def test_a_file_of_prompts_says_how_many_items_did_not_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = "Question: a or b?\nAnswer: Y\n" * 10 + "Question: c or d?\nAnswer:"
-    write_items(tmp_path / "items.jsonl", [whole, "Question: c or d?\nAnswer:", whole])
+    other = whole.replace("c or d", "e or f")
+    write_items(tmp_path / "items.jsonl", [whole, "Question: g or h?\nAnswer:", other])
     variants = ["--variants", "zero-shot", "inside-1"]
     run_step(tmp_path, monkeypatch, "--task", f"{ROOT}/tasks/hindsight-neglect", *variants)
     assert b"unsplit" not in pq.read_schema(tmp_path / "zero-shot.parquet").metadata
