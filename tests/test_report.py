@@ -8,6 +8,7 @@ import hashlib
 import html
 import itertools
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -44,7 +45,7 @@ from ushaped.figures import NAMES, OF_ONE_TABLE, figure_module, style, tables
 from ushaped.figures.save import save
 from ushaped.report import Inputs, gather, render
 from ushaped.report import page as page_module
-from ushaped.report.formats import precisions, read_made
+from ushaped.report.formats import Precision, precisions, read_made
 from ushaped.report.origin import costs, flatten, frequencies, scorings, total
 from ushaped.report.packed import as_json, pack
 from ushaped.report.pictures import svg_uri
@@ -1018,6 +1019,20 @@ def test_audits_of_all_files_of_a_model_are_one_and_the_worst_is_shown(tmp_path:
     assert (found["items"], found["largest"], found["tolerance"]) == (24, 5e-5, 1e-4)
     assert found["item"] == "replica/neqa/cot, item 3"
     assert read_made(paths[2:])["m"]["audit"] is None
+
+
+def test_what_low_precision_did_to_the_audited_answers_is_shown(tmp_path: Path) -> None:
+    exact = {"float32_items": 4, "float32_changed": 1, "float32_largest": 0.25}
+    audits = {"zero-shot": AUDIT | exact, "cot": AUDIT | exact | {"float32_largest": 0.5}}
+    paths = [
+        write_answers(tmp_path / f"m/replica/neqa/{name}.parquet", {"audit": audit}, [[-1.0]], 0)
+        for name, audit in audits.items()
+    ]
+    found = read_made(paths)["m"]["audit"]
+    assert found["float32"] == {"items": 8, "changed": 2, "largest": 0.5}
+    one = Precision("m", "bfloat16", 0, 8, "", math.nan, math.nan, found)
+    assert not one.unsure
+    assert Precision("m", "bfloat16", 0, 8, "", math.nan, math.nan, AUDIT).unsure
 
 
 def test_an_audit_that_is_damaged_is_named(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ class Precision:
     changed, compared : float
         Of the answers that both gave, those that differ, and all.
     audit : mapping or None
-        ``items``, ``largest``, ``tolerance`` (nats) and ``item``, all files together; see
-        `merge_audits`.
+        ``items``, ``largest``, ``tolerance`` (nats) and ``item``, all files together, and
+        ``float32`` where its items were computed in that too; see `merge_audits`.
     """
 
     model: str
@@ -53,8 +53,13 @@ class Precision:
 
     @property
     def unsure(self) -> bool:
-        """Whether nobody compared its format, which is not float32, with float32."""
-        return self.dtype not in (None, EXACT) and not self.compared > 0
+        """Whether its format, which is not float32, was compared with float32 for no item."""
+        return self.dtype not in (None, EXACT) and not self.compared > 0 and not self.sampled
+
+    @property
+    def sampled(self) -> Mapping[str, Any] | None:
+        """What the audit found of its items with all weights in float32; None without."""
+        return (self.audit or {}).get("float32")
 
 
 def precisions(
@@ -192,7 +197,14 @@ def _audit(told: Mapping[str, Any]) -> dict[str, Any] | None:
     if not told["items"]:
         return None
     numbers = {name: float(told[name]) for name in ("largest", "tolerance")}
-    return {"items": int(told["items"]), **numbers, "item": told.get("item")}
+    found = {"items": int(told["items"]), **numbers, "item": told.get("item")}
+    if told.get("float32_items"):
+        found["float32"] = {
+            "items": int(told["float32_items"]),
+            "changed": int(told["float32_changed"]),
+            "largest": float(told["float32_largest"]),
+        }
+    return found
 
 
 def merge_audits(audits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -207,9 +219,16 @@ def merge_audits(audits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """
     where, worst = max(audits.items(), key=lambda one: one[1]["largest"])
     item = "" if worst["item"] is None else f", item {worst['item']}"
-    return {
+    found = {
         "items": sum(one["items"] for one in audits.values()),
         "largest": worst["largest"],
         "tolerance": worst["tolerance"],
         "item": where + item,
     }
+    if exact := [one["float32"] for one in audits.values() if "float32" in one]:
+        found["float32"] = {
+            "items": sum(one["items"] for one in exact),
+            "changed": sum(one["changed"] for one in exact),
+            "largest": max(one["largest"] for one in exact),
+        }
+    return found
