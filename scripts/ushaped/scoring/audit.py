@@ -85,12 +85,19 @@ class Reference:
         Loaded by `ushaped.models.load`.
     bos : {"default", "always", "never"}
         See `ushaped.scoring.encoding.Encoder`.
+    begins_with : sequence of int
+        Tokens before a text where the tokenizer's own output does not show them.
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, bos: str
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        bos: str,
+        begins_with: Sequence[int] = (),
     ) -> None:
         self.model, self.tokenizer, self.bos = model, tokenizer, bos
+        self.begins_with = list(begins_with)
 
     def log_likelihood(self, text: str, name: str, *, last: bool = False, cut: int = 0) -> float:
         """Log-likelihood (natural log) of a class after a text.
@@ -130,8 +137,9 @@ class Reference:
             return [int(self.tokenizer.bos_token_id)], bare
         usual = list(self.tokenizer(text)["input_ids"])
         size = len(bare)
-        at = next(n for n in range(len(usual) + 1) if usual[n : n + size] == bare)
-        return usual[:at], bare
+        found = (n for n in range(len(usual) + 1) if usual[n : n + size] == bare)
+        at = next(found, None)
+        return (self.begins_with if at is None else usual[:at]), bare
 
     def _log_probs(self, ids: list[int], count: int) -> Any:
         """Log-probabilities after the last ``count`` tokens; shape (count, vocabulary), float64."""

@@ -461,8 +461,8 @@ class Scorer:
 
     @property
     def _reference(self) -> Reference:
-        engine, tokenizer, _ = self._loaded
-        return Reference(engine.model, tokenizer, self.settings.bos)
+        engine, tokenizer, encoder = self._loaded
+        return Reference(engine.model, tokenizer, self.settings.bos, encoder.begins_with)
 
     def _timed(self, batches: Iterator[Any]) -> Iterator[Any]:
         """The same batches; the time that computing them takes is added up."""
