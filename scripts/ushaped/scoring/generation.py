@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 # Memory for the keys and values of a batch on a CPU; on a GPU, the share of what is free.
-CPU_MEMORY = 256 << 20
+CPU_MEMORY = 1 << 30
 GPU_SHARE = 0.25
 # A batch's prompts have at most this many times the tokens of a scoring batch.
 LARGER = 4
