@@ -15,6 +15,7 @@ from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
+    MixtralConfig,
     Phi3Config,
     Phi3ForCausalLM,
     PreTrainedModel,
@@ -204,3 +205,13 @@ def test_batches_of_one_token_score_each_text_by_itself() -> None:
     assert Engine(tiny_models.made("llama"), batch_tokens=1).ways == Ways(
         "single", reason="batches of one token"
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "experts"),
+    [(MixtralConfig(), True), (LlamaConfig(), False), (BertConfig(), False)],
+)
+def test_mixtures_of_experts_are_known_by_their_configuration(config: Any, experts: bool) -> None:
+    from ushaped.scoring.ways import _has_experts
+
+    assert _has_experts(config) == experts

@@ -43,9 +43,9 @@ TREE, PADDED, SINGLE = "tree", "padded", "single"
 # Largest difference from single sequences in the self-check, in nats: in float32, and where memory
 # does not suffice to convert a low-precision model to it.
 TOLERANCE, LOW_PRECISION_TOLERANCE = 1e-3, 0.5
-# By how much a log-probability may move when only later tokens change, in nats: the same shapes
-# give the same bits but for the experts of a mixture, which get other numbers of tokens.
-LATER_TOLERANCE, LOW_PRECISION_LATER_TOLERANCE = 2e-5, 0.05
+# By how much a log-probability may move when only later tokens change, in nats. The same shapes
+# give the same bits, but for the experts of a mixture, which then get other numbers of tokens.
+LATER_TOLERANCE, EXPERTS_LATER_TOLERANCE, LOW_PRECISION_LATER_TOLERANCE = 2e-5, 1e-3, 0.05
 # Tokens of the text that is read twice by models that take no tree: longer than the buckets of a
 # randomly hashed attention, and than the pieces of a recurrent layer.
 LONG = 256
@@ -182,7 +182,8 @@ def _check_causal(engine: Engine, limit: int | None, precise: bool) -> None:
     before = max(1, size // 3)
     second[:before] = first[:before]
     moved = _moved(model, first, second, before)
-    if moved > (LATER_TOLERANCE if precise else LOW_PRECISION_LATER_TOLERANCE):
+    tolerance = EXPERTS_LATER_TOLERANCE if _has_experts(model.config) else LATER_TOLERANCE
+    if moved > (tolerance if precise else LOW_PRECISION_LATER_TOLERANCE):
         raise UserError(
             type(model).__name__,
             f"predictions change by {moved:.2g} nats with the tokens after them, so the model has "
@@ -274,8 +275,9 @@ def limit_of(config: PreTrainedConfig) -> tuple[int | None, str]:
     """The smallest number of tokens beyond which a model may compute otherwise, and its key."""
     text = _text(config)
     values: dict[str, int] = {}
-    for key, number in _numbers(text.to_dict()):
-        values[key] = min(number, values.get(key, number))
+    for key, number in _numbers(text):
+        if LIMITS.search(key) and not NO_LIMITS.search(key):
+            values[key] = min(number, values.get(key, number))
     if getattr(text, "use_sliding_window", True) is False:
         values.pop("sliding_window", None)
     kinds = getattr(text, "layer_types", None)
@@ -294,27 +296,32 @@ def _text(config: PreTrainedConfig) -> PreTrainedConfig:
         return config
 
 
-def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, int]]:
-    """Numbers of tokens in a configuration, also in mappings inside it."""
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings of a configuration, also those in mappings and lists inside it."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _numbers(inner, str(key))
-    elif isinstance(value, list | tuple) and LIMITS.search(name):
-        yield from ((name, one) for one in value if type(one) is int and one > 0)
-    elif type(value) is int and value > 0 and LIMITS.search(name) and not NO_LIMITS.search(name):
+            yield from _leaves(inner, str(key))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner, name)
+    else:
         yield name, value
 
 
-def _rope_types(config: PreTrainedConfig) -> set[str]:
-    def types(value: Any) -> Iterator[str]:
-        if isinstance(value, Mapping):
-            for key in ("rope_type", "type"):
-                if isinstance(value.get(key), str):
-                    yield value[key]
-            for inner in value.values():
-                yield from types(inner)
+def _numbers(config: PreTrainedConfig) -> Iterator[tuple[str, int]]:
+    """Positive whole numbers of a configuration."""
+    for name, value in _leaves(config.to_dict()):
+        if type(value) is int and value > 0:
+            yield name, value
 
-    return set(types(config.to_dict()))
+
+def _rope_types(config: PreTrainedConfig) -> set[str]:
+    names = ("rope_type", "type")
+    return {str(one) for name, one in _leaves(config.to_dict()) if name in names and one}
+
+
+def _has_experts(config: PreTrainedConfig) -> bool:
+    return any("expert" in name and value > 1 for name, value in _numbers(_text(config)))
 
 
 def layers_of(config: PreTrainedConfig) -> int | None:
