@@ -293,26 +293,11 @@ def _log_odds(contrast: Floats, questions: Questions) -> dict[str, Measured]:
     return {"log_odds": Measured(right, False, 0.0)}
 
 
-def constant_answers(log_likelihoods: Floats, questions: Questions) -> Bools:
-    """Whether a model gives one and the same answer text to at least 99 % of the items.
+def commonest_share(log_likelihoods: Floats, questions: Questions) -> Floats:
+    """Share of the items that get each model's most frequent answer text; 0 without answers.
 
     The text counts, not the place: where items offer different classes no single text can be
     constant, and where the order of the same classes changes a place means nothing.
-
-    Parameters
-    ----------
-    log_likelihoods : ndarray of float, shape (models, n, k)
-    questions : Questions
-
-    Returns
-    -------
-    ndarray of bool, shape (models,)
-    """
-    return commonest_share(log_likelihoods, questions) >= CONSTANT_SHARE
-
-
-def commonest_share(log_likelihoods: Floats, questions: Questions) -> Floats:
-    """Share of the items that get each model's most frequent answer text; 0 without answers.
 
     Parameters
     ----------

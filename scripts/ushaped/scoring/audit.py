@@ -1,8 +1,8 @@
 """Auditing a scoring job: some of its items are scored again, by themselves, once it is done.
 
 `Reference` is the slow, plain way: a text is tokenised alone and is one row of the model's input,
-with the model's own attention, without cache, filling or shared prefixes. It uses nothing of the
-engine that it is to find faults in.
+with the model's own attention, without cache, filling or shared prefixes. Of what it is to find
+faults in it uses only the call of a model (`ushaped.scoring.plain.logits_at`).
 """
 
 from __future__ import annotations

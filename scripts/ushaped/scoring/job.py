@@ -220,6 +220,8 @@ class Scorer:
         self.store = Store(store / digest(*self.depends)[:32], log)
         self.telemetry = self.telemetry_of(about)
         self._devices = ExitStack()
+        # Asked for once all chains are there, which they depend on.
+        self._audit_keys: dict[Path, str] = {}
         self._told = time.monotonic()
         # What the progress is measured by: letters of prompts, asked for and done.
         self._letters, self._done = 0, 0.0
@@ -456,8 +458,11 @@ class Scorer:
 
     def _audit_key(self, file: File) -> str:
         """Key of the audit of a file: it goes for these scores of these items."""
-        scores = (self._key(prompt, one) for prompt in file.prompts for one in prompt.wanted)
-        return key("audit", *(str(prompt.row["item"]) for prompt in file.prompts), *scores)
+        if file.path not in self._audit_keys:
+            scores = (self._key(prompt, one) for prompt in file.prompts for one in prompt.wanted)
+            items = (str(prompt.row["item"]) for prompt in file.prompts)
+            self._audit_keys[file.path] = key("audit", *items, *scores)
+        return self._audit_keys[file.path]
 
     @property
     def _reference(self) -> Reference:
