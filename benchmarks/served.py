@@ -25,11 +25,11 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from ushaped import models  # noqa: E402
-from ushaped.scoring.engine import log_likelihoods  # noqa: E402
-from ushaped.served.check import USUAL, Checked, check  # noqa: E402
-from ushaped.served.client import Client, Endpoint  # noqa: E402
-from ushaped.served.score import Asked, scored  # noqa: E402
+from ushaped.models import load as models  # noqa: E402
+from ushaped.scoring.engine.engine import log_likelihoods  # noqa: E402
+from ushaped.scoring.served.check import USUAL, Checked, check  # noqa: E402
+from ushaped.scoring.served.client import Client, Endpoint  # noqa: E402
+from ushaped.scoring.served.score import Asked, scored  # noqa: E402
 
 
 def main() -> None:

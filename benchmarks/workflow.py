@@ -74,15 +74,15 @@ def judging(clone: Path, cores: int) -> list[str]:
     options = {
         "metrics": results / "metrics.csv",
         "items": results / "items.parquet",
-        "published": clone / "tasks/published/series.csv",
-        "labels": clone / "tasks/published/labels.csv",
+        "published": clone / "literature/series.csv",
+        "labels": clone / "literature/labels.csv",
         "draws": 2000,
         "threads": cores,
         "output": clone / "judged/shapes.csv",
         "evidence": clone / "judged/evidence.json",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return [sys.executable, "scripts/judge.py", *words]
+    return [sys.executable, "scripts/shapes.py", *words]
 
 
 def curves(clone: Path) -> int:

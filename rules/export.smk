@@ -13,7 +13,7 @@ rule export:
         protocols=rules.protocols.output,
         power=rules.power.output,
         published=PUBLISHED,
-        labels=str(ROOT / "tasks/published/verdicts.csv"),
+        labels=str(ROOT / "literature/verdicts.csv"),
         questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,

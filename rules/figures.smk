@@ -9,7 +9,7 @@ FIGURE_CODE = sorted(map(str, (ROOT / "scripts/ushaped/figures").rglob("*.py")))
 rule figure:
     """Draw one figure of the whole family."""
     input:
-        code=code("draw"),
+        code=code("figures"),
         modules=FIGURE_CODE,
         metrics=rules.metrics.output.table,
         shapes=rules.shapes.output.table,
@@ -47,7 +47,7 @@ rule figure:
 rule task_figure:
     """Draw the figure of one task on the items of one source."""
     input:
-        code=code("draw"),
+        code=code("figures"),
         modules=FIGURE_CODE,
         metrics=rules.metrics.output.table,
         shapes=rules.shapes.output.table,

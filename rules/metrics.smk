@@ -6,7 +6,7 @@ MODEL_FILES = expand(f"{OUT}/models/{{model}}/model.json", model=MODELS)
 rule metrics:
     """Measure every score file."""
     input:
-        code=code("measure"),
+        code=code("metrics"),
         models=MODEL_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),

@@ -9,7 +9,7 @@ RECIPE = as_json(
 rule corpus:
     """Write the ladder's training text, tokenizer and token rows."""
     input:
-        code=code("compose"),
+        code=code("corpus"),
         generators=sorted({path for task in TAUGHT for path in task_code(task)}),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TAUGHT),
     output:

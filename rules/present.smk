@@ -1,9 +1,9 @@
 # present: what must lie on this machine is looked for before any job is planned.
 #
-# Here and not in common.smk, which `paper` reads once more in every run: what only `snakemake paper`
+# Here and not in paths.smk, which `paper` reads once more in every run: what only `snakemake paper`
 # would need must not stop another run, and its steps complain themselves.
 
-from ushaped.config import check_present
+from ushaped.settings import check_present
 
 try:
     check_present(config | {"output": PLACE}, REGISTRY, ROOT)

@@ -6,7 +6,7 @@ WHOLE_VARIANTS = [variant for variant in VARIANTS if keeps_inside(variant) is No
 rule prompts:
     """Build the prompts of one task, each with its protocol, of all variants that any task has."""
     input:
-        code=code("prompt"),
+        code=code("prompts"),
         table=f"{OUT}/tasks/{{source}}/{{task}}.jsonl",
         facts=str(ROOT / "tasks/{task}/task.yaml"),
         demonstrations=demonstrations,
@@ -39,7 +39,7 @@ rule prompts:
 rule shortened_prompts:
     """Build the prompts of a variant that takes away solved questions inside the items."""
     input:
-        code=code("prompt"),
+        code=code("prompts"),
         table=f"{OUT}/tasks/{{source}}/{{task}}.jsonl",
         facts=str(ROOT / "tasks/{task}/task.yaml"),
     output:

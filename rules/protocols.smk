@@ -4,7 +4,7 @@
 rule protocols:
     """Compare the ways of asking."""
     input:
-        code=code("compare"),
+        code=code("protocols"),
         metrics=rules.metrics.output.table,
         details=rules.metrics.output.details,
     output:

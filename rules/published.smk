@@ -1,8 +1,8 @@
 # published: verdicts, tables and figures of the literature, without any model, prompt or item.
 
 LITERATURE = f"{OUT}/published"
-PUBLISHED_MARKERS = str(ROOT / "tasks/published/markers.csv")
-PUBLISHED_HUMANS = str(ROOT / "tasks/published/humans.csv")
+PUBLISHED_MARKERS = str(ROOT / "literature/markers.csv")
+PUBLISHED_HUMANS = str(ROOT / "literature/humans.csv")
 PUBLISHED_FACTS = sorted(map(str, (ROOT / "tasks").glob("*/task.yaml")))
 
 PUBLISHED_FIGURES = ["average", "tasks", "injection", "compute", "answers", "ordering"]
@@ -24,7 +24,7 @@ PUBLISHED_TABLE_FILES = expand(f"{LITERATURE}/tables/{{table}}.csv", table=PUBLI
 rule published_shapes:
     """Name the shape of every published curve."""
     input:
-        code=code("judge"),
+        code=code("shapes"),
         published=PUBLISHED,
         labels=PUBLISHED_LABELS,
     output:
@@ -60,7 +60,7 @@ rule published_shapes:
 rule published_tables:
     """Write the tables of the literature."""
     input:
-        code=code("collate"),
+        code=code("published_tables"),
         series=PUBLISHED,
         humans=PUBLISHED_HUMANS,
         shapes=rules.published_shapes.output.table,

@@ -15,7 +15,7 @@ OPEN_QUESTION_FILES = [
 rule published_question:
     """Answer an open question from the published series alone."""
     input:
-        code=code("ask"),
+        code=code("questions"),
         published=PUBLISHED,
     output:
         report(
@@ -50,7 +50,7 @@ rule published_question:
 rule measured_question:
     """Answer an open question from what was measured here."""
     input:
-        code=code("ask"),
+        code=code("questions"),
         metrics=rules.metrics.output.table,
         details=rules.metrics.output.details,
         protocols=rules.protocols.output,

@@ -44,7 +44,7 @@ rule provenance:
 rule report:
     """Render the page."""
     input:
-        code=code("render"),
+        code=code("report"),
         metrics=rules.metrics.output.table,
         shapes=rules.shapes.output.table,
         figures=FIGURE_FILES,
@@ -54,7 +54,7 @@ rule report:
         scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
         benchmarks=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=MODELS),
         evidence=rules.shapes.output.evidence,
-        verdicts=str(ROOT / "tasks/published/verdicts.csv"),
+        verdicts=str(ROOT / "literature/verdicts.csv"),
         power=rules.power.output,
         power_figure=rules.power_figure.output,
         parts_table=rules.metrics.output.parts,

@@ -4,7 +4,7 @@
 rule scores:
     """Score all prompts with one model."""
     input:
-        code=code("score"),
+        code=code("scores"),
         about=f"{OUT}/models/{{model}}/model.json",
         # Compared by the fingerprint in model.json, not by time.
         weights=weights,

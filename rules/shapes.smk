@@ -4,7 +4,7 @@
 rule shapes:
     """Name the shape of every curve."""
     input:
-        code=code("judge"),
+        code=code("shapes"),
         metrics=rules.metrics.output.table,
         details=rules.metrics.output.details,
         published=f"{OUT}/published/evidence.json",

@@ -4,7 +4,7 @@
 rule replica:
     """Draw the test items of a task's replica."""
     input:
-        code=code("replicate"),
+        code=code("replica"),
         generator=lambda wildcards: task_code(wildcards.task),
         facts=str(ROOT / "tasks/{task}/task.yaml"),
     output:

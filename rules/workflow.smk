@@ -1,7 +1,8 @@
 # The stages in the order of the data; what they run is said by `config`.
 
 
-include: "common.smk"
+include: "paths.smk"
+include: "resources.smk"
 include: "tasks.smk"
 include: "prompts.smk"
 include: "models.smk"

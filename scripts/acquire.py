@@ -6,11 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from ushaped.download import download, read_mirrors
 from ushaped.errors import run
 from ushaped.files import whole
-from ushaped.official import BLOCKS, OWN, accept, find, find_own, release
-from ushaped.tasks import Task, load_task
+from ushaped.items.download import download, read_mirrors
+from ushaped.items.released import BLOCKS, OWN, accept, find, find_own, release
+from ushaped.items.task import Task, load_task
 
 
 def main() -> None:

@@ -6,10 +6,10 @@ import argparse
 from types import ModuleType
 
 from ushaped.errors import run
-from ushaped.figures import tables
 from ushaped.figures.published import answers, average, compute, injection, ordering, tasks
 from ushaped.figures.published.parts import read_markers
 from ushaped.figures.save import save
+from ushaped.results import tables
 
 FIGURES: dict[str, ModuleType] = {
     "average": average,

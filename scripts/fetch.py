@@ -21,13 +21,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ushaped import costs, models, unpack
-from ushaped.convert import PACKED, convert
+from ushaped import benchmark_file as costs
 from ushaped.errors import UserError, run
 from ushaped.files import whole_folder, write_json
-from ushaped.hub import head, not_fetched, place
-from ushaped.lock import locked
-from ushaped.served.client import Client, Endpoint
+from ushaped.models import load as models
+from ushaped.models import unpack
+from ushaped.models.convert import PACKED, convert
+from ushaped.models.hub import head, not_fetched, place
+from ushaped.models.lock import locked
+from ushaped.scoring.served.client import Client, Endpoint
 
 # Code is downloaded and fingerprinted with the rest; it runs only with trust_remote_code.
 WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.py"]

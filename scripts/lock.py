@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from ushaped.errors import run
-from ushaped.hub import head
-from ushaped.lock import locked
+from ushaped.models.hub import head
+from ushaped.models.lock import locked
 
 
 def main() -> None:

@@ -15,15 +15,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ushaped import models, plan, yaml_files
-from ushaped.config import LADDER
-from ushaped.config import models as configured
+from ushaped import plan, yaml_files
 from ushaped.errors import run
 from ushaped.files import whole
-from ushaped.official import BLOCKS, UNKNOWN
+from ushaped.items.released import BLOCKS, UNKNOWN
+from ushaped.items.task import load_task
+from ushaped.models import load as models
+from ushaped.models.registry import with_folders
 from ushaped.plan import GPUS, Limits, Model, Ruler, Work
-from ushaped.registry import with_folders
-from ushaped.tasks import load_task
+from ushaped.settings import LADDER
+from ushaped.settings import models as configured
 
 COLUMNS = ["prompt", "other_prompt", "classes", "chain", "chain_limit", "stop", "answer_after"]
 # Of the printed table: title, column, how a number is written.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from ushaped.errors import run
-from ushaped.figures import OF_ONE_TABLE, figure_module, tables
+from ushaped.figures import OF_ONE_TABLE, figure_module
 from ushaped.figures.save import save
+from ushaped.results import tables
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from ushaped import yaml_files
 from ushaped.errors import UserError, run
 from ushaped.metrics.table import write_table
-from ushaped.models import compute, read
+from ushaped.models.load import compute, read
 from ushaped.shapes.curves import FLOPS, PARAMETERS, Curve
 from ushaped.shapes.power import COLUMNS, power_rows
 from ushaped.shapes.read import read_published

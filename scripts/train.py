@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from ushaped import costs, models
+from ushaped import benchmark_file as costs
+from ushaped.artifact_store import kept
 from ushaped.errors import run
 from ushaped.files import digest, file_digest, whole, write_json
-from ushaped.kept import kept
 from ushaped.ladder.flops import Shape, training_flops
+from ushaped.models import load as models
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 

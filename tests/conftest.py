@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-import workflow
 from needs import NEEDS
+from project import Project
 
 # Each worker of pytest-xdist has one processor; more threads would wait for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -41,10 +41,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> workflow.Project:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy of this project in which the tiny report was rendered; not to be changed."""
     with _once(tmp_path_factory, "finished") as (folder, first):
-        project = workflow.Project(folder / "project")
+        project = Project(folder / "project")
         if first:
             project.create()
             done = project.run("report", record=True)
@@ -54,16 +54,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> workflow.Project:
 
 
 @pytest.fixture
-def project(finished: workflow.Project, tmp_path: Path) -> workflow.Project:
+def project(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished run, with the times of all files, for one test to change."""
     shutil.copytree(finished.folder, tmp_path / "project")
-    return workflow.Project(tmp_path / "project")
+    return Project(tmp_path / "project")
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> workflow.Project:
+def fresh(tmp_path: Path) -> Project:
     """A copy of this project without any results."""
-    project = workflow.Project(tmp_path / "project")
+    project = Project(tmp_path / "project")
     project.create()
     return project
 

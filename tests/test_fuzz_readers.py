@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 import yaml
 
-import prompt as step
-from ushaped import lock, yaml_files
-from ushaped.config import check, filled, read_registry, with_folders
-from ushaped.download import read_mirrors
+import prompts as step
+from project import ROOT, TINY
+from ushaped import yaml_files
 from ushaped.errors import UserError
-from ushaped.official import BLOCKS, release
+from ushaped.items.download import read_mirrors
+from ushaped.items.released import BLOCKS, release
+from ushaped.items.task import COLUMNS, load_demonstrations, load_task, read_items
+from ushaped.models import lock
 from ushaped.prompts import build
-from ushaped.tasks import COLUMNS, load_demonstrations, load_task, read_items
-from workflow import ROOT, TINY
+from ushaped.settings import check, filled, read_registry, with_folders
 
 INPUTS = 300
 SEED = 14

@@ -16,8 +16,8 @@ import yaml
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
-from ushaped.config import models as configured
-from ushaped.config import read_registry
+from project import ROOT, TINY, Project
+from ushaped.items.task import Task, as_item, load_demonstrations, load_task, read_items, replicate
 from ushaped.ladder.flops import Shape, forward_flops
 from ushaped.plan import (
     CHARACTERS_PER_TOKEN,
@@ -38,15 +38,8 @@ from ushaped.plan import (
     trained,
 )
 from ushaped.prompts import build
-from ushaped.tasks import (
-    Task,
-    as_item,
-    load_demonstrations,
-    load_task,
-    read_items,
-    replicate,
-)
-from workflow import ROOT, TINY, Project
+from ushaped.settings import models as configured
+from ushaped.settings import read_registry
 
 LIMITS = Limits(batch_tokens=2048, chain_tokens=40)
 H100 = GPUS["H100"]
@@ -111,8 +104,8 @@ def test_pairs_of_attention_are_those_of_a_causal_mask() -> None:
 
 def test_the_plan_counts_what_the_engine_computes(tokenizer: Any) -> None:
     import tiny_models
-    from ushaped.scoring.encoding import Encoder
-    from ushaped.scoring.engine import Engine
+    from ushaped.scoring.engine.encoding import Encoder
+    from ushaped.scoring.engine.engine import Engine
 
     rows = [row("Which one is not a", " bird", " 12 7"), row("Which one is a", " bird", " A")]
     encoder = Encoder(tokenizer, bos="never")
@@ -151,7 +144,7 @@ def test_work_adds_up_but_for_the_longest_sequence() -> None:
 
 
 def test_the_constants_of_scoring_are_those_of_its_modules() -> None:
-    from ushaped.scoring import engine, generation
+    from ushaped.scoring.engine import engine, generation
 
     assert (LARGER, MOST_CELLS) == (generation.LARGER, engine.MOST_CELLS)
 

@@ -14,19 +14,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import prompt as step
+import prompts as step
+from project import ROOT
 from ushaped.errors import UserError
-from ushaped.prompts import (
-    SEPARATOR,
-    THOUGHT,
-    build,
-    extract,
-    is_variant,
-    misfits,
-    unsplit,
-    worked,
-)
-from ushaped.tasks import (
+from ushaped.items.task import (
     SOURCES,
     ChainRule,
     Demonstration,
@@ -37,7 +28,7 @@ from ushaped.tasks import (
     repeated,
     replicate,
 )
-from workflow import ROOT
+from ushaped.prompts import SEPARATOR, THOUGHT, build, extract, is_variant, misfits, unsplit, worked
 
 OURS = [
     Demonstration("First?", " It is so.", " yes"),

@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import compare
+import protocols as step
 from ushaped.errors import UserError
 from ushaped.figures import protocols as protocols_figure
-from ushaped.figures import tables
 from ushaped.metrics.table import AVERAGE, TEN_TASKS
 from ushaped.protocols import COLUMNS
 from ushaped.protocols import compare as compare_curves
 from ushaped.report.protocols import count, protocol_values, ways
+from ushaped.results import tables
 from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.rules import Rule
 
@@ -261,8 +261,8 @@ def test_the_step_writes_one_row_per_way_of_asking(
     pq.write_table(pa.Table.from_pylist(items), tmp_path / "items.parquet")
     words = ["--metrics", tmp_path / "metrics.csv", "--items", tmp_path / "items.parquet"]
     words += ["--draws", "100", "--output", tmp_path / "protocols.csv"]
-    monkeypatch.setattr(sys, "argv", ["compare.py", *map(str, words)])
-    compare.main()
+    monkeypatch.setattr(sys, "argv", ["protocols.py", *map(str, words)])
+    step.main()
     with open(tmp_path / "protocols.csv", encoding="utf-8", newline="") as handle:
         found = {row["variant"]: row for row in csv.DictReader(handle)}
     assert tuple(found["cot"]) == COLUMNS

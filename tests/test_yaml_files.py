@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from ushaped.config import given
+from project import ROOT, TINY, Project
 from ushaped.errors import UserError
+from ushaped.settings import given
 from ushaped.yaml_files import parse, read, read_mapping
-from workflow import ROOT, TINY, Project
 
 TINY_AS_TEXT = yaml.safe_dump(TINY)
 

@@ -22,16 +22,16 @@ from ushaped.metrics.intervals import generator
 from ushaped.shapes.bootstrap import binomial_draws
 from ushaped.shapes.conclude import STATISTICAL, conclude, widest
 from ushaped.shapes.fits import fits, loss_of
-from ushaped.shapes.lines import lind_mehlum, two_lines
-from ushaped.shapes.mechanism import fit_mechanism
+from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
+from ushaped.shapes.hypothesis_tests.significance import Nulls, p_values, p_values_of
+from ushaped.shapes.laws.mechanism import fit_mechanism
 from ushaped.shapes.power import shares_of_verdicts
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import U_SHAPED, Floats, Ints, Rule, valley
 from ushaped.shapes.sample import from_counts, from_items
-from ushaped.shapes.significance import Nulls, p_values, p_values_of
 from ushaped.shapes.turning import turning
 
-PUBLISHED = Path(__file__).resolve().parents[2] / "tasks" / "published" / "series.csv"
+PUBLISHED = Path(__file__).resolve().parents[2] / "literature" / "series.csv"
 RULE = Rule.published_equivalent()
 ITEMS = 300
 # From the null distributions: those that all curves of a row share, and those of each curve.

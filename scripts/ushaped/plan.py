@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError
+from ushaped.items.task import OFFICIAL, Task
 from ushaped.ladder.flops import Shape
-from ushaped.models import UNKNOWN
+from ushaped.models.load import UNKNOWN
 from ushaped.prompts import CHAINS, FEW_SHOT, keeps_inside, needs_demonstrations
-from ushaped.scoring.encoding import TOKEN
-from ushaped.scoring.tree import prefix_lengths
-from ushaped.tasks import OFFICIAL, Task
+from ushaped.scoring.engine.encoding import TOKEN
+from ushaped.scoring.engine.tree import prefix_lengths
 
 # On the eleven replicas and two released files, SmolLM2's tokenizer takes 1.7 (numbers) to 4.3
 # (plain English) characters for a token.
@@ -30,8 +30,8 @@ CHARACTERS_PER_TOKEN = 3
 # Of a prompt in a file that is not here; most tasks have so many.
 CLASSES = 2
 # A batch of prompts that are continued has this many times the tokens of one that is scored
-# (`ushaped.scoring.generation.LARGER`), and so many numbers of vocabulary x predictions are held at
-# once (`ushaped.scoring.engine.MOST_CELLS`); those modules import PyTorch, which a plan can spare.
+# (`scoring.engine.generation.LARGER`), and at most so many numbers of vocabulary x predictions are
+# held (`scoring.engine.engine.MOST_CELLS`); those modules import PyTorch, which a plan can spare.
 LARGER, MOST_CELLS = 4, 1 << 25
 # Share of a GPU's memory that is planned with; the rest is for activations and PyTorch itself.
 USABLE = 0.92
@@ -426,7 +426,7 @@ class Model:
 
 
 def trained(name: str, about: Mapping[str, Any], ladder: Mapping[str, Any]) -> Model:
-    """A model of the ladder (``about`` as `ushaped.config.models` tells it)."""
+    """A model of the ladder (``about`` as `ushaped.settings.models` tells it)."""
     rung = next(rung for rung in ladder["rungs"] if rung["size"] == about["size"])
     sizes = {key: rung[key] for key in ("hidden", "layers", "heads")}
     vocabulary, hidden = ladder["vocabulary"], rung["hidden"]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.lexicon import NAMES
-from ushaped.tasks import Draft
+from ushaped.items.lexicon import NAMES
+from ushaped.items.task import Draft
 
 INSIDE = 10
 CLASSES = (" Y", " N")

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.lexicon import CITIES, FOODS, JOBS, NAMES, THINGS
-from ushaped.tasks import Draft
-from ushaped.wording import shuffled
+from ushaped.items.lexicon import CITIES, FOODS, JOBS, NAMES, THINGS
+from ushaped.items.task import Draft
+from ushaped.items.wording import shuffled
 
 FORMS = (
     "{name} {known}. We want to find out if {name} {asked}. Which fact would help more?\n"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.lexicon import CITIES, FOODS, NAMES, THINGS
-from ushaped.tasks import Draft
+from ushaped.items.lexicon import CITIES, FOODS, NAMES, THINGS
+from ushaped.items.task import Draft
 
 FORMS = (
     "1. If {p}, then {q}.\n2. {second}.\nConclusion: {end}.\nDoes it follow?\nAnswer:",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.lexicon import KINDS
-from ushaped.tasks import Draft
-from ushaped.wording import article, shuffled
+from ushaped.items.lexicon import KINDS
+from ushaped.items.task import Draft
+from ushaped.items.wording import article, shuffled
 
 FORMS = (
     "Question: {subject} is {no}a kind of\n- {0}\n- {1}\nAnswer:",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.lexicon import FOODS, THINGS
-from ushaped.tasks import Draft
-from ushaped.wording import shuffled
+from ushaped.items.lexicon import FOODS, THINGS
+from ushaped.items.task import Draft
+from ushaped.items.wording import shuffled
 
 FORMS = (
     "Take {n} turns between {a} and {b}, but {end}.\n",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.lexicon import NAMES, THINGS
-from ushaped.tasks import Draft
+from ushaped.items.lexicon import NAMES, THINGS
+from ushaped.items.task import Draft
 
 HEADS = (
     "Repeat the sentence exactly.\n",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.tasks import Draft, is_test
-from ushaped.wording import shuffled
+from ushaped.items.task import Draft, is_test
+from ushaped.items.wording import shuffled
 
 INSIDE = 10
 REPEATED = 7

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.lexicon import ENDINGS, SAYINGS
-from ushaped.tasks import Draft
-from ushaped.wording import shuffled
+from ushaped.items.lexicon import ENDINGS, SAYINGS
+from ushaped.items.task import Draft
+from ushaped.items.wording import shuffled
 
 FORMS = (
     "Repeat my sentences back to me.\nInput: {0} {1}\nOutput: {0}",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
-from ushaped.tasks import Draft
-from ushaped.wording import shuffled
+from ushaped.items.task import Draft
+from ushaped.items.wording import shuffled
 
 FORMS = (
     ("Round {x} {unit} to {k} significant figures.", "Round {x} {unit} to {k} decimal places."),

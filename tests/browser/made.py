@@ -19,11 +19,12 @@ from fabricate import (
     write_literature,
     write_tables,
 )
-from ushaped.figures import figure_module, tables
+from ushaped.figures import figure_module
 from ushaped.figures.save import save
 from ushaped.flips import COLUMNS as FLIPS
 from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.report import Inputs, gather, render
+from ushaped.results import tables
 
 ROOT = Path(__file__).parents[2]
 # Each way to act that a text could have, were it read as markup or as a script.
@@ -125,7 +126,7 @@ def _inputs(folder: Path, literature: Path) -> Inputs:
         **{name.split(".")[0]: str(folder / name) for name in names},
         flip_items=str(folder / "flips.json"),
         literature=str(literature),
-        published_verdicts=str(ROOT / "tasks/published/verdicts.csv"),
+        published_verdicts=str(ROOT / "literature/verdicts.csv"),
         questions=files("questions/*.csv"),
         figures=[str(folder / "figures")],
         prompts=files("prompts/*/*/*.parquet"),

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from workflow import ROOT, Project, environment
+from project import ROOT, Project, environment
 
 # Where `up` keeps that Slurm; without one there is nothing to test.
 FOLDER = os.environ.get("USHAPED_SLURM", "")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cluster import SEEN, SETTINGS, STARTED, without_scores
 
-from workflow import Project
+from project import Project
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from cluster import MODELS, OUT, Logs, Run, ask, assert_as_undisturbed, made, score
 
-from workflow import Project
+from project import Project
 
 pytestmark = pytest.mark.needs("slurm-accounting")
 

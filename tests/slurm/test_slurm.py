@@ -30,7 +30,7 @@ from cluster import (
     without_scores,
 )
 
-from workflow import ROOT, Project
+from project import ROOT, Project
 
 pytestmark = pytest.mark.needs("slurm")
 

@@ -11,13 +11,13 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.figures import power as power_figure
-from ushaped.figures import tables
 from ushaped.flips import COLUMNS as FLIPS
+from ushaped.items.task import Task, load_task
 from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.report.evidence import Key, key_of, read_curves
 from ushaped.report.formats import Precision, precisions, read_made
 from ushaped.report.inputs import find_prompts, find_scores, read_json
-from ushaped.tasks import Task, load_task
+from ushaped.results import tables
 
 LABELS = ("series", "task", "verdict", "source")
 KEY = ["family", "source", "task", "variant"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ushaped.export.given import Given
 from ushaped.export.table import NUMBER, TEXT, Group, Table
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.report.tasks import SHOWN
 from ushaped.report.text import (
     FLAGS,
@@ -23,6 +23,7 @@ from ushaped.report.text import (
     scientific,
     whole_number,
 )
+from ushaped.results import tables
 
 MAIN = "zero-shot"
 # What a table of numbers shows; the metric that judges the task comes first.

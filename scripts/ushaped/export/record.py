@@ -13,10 +13,10 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.export.given import KEY, Given
-from ushaped.figures import tables
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.report.evidence import LEVEL, VERDICT, Key, key_of
 from ushaped.report.formats import Precision
+from ushaped.results import tables
 from ushaped.shapes.curves import ABOUT
 
 FORMAT, VERSION = "ushaped-report", "1.1"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ushaped.figures import panels, style, tables
+from ushaped.figures import panels, style
 from ushaped.figures.published import parts
 from ushaped.figures.published.tasks import panel_grid
+from ushaped.results import tables
 
 MAIN, OFFICIAL = "zero-shot", "official"
 NONE_HERE = "Published series only: nothing was run\nhere zero-shot under the official protocol"

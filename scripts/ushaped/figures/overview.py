@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ushaped.figures import panels, style, tables
+from ushaped.figures import panels, style
+from ushaped.results import tables
 
 COLUMNS = 4
 MAIN = "zero-shot"

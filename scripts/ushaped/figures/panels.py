@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
+from ushaped.results import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.figures.evidence import coordinate, round_ticks, written
 from ushaped.metrics.definitions import SIGNS
+from ushaped.results import tables
 
 # A task of one part has nothing to tell apart; of more than so many, panels tell nothing.
 FEWEST, MOST = 2, 9

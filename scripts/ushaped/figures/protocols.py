@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
+from ushaped.results import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +43,7 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     found : DataFrame
-        The table of `ushaped.figures.tables.read_protocols`.
+        The table of `ushaped.results.tables.read_protocols`.
     """
     variants = {v: i for i, v in enumerate(style.order_variants(found["variant"]))}
     tasks = {t: i for i, t in enumerate(tables.order_tasks(found["task"]))}

@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ushaped.figures import panels, style, tables
+from ushaped.figures import panels, style
+from ushaped.results import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +34,7 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
     Parameters
     ----------
     metrics, shapes, published : DataFrame
-        As read by `ushaped.figures.tables`.
+        As read by `ushaped.results.tables`.
 
     Returns
     -------

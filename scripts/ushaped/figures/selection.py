@@ -9,7 +9,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from ushaped.figures import panels, style, tables
+from ushaped.figures import panels, style
+from ushaped.results import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ushaped import prompts
-from ushaped.lexicon import CITIES, ENDINGS, FOODS, JOBS, KIND_OF, KINDS, NAMES, THINGS
-from ushaped.tasks import Draft, Task, load_replica, questions
+from ushaped.items.lexicon import CITIES, ENDINGS, FOODS, JOBS, KIND_OF, KINDS, NAMES, THINGS
+from ushaped.items.task import Draft, Task, load_replica, questions
 
 SHARES = ("true_frequency", "demonstrated", "worked")
 

@@ -12,15 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import (
-    Bools,
-    Floats,
-    Ints,
-    Questions,
-    Scores,
-    contrasts,
-    joined,
-)
+from ushaped.metrics.definitions import Bools, Floats, Ints, Questions, Scores, contrasts, joined
 from ushaped.metrics.table import Condition, Model, scale
 
 AGAIN = "delete it and run the workflow again"

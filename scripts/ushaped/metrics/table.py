@@ -12,13 +12,7 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.files import whole
-from ushaped.metrics.definitions import (
-    SIGNS,
-    Floats,
-    Questions,
-    Scores,
-    joined,
-)
+from ushaped.metrics.definitions import SIGNS, Floats, Questions, Scores, joined
 from ushaped.metrics.flags import Flag, flags_of, names_for, values_of
 from ushaped.metrics.intervals import (
     generator,

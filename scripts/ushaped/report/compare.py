@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.report.inputs import Inputs
 from ushaped.report.matrix import PUBLISHED, RULES, Cell, Way, card_of, ways
 from ushaped.report.tasks import SHOWN
 from ushaped.report.text import PROBABILITIES, glyphs
 from ushaped.report.verdicts import Verdict
+from ushaped.results import tables
 
 RATE = "answer_rate_"
 # Significant digits of a value: more than any reading of a curve needs.

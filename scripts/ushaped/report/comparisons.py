@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import seeds as seeds_figure
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.report.verdicts import Verdict
+from ushaped.results import tables
 
 MAIN = "zero-shot"
 PALM = "PaLM"

@@ -12,11 +12,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from ushaped.errors import UserError
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.figures.evidence import evidence_svg, next_shape, shown_shape
 from ushaped.metrics.definitions import SIGNS
 from ushaped.report.text import by_metric, listing, p_value, percent, signed, slug
 from ushaped.report.verdicts import UNDETERMINED, Verdict
+from ushaped.results import tables
 
 VERSION = 1
 IRREGULAR = "irregular"

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.figures import tables
 from ushaped.flips import COLUMNS, VERSION
 from ushaped.report.evidence import key_of
+from ushaped.results import tables
 
 CUT = ("prompt_end", "class_start")
 PARTS = (

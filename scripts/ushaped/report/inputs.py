@@ -12,13 +12,13 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.figures import power as power_figure
-from ushaped.figures import tables
+from ushaped.items.task import Task, load_task
 from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.metrics.read import score_files
 from ushaped.report.evidence import read_curves, read_published_verdicts
 from ushaped.report.flips import read_flips, read_items
 from ushaped.report.formats import read_made
-from ushaped.tasks import Task, load_task
+from ushaped.results import tables
 
 
 @dataclass(frozen=True)

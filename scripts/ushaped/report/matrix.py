@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.comparisons import PALM, editions_of
 from ushaped.report.evidence import LEVEL, Key, Proof
 from ushaped.report.text import glyphs, p_value, slug
 from ushaped.report.verdicts import SURE, UNDETERMINED, Verdict, main_variant
+from ushaped.results import tables
 
 RULES = {
     "equivalent": "published-equivalent rule",

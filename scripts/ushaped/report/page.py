@@ -12,17 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
 from ushaped.errors import UserError
-from ushaped.figures import style, tables
-from ushaped.official import said
+from ushaped.figures import style
+from ushaped.items.released import said
 from ushaped.report import text
 from ushaped.report.compare import compare_values
-from ushaped.report.comparisons import (
-    MAIN,
-    PALM,
-    editions_of,
-    seed_spread,
-    verdict_matrix,
-)
+from ushaped.report.comparisons import MAIN, PALM, editions_of, seed_spread, verdict_matrix
 from ushaped.report.evidence import agreeing, evidence_values, shown_by_data, test_name
 from ushaped.report.formats import precisions
 from ushaped.report.inputs import Inputs
@@ -35,6 +29,7 @@ from ushaped.report.published import literature
 from ushaped.report.questions import question_values
 from ushaped.report.tasks import JUDGES, PANELS, SHOWN, task_view
 from ushaped.report.verdicts import tallies, tally, verdicts
+from ushaped.results import tables
 
 FILTERS = (
     "percent",

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import parts as figure
-from ushaped.figures import tables
 from ushaped.report.evidence import key_of
 from ushaped.report.pictures import Picture, drawn_picture
 from ushaped.report.text import listing
+from ushaped.results import tables
 
 # Value and the ends of its interval.
 Cell = tuple[float, float, float]

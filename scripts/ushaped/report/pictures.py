@@ -10,13 +10,14 @@ from pathlib import Path
 from markupsafe import Markup
 
 from ushaped.errors import UserError
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.report.evidence import say_power
 from ushaped.report.inputs import Inputs
 from ushaped.report.protocols import say_summaries, summaries, ways
 from ushaped.report.questions import said_in_pictures
 from ushaped.report.text import by_metric, plural
 from ushaped.report.verdicts import Tally, Verdict
+from ushaped.results import tables
 
 PALM = "PaLM"
 

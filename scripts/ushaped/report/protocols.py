@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.report.comparisons import Column
 from ushaped.report.text import plural
 from ushaped.report.verdicts import ONE_SIZE
+from ushaped.results import tables
 
 MAIN = "zero-shot"
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.report.inputs import find_figures
 from ushaped.report.pictures import Picture, picture
 from ushaped.report.text import by_metric, listing, percent, plural
+from ushaped.results import tables
 
 LEAD = "PaLM"
 TABLES = ("tasks", "series", "palm", "averages", "verdicts", "verdict-counts", "ordering")

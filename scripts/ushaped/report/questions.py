@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import selection as selection_figure
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.questions.selection import SELECTED, SUBMITTED
 from ushaped.report.text import listing, percent, plural, signed
+from ushaped.results import tables
 
 PALM = "PaLM"
 INVERSE = "inverse"

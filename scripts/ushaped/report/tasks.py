@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.comparisons import MAIN, PALM
@@ -20,6 +20,7 @@ from ushaped.report.inputs import Inputs
 from ushaped.report.parts import Parts, parts_of
 from ushaped.report.text import in_order
 from ushaped.report.verdicts import Verdict, main_variant
+from ushaped.results import tables
 
 
 @dataclass(frozen=True)

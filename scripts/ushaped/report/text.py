@@ -7,8 +7,9 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
+from ushaped.results import tables
 
 MISSING = "–"
 PROBABILITIES = frozenset({"label_mass", "sequence_probability"})

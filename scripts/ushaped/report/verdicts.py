@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.text import in_order, listing
+from ushaped.results import tables
 
 SURE, UNSURE = 0.95, 0.8
 UNDETERMINED = "undetermined"

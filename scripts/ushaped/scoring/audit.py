@@ -2,7 +2,7 @@
 
 `Reference` is the slow, plain way: a text is tokenised alone and is one row of the model's input,
 with the model's own attention, without cache, filling or shared prefixes. Of what it is to find
-faults in it uses only the call of a model (`ushaped.scoring.plain.logits_at`).
+faults in it uses only the call of a model (`ushaped.scoring.engine.plain.logits_at`).
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ class Reference:
     Parameters
     ----------
     model, tokenizer
-        Loaded by `ushaped.models.load`.
+        Loaded by `ushaped.models.load.load`.
     bos : {"default", "always", "never"}
-        See `ushaped.scoring.encoding.Encoder`.
+        See `ushaped.scoring.engine.encoding.Encoder`.
     begins_with : sequence of int
         Tokens before a text where the tokenizer's own output does not show them.
     """
@@ -145,7 +145,7 @@ class Reference:
         """Log-probabilities after the last ``count`` tokens; shape (count, vocabulary), float64."""
         import torch
 
-        from ushaped.scoring.plain import logits_at
+        from ushaped.scoring.engine.plain import logits_at
 
         embedding = self.model.get_input_embeddings().weight
         first = 0 if len(ids) * embedding.shape[0] <= MOST_CELLS else len(ids) - count

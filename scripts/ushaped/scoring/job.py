@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ushaped import models
 from ushaped.errors import UserError
 from ushaped.files import digest, whole
+from ushaped.models import load as models
 from ushaped.prompts import extract
 from ushaped.scoring.audit import TIME_SHARE, TOLERANCE, Audit, Auditor, Reference, sample
 from ushaped.scoring.devices import chosen
@@ -30,8 +30,8 @@ from ushaped.scoring.telemetry import EVERY, Telemetry
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from ushaped.scoring.encoding import Encoded, Encoder
-    from ushaped.scoring.engine import Engine
+    from ushaped.scoring.engine.encoding import Encoded, Encoder
+    from ushaped.scoring.engine.engine import Engine
 
 # Of the time that a prompt with a chain takes, the part that goes into writing the chain; a guess,
 # for the time left alone.
@@ -80,7 +80,7 @@ class Settings:
     threads : int
         Of the processor.
     bos : {"default", "always", "never"}
-        See `ushaped.scoring.encoding.Encoder`.
+        See `ushaped.scoring.engine.encoding.Encoder`.
     trust_remote_code : bool
         Whether code that comes with the weights may run.
     audit : int
@@ -312,8 +312,8 @@ class Scorer:
         self._tell()
 
     def _think(self, prompts: Sequence[Prompt], stop: Sequence[str]) -> None:
-        from ushaped.scoring.encoding import TOKEN, fitted_prompt
-        from ushaped.scoring.generation import Asked, chains
+        from ushaped.scoring.engine.encoding import TOKEN, fitted_prompt
+        from ushaped.scoring.engine.generation import Asked, chains
 
         engine, tokenizer, encoder = self._loaded
         # Room for the words that announce the answer, and for the longest class.
@@ -352,7 +352,7 @@ class Scorer:
         return prompt.row["chain_limit"] or self.settings.chain_tokens
 
     def _score(self, prompts: Sequence[Prompt]) -> None:
-        from ushaped.scoring.encoding import fitted
+        from ushaped.scoring.engine.encoding import fitted
 
         engine, _, encoder = self._loaded
         # A prompt and the one that it is compared with are two texts with the same classes.
@@ -407,7 +407,7 @@ class Scorer:
         ]
         if not due or not self.settings.audit:
             return
-        from ushaped.scoring.precision import in_float32
+        from ushaped.scoring.engine.precision import in_float32
 
         began, model = time.monotonic(), self._loaded[0].model
         audits = {file.path: Audit(tolerance=TOLERANCE[self.settings.dtype]) for file in due}
@@ -555,8 +555,8 @@ class Scorer:
     def _loaded(self) -> tuple[Engine, PreTrainedTokenizerBase, Encoder]:
         import torch
 
-        from ushaped.scoring.encoding import Encoder
-        from ushaped.scoring.engine import Engine
+        from ushaped.scoring.engine.encoding import Encoder
+        from ushaped.scoring.engine.engine import Engine
 
         # Held until the process ends: only a job that has something to score takes a device.
         self._devices.enter_context(chosen(self.settings.device, self.settings.gpus))

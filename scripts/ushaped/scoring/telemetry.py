@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ushaped.costs import used, write
+from ushaped.benchmark_file import used, write
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,7 @@
 """Verdict with its evidence for curves of one's own: ``python -m ushaped.shapes curve.csv``.
 
-Reads a table of numbers (`ushaped.shapes.alone`) or what lm-evaluation-harness has written
-(`ushaped.shapes.harness`), prints the verdict of each curve with what it rests on, and draws it.
+Reads a table of numbers (`.standalone.table_input`) or the results of lm-evaluation-harness
+(`.standalone.lm_eval_input`), prints the verdict of each curve with its evidence, and draws it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ushaped.errors import UserError, run
 from ushaped.files import without_nan, write_json, write_text
 from ushaped.metrics.definitions import SIGNS
 from ushaped.report.text import FLAGS, listing, plural, scientific, signed, slug
-from ushaped.shapes.alone import FORMS, read_curves, write_curves
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import VERSION, Data, Settings
-from ushaped.shapes.harness import read_harness
+from ushaped.shapes.standalone.lm_eval_input import read_harness
+from ushaped.shapes.standalone.table_input import FORMS, read_curves, write_curves
 
 Evidence = Mapping[str, Any]
 Examine = Callable[[Curve, Data, Settings], dict[str, Any]]

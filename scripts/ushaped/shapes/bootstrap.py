@@ -17,11 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.metrics.intervals import (
-    generator,
-    resampled_means,
-    resampled_sums,
-)
+from ushaped.metrics.intervals import generator, resampled_means, resampled_sums
 from ushaped.shapes.rules import VERDICTS, Floats, Ints, Rule, verdicts
 
 LEAST_CLUSTERS = 10

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.shapes.fits import ANY, Fit
+from ushaped.shapes.hypothesis_tests.significance import PValues, null_errors
 from ushaped.shapes.rules import (
     FLAT,
     INVERSE,
@@ -30,7 +31,6 @@ from ushaped.shapes.rules import (
     verdict,
 )
 from ushaped.shapes.sample import Sample, half_counts
-from ushaped.shapes.significance import PValues, null_errors
 
 IRREGULAR, UNDETERMINED = "irregular", "undetermined"
 STATISTICAL = (POSITIVE, INVERSE, U_SHAPED, INVERTED_U, FLAT, IRREGULAR, UNDETERMINED)

@@ -18,7 +18,7 @@ from ushaped.shapes.rules import Floats, Ints
 ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
 
 # Of the shapes table. ``p_*`` are shares of the bootstrap draws, ``pvalue_*`` are from
-# `ushaped.shapes.significance`, ``weight_*`` from `ushaped.shapes.criterion`.
+# `.hypothesis_tests.significance`, ``weight_*`` from `.hypothesis_tests.goric`.
 COLUMNS = (
     *ABOUT,
     "sizes",

@@ -24,20 +24,20 @@ from ushaped.shapes.bootstrap import (
     share_column,
     verdict_shares,
 )
-from ushaped.shapes.broken import fit_broken, why_no_law
 from ushaped.shapes.conclude import UNDETERMINED, conclude, widest
-from ushaped.shapes.criterion import supports
 from ushaped.shapes.curves import COLUMNS, FLOPS, Curve
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
-from ushaped.shapes.discovery import benjamini_hochberg
 from ushaped.shapes.fits import ANY, fits, loss_of
-from ushaped.shapes.lines import lind_mehlum, two_lines
-from ushaped.shapes.mechanism import fit_mechanism
-from ushaped.shapes.neighbours import neighbour_tests, steps_json
-from ushaped.shapes.prediction import predict_largest
+from ushaped.shapes.hypothesis_tests.goric import supports
+from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
+from ushaped.shapes.hypothesis_tests.multiple_testing import benjamini_hochberg
+from ushaped.shapes.hypothesis_tests.neighbours import neighbour_tests, steps_json
+from ushaped.shapes.hypothesis_tests.significance import Nulls, p_values
+from ushaped.shapes.laws.broken import fit_broken, why_no_law
+from ushaped.shapes.laws.mechanism import fit_mechanism
+from ushaped.shapes.laws.prediction import predict_largest
 from ushaped.shapes.rules import Floats, Rule, valley, verdict
 from ushaped.shapes.sample import Sample, from_counts, from_draws, from_errors, from_items
-from ushaped.shapes.significance import Nulls, p_values
 from ushaped.shapes.turning import turning
 
 Evidence = dict[str, Any]

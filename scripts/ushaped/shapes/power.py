@@ -1,7 +1,7 @@
 """Power: how large a dip must be for its curve to be called U-shaped.
 
 Curves with a dip and a recovery of given sizes are simulated, with independent items, and judged by
-the tests of `ushaped.shapes.significance`; what is sought is the smallest dip that is called
+the tests of `.hypothesis_tests.significance`; the result is the smallest dip that is called
 U-shaped with a given probability.
 """
 
@@ -15,9 +15,9 @@ import numpy as np
 from ushaped.metrics.intervals import generator
 from ushaped.shapes.conclude import conclude, widest
 from ushaped.shapes.fits import Fit, fits, loss_of
+from ushaped.shapes.hypothesis_tests.significance import Nulls, p_values_of
 from ushaped.shapes.rules import U_SHAPED, Floats, Rule
 from ushaped.shapes.sample import Sample, from_counts
-from ushaped.shapes.significance import Nulls, p_values_of
 
 COLUMNS = ("family", "sizes", "n", "ratio", "dip", "probability")
 

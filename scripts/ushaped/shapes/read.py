@@ -72,7 +72,7 @@ def read_metrics(path: Path) -> list[Curve]:
 
 
 def read_published(path: Path) -> list[Curve]:
-    """Curves of the published series (`tasks/published/series.csv`), all zero-shot.
+    """Curves of the published series (`literature/series.csv`), all zero-shot.
 
     Raises
     ------

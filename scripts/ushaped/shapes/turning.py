@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.metrics.intervals import percentile_interval
+from ushaped.shapes.hypothesis_tests.significance import null_errors
 from ushaped.shapes.rules import Floats, valley
 from ushaped.shapes.sample import Sample, half_counts
-from ushaped.shapes.significance import null_errors
 
 LEVEL = 0.95
 

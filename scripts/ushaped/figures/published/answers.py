@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ushaped.figures import panels, style, tables
+from ushaped.figures import panels, style
 from ushaped.figures.published import parts
+from ushaped.results import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

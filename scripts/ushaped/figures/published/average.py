@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from ushaped.figures import panels, style, tables
+from ushaped.figures import panels, style
 from ushaped.figures.published import parts
+from ushaped.results import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ushaped.figures import panels, style
 from ushaped.figures.published import parts
-from ushaped.figures.tables import CHANCE
+from ushaped.results.tables import CHANCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

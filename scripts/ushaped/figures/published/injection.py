@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ushaped.figures import style, tables
+from ushaped.figures import style
 from ushaped.figures.published import parts
+from ushaped.results import tables
 
 TASK = "prompt-injection"
 LOSS, PROBABILITY = "sequence_loss", "mean_probability"

@@ -8,10 +8,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from ushaped.figures import panels, style, tables
+from ushaped.figures import panels, style
 from ushaped.figures.published import parts
-from ushaped.published.ordering import as_drawn, find
-from ushaped.published.points import Point
+from ushaped.literature.ordering import as_drawn, find
+from ushaped.literature.points import Point
+from ushaped.results import tables
 
 COLUMNS = ["family", "size", "training_flops", "plotted", "corrected"]
 PLOTTED: dict[str, Any] = {
@@ -26,7 +27,7 @@ PLOTTED: dict[str, Any] = {
 def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
     """Collect the averages of the series with mixed sizes: the one drawn at each size, and its own.
 
-    Nothing of the corrected labels is read: `ushaped.published.ordering` finds the correction from
+    Nothing of the corrected labels is read: `ushaped.literature.ordering` finds the correction from
     the points as they are plotted.
     """
     found = [find(drawn) for drawn in as_drawn(_points(published))]

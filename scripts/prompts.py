@@ -1,0 +1,107 @@
+"""Step: turn the items of one task into prompts, one file per variant.
+
+A file whose variant lacks items, since they do not split as it needs, says so in the metadata of
+its schema: `UNSPLIT`, JSON with the ``count`` of such items, the number of the ``first``, and how
+many items the task has, ``of``. The numbers of the other items stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ushaped.errors import run
+from ushaped.files import whole
+from ushaped.items.task import REPLICA, SOURCES, load_task, read_items, repeated
+from ushaped.prompts import build, misfits, needs_demonstrations, unsplit
+
+# Metadata of a prompt file: items that do not split, and how many ask the question of another.
+UNSPLIT, DUPLICATES = "unsplit", "duplicates"
+SCHEMA = pa.schema(
+    [
+        ("item", pa.int64()),
+        ("prompt", pa.string()),
+        ("other_prompt", pa.string()),
+        ("classes", pa.list_(pa.string())),
+        ("answer_index", pa.int64()),
+        ("distractor_index", pa.int64()),
+        ("part", pa.int64()),
+        ("cluster", pa.int64()),
+        ("protocol", pa.string()),
+        ("modified", pa.string()),
+        ("chain", pa.bool_()),
+        ("answer_after", pa.string()),
+        ("stop", pa.list_(pa.string())),
+        ("chain_limit", pa.int64()),
+        ("metric", pa.string()),
+    ]
+)
+
+
+def main() -> None:
+    """Read the command line, check the items, write the prompts of every variant."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--items", type=Path, required=True, metavar="JSONL")
+    parser.add_argument(
+        "--source",
+        choices=SOURCES,
+        default=REPLICA,
+        help="whose items they are: the demonstrations before them are laid out alike",
+    )
+    parser.add_argument("--variants", nargs="+", required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
+    arguments = parser.parse_args()
+    task = load_task(arguments.task)
+    items, warnings = read_items(arguments.items, task.schema)
+    again = repeated(items)
+    for line in warnings + ([said_again(arguments.items, again, len(items))] if again else []):
+        log(line)
+    shown = any(map(needs_demonstrations, arguments.variants))
+    demonstrations = task.demonstrations(arguments.source) if shown else []
+    for answer in misfits(items, demonstrations):
+        log(f"warning: {task.name}: a demonstration's answer {answer!r} is no class of any item")
+    for variant in arguments.variants:
+        rows = build(items, variant, demonstrations, task.chain, arguments.seed, task.inside)
+        rows = [row | {"metric": task.metric} for row in rows]
+        metadata = {DUPLICATES: json.dumps(len(again))}
+        if missing := unsplit(items, rows):
+            about = {"count": len(missing), "first": missing[0], "of": len(items)}
+            metadata[UNSPLIT] = json.dumps(about)
+            log(
+                f"warning: {task.name}, {variant}: {len(missing)} of {len(items)} items do not "
+                f"split and are left out, the first of them item {missing[0]}"
+            )
+        write(arguments.output / f"{variant}.parquet", rows, metadata)
+
+
+def said_again(path: Path, again: list[int], items: int) -> str:
+    """The line about items whose question is that of an earlier one; ``again`` counts from 0."""
+    rows = ", ".join(str(number + 1) for number in again[:5]) + ", ..." * (len(again) > 5)
+    return (
+        f"warning: {path}: {len(again)} of {items} items repeat the question of an earlier one "
+        f"(rows {rows}); they are scored, but never shown to each other by few-shot-k"
+    )
+
+
+def write(path: Path, rows: list[dict[str, Any]], metadata: dict[str, str]) -> None:
+    """Write the rows of one variant and what the file says beside them, whole."""
+    schema = SCHEMA.with_metadata(metadata)
+    with whole(path) as beside:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
+
+
+def log(line: str) -> None:
+    """Write a line of the log."""
+    print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

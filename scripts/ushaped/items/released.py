@@ -1,0 +1,202 @@
+"""Given items: files that somebody released or wrote, taken only if every byte is as expected.
+
+They are of three sources. Those of ``official`` and ``round-1`` are files of the Inverse Scaling
+Prize: looked for in a folder of this machine, a mirror, that the configuration names
+(``official.mirror``) or else the environment variable ``USHAPED_MIRROR``; where none is named, they
+are downloaded (`ushaped.items.download`). That of ``own`` is a user's file in the task's folder.
+What a file must be stands in ``task.yaml``, in a block for each source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ushaped.errors import UserError
+from ushaped.items.task import OFFICIAL, OWN, ROUND_1, Task
+
+BLOCKS = {OFFICIAL: "official", ROUND_1: "round1", OWN: "own"}
+VARIABLE = "USHAPED_MIRROR"
+# What task.yaml says where nobody published it.
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A given file: its name, its length in bytes and rows, its SHA-256 (hex)."""
+
+    file: str
+    bytes: int
+    rows: int
+    sha256: str
+
+
+def release(task: Task, source: str = OFFICIAL) -> Release:
+    """What ``task.yaml`` says about the file of a task.
+
+    Parameters
+    ----------
+    task : Task
+    source : str
+        ``official``, ``round-1`` or ``own``.
+
+    Raises
+    ------
+    UserError
+        If it says nothing, or not all, or something that no file can be.
+    """
+    where, block = str(task.folder / "task.yaml"), BLOCKS[source]
+    facts = task.facts.get(block)
+    if not isinstance(facts, dict):
+        raise UserError(
+            where,
+            f"key '{block}' is missing, which source '{source}' needs",
+            "add it with file, rows, bytes and sha256, or take the source out of 'sources'",
+        )
+    for key in Release.__annotations__:
+        if key not in facts:
+            raise UserError(
+                where,
+                f"key '{block}.{key}' is missing",
+                f"add it, or take '{source}' out of 'sources' for {task.name}",
+            )
+    if unknown := [key for key in Release.__annotations__ if facts[key] == UNKNOWN]:
+        raise UserError(
+            where,
+            f"no {' or '.join(unknown)} of {facts['file']} is published here",
+            "get the file from where you trust it, and write what `wc -lc` and `sha256sum` say of "
+            f"it into '{block}'",
+        )
+    for key, fits in (("file", _is_name), ("bytes", _is_count), ("rows", _is_count)):
+        if not fits(facts[key]):
+            do = "write a file name" if key == "file" else "write a whole number"
+            raise UserError(where, f"{block}.{key} {facts[key]!r} is none", do)
+    if not isinstance(facts["sha256"], str) or not re.fullmatch("[0-9a-f]{64}", facts["sha256"]):
+        raise UserError(
+            where,
+            f"{block}.sha256 {facts['sha256']!r} is none",
+            "write the 64 digits of `sha256sum`",
+        )
+    return Release(**{key: facts[key] for key in Release.__annotations__})
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_count(value: Any) -> bool:
+    # YAML's `true` is an int to Python.
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def said(editions: Sequence[tuple[str, str]]) -> str:
+    """Where the items of all tasks come from, in a sentence.
+
+    Parameters
+    ----------
+    editions : sequence of (str, str)
+        Pairs of source and task; not empty.
+
+    Examples
+    --------
+    >>> said([("replica", "neqa"), ("replica", "redefine")])
+    'All items are replica items.'
+    >>> said([("official", "neqa"), ("replica", "redefine"), ("replica", "sig-figs")])
+    'Official items: neqa; replica items: all other tasks.'
+    >>> said([("official", "neqa"), ("replica", "neqa"), ("replica", "redefine")])
+    'Official items: neqa; replica items: all tasks.'
+    """
+    groups: dict[str, list[str]] = {}
+    for source, task in editions:
+        groups.setdefault(source, []).append(task)
+    if len(groups) == 1:
+        return f"All items are {next(iter(groups))} items."
+    every = {task for _, task in editions}
+    # The shorter lists first; the longest one need not be spelt out if it is all that is left.
+    ordered = sorted(groups, key=lambda source: (len(groups[source]), source))
+    before: set[str] = set()
+    parts = []
+    for source in ordered:
+        own = set(groups[source])
+        rest = source == ordered[-1] and not own & before
+        names = "all other tasks" if rest else ", ".join(groups[source])
+        parts.append(f"{source} items: {'all tasks' if own == every else names}")
+        before |= own
+    sentence = "; ".join(parts)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def mirror(config: Mapping[str, Any]) -> str:
+    """The folder with released files: of the configuration, or of the environment; "" if none."""
+    return os.path.expanduser(config["official"]["mirror"] or os.environ.get(VARIABLE, ""))
+
+
+def find(wanted: Release, folder: str) -> Path:
+    """The path of a released file in a mirror; only its being there is looked at.
+
+    Raises
+    ------
+    UserError
+        If the mirror does not hold the file.
+    """
+    path = Path(folder).expanduser() / wanted.file
+    if not path.is_file():
+        raise UserError(
+            str(path),
+            f"no such file; the released file {wanted.file} (sha256 {wanted.sha256}) is wanted",
+            f"put it there, or name another folder, as official.mirror in the configuration or in "
+            f"the environment as {VARIABLE}",
+        )
+    return path
+
+
+def find_own(task: Task) -> Path:
+    """The path of a user's own file of items; only its being there is looked at.
+
+    Raises
+    ------
+    UserError
+        If there is no such file in the folder of the task.
+    """
+    path = task.folder / os.path.expanduser(release(task, OWN).file)
+    if not path.is_file():
+        where = f"{task.folder / 'task.yaml'}, own.file"
+        raise UserError(where, f"{path} is no file", "put the items there, one JSON item per line")
+    return path
+
+
+def differences(data: bytes, wanted: Release) -> list[str]:
+    """In what the content of a file differs from the one that is wanted; empty if in nothing."""
+    # A last line without its line break is a row too.
+    rows = data.count(b"\n") + bool(data and not data.endswith(b"\n"))
+    found = asdict(Release(wanted.file, len(data), rows, hashlib.sha256(data).hexdigest()))
+    return [
+        f"{key} is {found[key]}, expected {value}"
+        for key, value in asdict(wanted).items()
+        if found[key] != value
+    ]
+
+
+def accept(path: Path, wanted: Release, source: str = OFFICIAL) -> bytes:
+    """The content of a given file, verified.
+
+    Raises
+    ------
+    UserError
+        If bytes, rows or sha256 differ, with what was expected and what was found.
+    """
+    data = path.read_bytes()
+    if wrong := differences(data, wanted):
+        what = "the file that task.yaml describes" if source == OWN else "the released file"
+        do = (
+            "undo the change, or describe the new file in task.yaml"
+            if source == OWN
+            else f"get the released file again, or take '{source}' out of 'sources' for its task"
+        )
+        raise UserError(str(path), f"is not {what}: {', '.join(wrong)}", do)
+    return data

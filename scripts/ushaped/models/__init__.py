@@ -1,0 +1,1 @@
+"""Models: registry, hub, lock file, loading, conversion of weights."""

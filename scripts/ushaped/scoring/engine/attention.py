@@ -1,0 +1,192 @@
+"""Attention over a prefix tree, for every model that takes its attention from a registry.
+
+Such a model computes queries, keys and values itself, with position encodings, and hands them to a
+function that `transformers` knows by name. Under the name `NAME` that function is the `attend` of
+whatever pass is running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.nn.functional import scaled_dot_product_attention
+
+from ushaped.scoring.engine.tree import Group, Layout
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+NAME = "ushaped_tree"
+# On a processor, attention over at most this many keys is computed in float64. Matrix products do
+# not depend on what else is in a batch, attention kernels do; rounded from float64, their results
+# are the same bits whatever the batch. Over more keys that would take too much time.
+DOUBLE_UP_TO = 384
+# What a model may ask of attention beyond the usual, and what is not done here.
+UNSUPPORTED = ("softcap", "s_aux", "position_bias")
+
+KeysAndValues = tuple[Tensor, Tensor]
+
+
+class UnsupportedError(Exception):
+    """A model whose attention is not the usual one."""
+
+
+class Pass(Protocol):
+    """Something that knows what the queries of a forward pass may see."""
+
+    def attend(
+        self, module: Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
+    ) -> Tensor:
+        """Attention of one layer.
+
+        Parameters
+        ----------
+        query : Tensor, shape (1, heads, tokens, width)
+        key, value : Tensor, shape (1, key heads, tokens, width)
+
+        Returns
+        -------
+        Tensor, shape (tokens, heads, width)
+        """
+
+
+# The pass, and the layers that have attended by it.
+_running: list[tuple[Pass, list[Module]]] = []
+
+
+@contextmanager
+def running(model: PreTrainedModel, one: Pass) -> Iterator[list[Module]]:
+    """While this is entered, the model attends as ``one`` says.
+
+    Yields a list to which every attention layer is added when it does. Some models ignore what
+    attention they are asked for, without a word.
+    """
+    usual = model.config._attn_implementation
+    called: list[Module] = []
+    _running.append((one, called))
+    try:
+        model.set_attn_implementation(NAME)
+        yield called
+    finally:
+        model.set_attn_implementation(usual)
+        _running.pop()
+
+
+def register() -> None:
+    """Make `NAME` known to `transformers`."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, _attention)
+
+
+def _attention(
+    module: Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    **more: Any,
+) -> tuple[Tensor, None]:
+    for name in UNSUPPORTED:
+        if more.get(name) is not None:
+            raise UnsupportedError(name)
+    if more.get("is_causal") is False:
+        raise UnsupportedError("attention to what follows")
+    one, called = _running[-1]
+    called.append(module)
+    return one.attend(module, query, key, value, scaling)[None], None
+
+
+class _Placed:
+    """A group's indices and mask on one device."""
+
+    def __init__(self, group: Group, like: Tensor) -> None:
+        device = like.device
+        self.size = group.size
+        short = device.type == "cpu" and group.size[2] <= DOUBLE_UP_TO
+        self.dtype = torch.float64 if short and like.dtype == torch.float32 else like.dtype
+        self.queries = torch.from_numpy(group.queries).to(device)
+        self.keys = torch.from_numpy(group.keys).to(device)
+        real = torch.from_numpy(group.real).to(device)
+        self.real = None if bool(real.all()) else real.nonzero()[:, 0]
+        self.out = self.queries if self.real is None else self.queries[self.real]
+        self.mask = None
+        if group.hidden is not None:
+            hidden = torch.from_numpy(group.hidden).to(device)[:, None]
+            zeros = torch.zeros(hidden.shape, dtype=self.dtype, device=device)
+            self.mask = zeros.masked_fill_(hidden, float("-inf"))
+
+
+class TreePass:
+    """A forward pass over a layout.
+
+    Parameters
+    ----------
+    laid : Layout
+    before : TreePass, optional
+        The pass over the tokens before, which kept its keys and values.
+    keep : bool
+        Whether to keep keys and values in `kept`, those of ``before`` first.
+    """
+
+    def __init__(self, laid: Layout, before: TreePass | None = None, keep: bool = False) -> None:
+        self.laid = laid
+        self.before = before.kept if before else {}
+        self.kept: dict[Module, KeysAndValues] = {}
+        self.keep = keep
+        self._placed: dict[torch.device, list[_Placed]] = {}
+
+    def attend(
+        self, module: Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
+    ) -> Tensor:
+        """See `Pass`."""
+        if query.device not in self._placed:
+            self._placed[query.device] = [_Placed(group, query) for group in self.laid.groups]
+        if module in self.before:
+            before = self.before[module]
+            key, value = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
+        if self.keep:
+            self.kept[module] = (key, value)
+        heads, width = query.shape[1], value.shape[-1]
+        result = value.new_empty(query.shape[2], heads, width)
+        for group in self._placed[query.device]:
+            some = _call(group, query, key, value, scaling).transpose(1, 2)
+            flat = some.reshape(-1, heads, width)
+            result.index_copy_(0, group.out, flat if group.real is None else flat[group.real])
+        return result
+
+
+def _call(
+    group: _Placed, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
+) -> Tensor:
+    """Attention of one group; shape (units, heads, queries, width)."""
+    units, queries, keys = group.size
+    each_key = query.shape[1] // key.shape[1]
+    some_keys = _picked(key, group.keys, units, keys).to(group.dtype)
+    some_values = _picked(value, group.keys, units, keys).to(group.dtype)
+    if each_key > 1 and group.mask is not None and query.device.type == "cuda":
+        # CUDA's fast kernels do not take a mask together with keys that queries share.
+        some_keys = some_keys.repeat_interleave(each_key, 1)
+        some_values = some_values.repeat_interleave(each_key, 1)
+    found = scaled_dot_product_attention(
+        _picked(query, group.queries, units, queries).to(group.dtype),
+        some_keys,
+        some_values,
+        attn_mask=group.mask,
+        is_causal=group.mask is None,
+        scale=scaling,
+        enable_gqa=query.shape[1] != some_keys.shape[1],
+    )
+    return found.to(query.dtype)
+
+
+def _picked(states: Tensor, places: Tensor, units: int, each: int) -> Tensor:
+    """Some tokens of (1, heads, tokens, width) as (units, heads, each, width)."""
+    some = states[0].index_select(1, places)
+    return some.view(some.shape[0], units, each, -1).transpose(0, 1)

@@ -1,0 +1,329 @@
+"""Which way of computing gives a model's own scores, found before anything is scored.
+
+Three ways, from the fastest to the slowest: `TREE` (prefixes shared, see `tree`), `PADDED` (whole
+sequences of similar length together, filled up on the right) and `SINGLE` (one sequence at a time).
+The last one is right by definition; each of the others has to show that it gives the same:
+
+- `TREE`: every layer's attention was called with the tree, once (`Engine.run` looks at every pass),
+  and the scores of some probes are those of `SINGLE`.
+- Both: a configuration may name a number of tokens beyond which a model computes otherwise (a
+  sliding window; rotary frequencies that switch with the longest sequence of a batch, as in
+  LongRoPE; a sparse attention's number of keys). Beyond it no tree is used, and padded batches only
+  for the sliding windows of `transformers` itself.
+
+A model whose predictions change with the tokens after them is refused: it has no log-likelihoods.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ushaped.errors import UserError
+from ushaped.scoring.engine import attention
+from ushaped.scoring.engine.encoding import Encoded, data
+from ushaped.scoring.engine.plain import logits_at
+from ushaped.scoring.engine.precision import LOW, in_float32
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+    from ushaped.scoring.engine.engine import Engine
+
+Ids = NDArray[np.int64]
+
+TREE, PADDED, SINGLE = "tree", "padded", "single"
+
+# Largest difference from single sequences in the self-check, in nats: in float32, and where memory
+# does not suffice to convert a low-precision model to it.
+TOLERANCE, LOW_PRECISION_TOLERANCE = 1e-3, 0.5
+# By how much a log-probability may move when only later tokens change, in nats. The same shapes
+# give the same bits, but for the experts of a mixture, which then get other numbers of tokens.
+LATER_TOLERANCE, EXPERTS_LATER_TOLERANCE, LOW_PRECISION_LATER_TOLERANCE = 2e-5, 1e-3, 0.05
+# Tokens of the text that is read twice by models that take no tree: longer than the buckets of a
+# randomly hashed attention, and than the pieces of a recurrent layer.
+LONG = 256
+# Windows up to this many tokens are crossed by probes.
+PROBE_UP_TO = 512
+# Keys of a configuration that name a number of tokens beyond which attention differs ...
+LIMITS = re.compile(
+    r"window|attention_chunk|attn_chunk|local_att|block_size|index_topk|original_max"
+)
+# ... but for numbers of layers, and those that name no number of tokens.
+NO_LIMITS = re.compile(r"layer|num_|expert|pattern")
+# The limits that `transformers` masks itself, in any batch.
+MASKED = ("sliding_window", "attention_chunk_size")
+# Rotary scalings that do not depend on how long a sequence is.
+FIXED_ROPE = {"default", "linear", "yarn", "llama3", "proportional"}
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How sequences of one model are computed.
+
+    Attributes
+    ----------
+    short : {"tree", "padded", "single"}
+        For sequences up to ``limit`` tokens.
+    limit : int or None
+        None if the configuration names none below the context's length.
+    long : {"padded", "single"}
+        For longer ones.
+    reason : str
+        Why ``short`` is no tree, or empty.
+    limit_name : str
+        The configuration's key, or empty.
+    """
+
+    short: str
+    limit: int | None = None
+    long: str = SINGLE
+    reason: str = ""
+    limit_name: str = ""
+
+    def of(self, length: int) -> str:
+        """The way for a sequence of so many tokens."""
+        return self.short if self.limit is None or length <= self.limit else self.long
+
+    def lines(self, name: str) -> Iterator[str]:
+        """What the log should say about the model of that name."""
+        how = {PADDED: "in padded batches", SINGLE: "one by one"}
+        if self.reason:
+            yield f"{name}: prefixes are not shared, {how[self.short]} instead ({self.reason})"
+        if self.limit is not None and self.long != self.short:
+            yield (
+                f"{name}: sequences of more than {self.limit} tokens are computed {how[self.long]} "
+                f"({self.limit_name})"
+            )
+
+
+def find(engine: Engine) -> Ways:
+    """Try an engine's model.
+
+    Raises
+    ------
+    UserError
+        If the model cannot be run, or sees what follows.
+    """
+    attention.register()
+    limit, name = limit_of(engine.model.config)
+    if limit is not None and engine.context is not None and limit >= engine.context:
+        limit, name = None, ""
+    with in_float32(engine.model) as precise:
+        _check_causal(engine, limit, precise)
+        if engine.batch_tokens == 1:
+            return Ways(SINGLE, reason="batches of one token")
+        tolerance = TOLERANCE if precise else LOW_PRECISION_TOLERANCE
+        short, reason = _short(engine, limit, tolerance)
+        long = _long(engine, limit, name, tolerance)
+        if short != TREE:
+            _check_repeatable(engine, precise)
+    if short != TREE:
+        _check_format(engine)
+    return Ways(short, limit, long, reason, name)
+
+
+def _short(engine: Engine, limit: int | None, tolerance: float) -> tuple[str, str]:
+    most = min((n for n in (limit, engine.context) if n is not None), default=64)
+    sequences = probes(engine.vocabulary, 1, most)
+    single = engine.try_way(SINGLE, sequences)
+    reason = _other_layers(engine.model.config) or _differs(
+        engine, TREE, sequences, single, tolerance
+    )
+    if not reason:
+        return TREE, ""
+    padded = _differs(engine, PADDED, sequences, single, tolerance)
+    return (SINGLE, f"{reason}; padded batches: {padded}") if padded else (PADDED, reason)
+
+
+def _long(engine: Engine, limit: int | None, name: str, tolerance: float) -> str:
+    if limit is None or name not in MASKED:
+        return SINGLE
+    if limit > PROBE_UP_TO:
+        return PADDED
+    sequences = probes(engine.vocabulary, limit + 1, engine.context or 2 * limit + 16)
+    single = engine.try_way(SINGLE, sequences)
+    return SINGLE if _differs(engine, PADDED, sequences, single, tolerance) else PADDED
+
+
+def _differs(
+    engine: Engine, way: str, sequences: list[Encoded], single: list[float], tolerance: float
+) -> str:
+    """Why a way does not give the scores of single sequences, or nothing."""
+    try:
+        found = engine.try_way(way, sequences)
+    except Exception as error:  # whatever a model raises, there is another way to score it
+        return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    worst = float(np.abs(np.array(found) - single).max())
+    return "" if worst <= tolerance else f"scores move by {worst:.2g} nats"
+
+
+def _other_layers(config: PreTrainedConfig) -> str:
+    """Kinds of layers that cannot attend by a tree, where a configuration names them."""
+    kinds = getattr(_text(config), "layer_types", None) or []
+    other = sorted(
+        {str(kind) for kind in kinds if "attention" not in str(kind) or "linear" in kind}
+    )
+    return f"layers of the kind {', '.join(other)}" if other else ""
+
+
+def _check_causal(engine: Engine, limit: int | None, precise: bool) -> None:
+    """Change what follows and look whether predictions before it move."""
+    model = engine.model
+    size = min(24, limit or 24, engine.context or 24)
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, engine.vocabulary, (2, size))
+    before = max(1, size // 3)
+    second[:before] = first[:before]
+    moved = _moved(model, first, second, before)
+    tolerance = EXPERTS_LATER_TOLERANCE if _has_experts(model.config) else LATER_TOLERANCE
+    if moved > (tolerance if precise else LOW_PRECISION_LATER_TOLERANCE):
+        raise UserError(
+            type(model).__name__,
+            f"predictions change by {moved:.2g} nats with the tokens after them, so the model has "
+            "no log-likelihoods of texts",
+            "use a causal (decoder-only) language model; for BERT and its kin, is_decoder: true "
+            "in config.json if it was trained so",
+        )
+
+
+def _check_repeatable(engine: Engine, precise: bool) -> None:
+    """Read one long text twice."""
+    text = _long_text(engine)
+    moved = _moved(engine.model, text, text, len(text))
+    if moved > (TOLERANCE if precise else LOW_PRECISION_TOLERANCE):
+        raise UserError(
+            type(engine.model).__name__,
+            f"gives predictions that differ by {moved:.2g} nats when it reads one text twice",
+            "leave this model out: its scores would be random",
+        )
+
+
+def _long_text(engine: Engine) -> Ids:
+    size = min(LONG, engine.context or LONG)
+    return np.random.default_rng(0).integers(0, engine.vocabulary, size)
+
+
+def _moved(model: PreTrainedModel, one: Ids, other: Ids, positions: int) -> float:
+    """Largest difference of log-probabilities after the first positions of two texts, in nats."""
+    try:
+        first, second = (_log_probs(model, ids)[:positions] for ids in (one, other))
+    except Exception as error:  # whatever a model raises, the user needs its name
+        raise _unusable(model, len(one), error, "leave this model out") from error
+    return float((first - second).abs().max())
+
+
+def _check_format(engine: Engine) -> None:
+    """Some models cannot be run in every number format."""
+    model = engine.model
+    if model.dtype not in LOW:
+        return
+    ids = _long_text(engine)
+    try:
+        _log_probs(model, ids)
+    except Exception as error:  # whatever a model raises, it has just been run in float32
+        raise _unusable(model, len(ids), error, "set scoring.dtype to float32") from error
+
+
+def _unusable(model: PreTrainedModel, size: int, error: Exception, do: str) -> UserError:
+    first = (str(error).splitlines() or [""])[0]
+    name = str(model.dtype).removeprefix("torch.")
+    what = f"cannot be run on {size} tokens in {name} ({type(error).__name__}: {first})"
+    return UserError(type(model).__name__, what, do)
+
+
+@torch.inference_mode()
+def _log_probs(model: PreTrainedModel, ids: Ids) -> torch.Tensor:
+    device = model.get_input_embeddings().weight.device
+    wanted = torch.arange(len(ids), device=device)
+    logits = logits_at(model, wanted, input_ids=torch.from_numpy(ids)[None].to(device))[0]
+    return torch.log_softmax(logits.float(), dim=-1)
+
+
+def probes(vocabulary: int, shortest: int, longest: int) -> list[Encoded]:
+    """Sequences that share long and short prefixes.
+
+    Parameters
+    ----------
+    vocabulary : int
+    shortest, longest : int
+        Tokens that are read of a sequence (all but its last), at least and at most.
+    """
+    rng = np.random.default_rng(0)
+    size = max(1, shortest, min(shortest + 23, longest - 4))
+
+    def some(n: int) -> list[int]:
+        return [int(token) for token in rng.integers(0, vocabulary, n)]
+
+    first, second, fork = some(size), some(max(1, shortest, size // 2)), some(2)
+    prompts = [first, first + fork, second, first[: max(1, size - 1)] + some(3)]
+    ends = [some(1), some(3)]
+    found = [Encoded(data(prompt + end), len(prompt)) for prompt in prompts for end in ends]
+    return [one for one in found if shortest <= len(one) - 1 <= longest] or found[:1]
+
+
+# -- what a configuration says --------------------------------------------------------------------
+
+
+def limit_of(config: PreTrainedConfig) -> tuple[int | None, str]:
+    """The smallest number of tokens beyond which a model may compute otherwise, and its key."""
+    text = _text(config)
+    values: dict[str, int] = {}
+    for key, number in _numbers(text):
+        if LIMITS.search(key) and not NO_LIMITS.search(key):
+            values[key] = min(number, values.get(key, number))
+    if getattr(text, "use_sliding_window", True) is False:
+        values.pop("sliding_window", None)
+    kinds = getattr(text, "layer_types", None)
+    if kinds and all("full" in str(kind) for kind in kinds):
+        values = {name: n for name, n in values.items() if name not in MASKED}
+    if _rope_types(text) <= FIXED_ROPE:
+        values = {name: n for name, n in values.items() if "original_max" not in name}
+    name = min(values, key=values.__getitem__, default="")
+    return values.get(name), name
+
+
+def _text(config: PreTrainedConfig) -> PreTrainedConfig:
+    try:
+        return config.get_text_config()
+    except ValueError:  # several of them: none is known to be the right one
+        return config
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings of a configuration, also those in mappings and lists inside it."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, str(key))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner, name)
+    else:
+        yield name, value
+
+
+def _numbers(config: PreTrainedConfig) -> Iterator[tuple[str, int]]:
+    """Positive whole numbers of a configuration."""
+    for name, value in _leaves(config.to_dict()):
+        if type(value) is int and value > 0:
+            yield name, value
+
+
+def _rope_types(config: PreTrainedConfig) -> set[str]:
+    names = ("rope_type", "type")
+    return {str(one) for name, one in _leaves(config.to_dict()) if name in names and one}
+
+
+def _has_experts(config: PreTrainedConfig) -> bool:
+    return any("expert" in name and value > 1 for name, value in _numbers(_text(config)))
+
+
+def layers_of(config: PreTrainedConfig) -> int | None:
+    """Number of layers, if a configuration tells."""
+    return getattr(_text(config), "num_hidden_layers", None)

@@ -1,0 +1,1 @@
+"""Tests of a curve's shape, with the sources of their methods."""

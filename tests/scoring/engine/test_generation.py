@@ -1,0 +1,146 @@
+"""Chains: what the likeliest token, one after the other, gives; each stops by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import PreTrainedModel
+
+from tiny_models import CONTEXT, PLAIN, PROMPTS, TREES, greedy
+from ushaped.errors import UserError
+from ushaped.scoring.engine import generation
+from ushaped.scoring.engine.encoding import Encoder
+from ushaped.scoring.engine.engine import Engine
+from ushaped.scoring.engine.generation import Asked, Chain, chains
+from ushaped.scoring.engine.methods import Ways
+
+
+def continued(
+    engine: Engine,
+    tokenizer: Any,
+    prompts: list[str],
+    limits: list[int],
+    stop: tuple[str, ...] = ("\n",),
+    *missing: Any,
+) -> dict[int, Chain]:
+    """Chains by the number of the prompt."""
+    asked = [
+        Asked(ids, limit) for ids, limit in zip(Encoder(tokenizer)(prompts), limits, strict=True)
+    ]
+    batches = chains(engine, tokenizer, asked, stop, *missing)
+    return dict(pair for batch in batches for pair in batch)
+
+
+@pytest.mark.parametrize("model", [*TREES, *PLAIN], indirect=True)
+@pytest.mark.parametrize("batch_tokens", [1, 40, 100_000])
+def test_chains_equal_the_likeliest_token_one_by_one(
+    model: PreTrainedModel, tokenizer: Any, batch_tokens: int
+) -> None:
+    limits = [3 + n % 9 for n in range(len(PROMPTS))]
+    # Prompts that stand twice have the longer one of their limits generated, and are cut to theirs.
+    found = continued(Engine(model, batch_tokens), tokenizer, PROMPTS, limits)
+    texts = [found[i].text for i in range(len(PROMPTS))]
+    assert texts == [
+        greedy(model, tokenizer, prompt, limit)
+        for prompt, limit in zip(PROMPTS, limits, strict=True)
+    ]
+    assert len(set(texts)) > 3
+    assert all(found[i].tokens <= limits[i] for i in found)
+
+
+def test_a_finished_chain_leaves_the_batch(
+    model: PreTrainedModel, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(model)
+    sizes: list[int] = []
+    straight = engine.run
+
+    def counting(ids: Any, *rest: Any) -> torch.Tensor:
+        sizes.append(len(ids))
+        return straight(ids, *rest)
+
+    monkeypatch.setattr(engine, "run", counting)
+    prompts = ["Which one", "a bird", "not"]
+    found = continued(engine, tokenizer, prompts, [2, 9, 5], stop=())
+    # One token to learn the memory's size, the prompts, and a step for each further token.
+    assert sizes[2:] == [3, 2, 2, 2, 1, 1, 1, 1]
+    assert [found[i].tokens for i in range(3)] == [2, 9, 5]
+    assert {one.stopped for one in found.values()} == {False}
+    assert [found[i].text for i in range(3)] == [
+        greedy(model, tokenizer, prompt, limit)
+        for prompt, limit in zip(prompts, [2, 9, 5], strict=True)
+    ]
+
+
+def test_a_resumed_job_generates_the_same(model: PreTrainedModel, tokenizer: Any) -> None:
+    limits = [8] * len(PROMPTS)
+    whole = continued(Engine(model, 10), tokenizer, PROMPTS, limits)
+    rest = continued(Engine(model, 10), tokenizer, PROMPTS, limits, ("\n",), {1, 5, 6, 20})
+    assert rest == {i: whole[i] for i in (1, 5, 6, 20)}
+
+
+def always(model: PreTrainedModel, tokenizer: Any, text: str) -> None:
+    """Make a token the likeliest one everywhere."""
+    token = tokenizer.convert_tokens_to_ids(tokenizer.tokenize(text))[0]
+    with torch.no_grad():
+        # The last hidden state is the same everywhere, and one token's row points its way.
+        model.gpt_neox.final_layer_norm.weight.zero_()
+        model.gpt_neox.final_layer_norm.bias.fill_(1.0)
+        model.get_output_embeddings().weight.zero_()
+        model.get_output_embeddings().weight[token] = 1.0
+
+
+@pytest.mark.parametrize("shares", [True, False])
+@pytest.mark.parametrize(
+    ("token", "stop", "chain"),
+    [
+        ("y", ("\n",), Chain("yyyyy", 5, False)),
+        ("\n", ("\n",), Chain("", 1, True)),
+        ("<|endoftext|>", ("\n",), Chain("", 1, True)),
+        ("y", ("q", "yyy"), Chain("", 3, True)),
+        ("y", (), Chain("yyyyy", 5, False)),
+    ],
+)
+def test_a_chain_ends_with_a_stop_string_or_its_text(
+    model: PreTrainedModel,
+    tokenizer: Any,
+    shares: bool,
+    token: str,
+    stop: tuple[str, ...],
+    chain: Chain,
+) -> None:
+    always(model, tokenizer, token)
+    engine = Engine(model)
+    engine.ways = Ways("tree" if shares else "padded")
+    found = continued(engine, tokenizer, PROMPTS[:2], [5, 5], stop)
+    assert found == {0: chain, 1: chain}
+
+
+def test_out_of_memory_halves_the_chains_of_a_batch(
+    model: PreTrainedModel, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    engine = Engine(model, log=said.append)
+    expected = continued(engine, tokenizer, PROMPTS, [4] * 24)
+    straight = generation._together
+
+    def narrow(engine: Engine, ending: Any, rows: list[bytes], *rest: Any) -> Any:
+        if len(rows) > 5:
+            raise MemoryError
+        return straight(engine, ending, rows, *rest)
+
+    monkeypatch.setattr(generation, "_together", narrow)
+    assert continued(engine, tokenizer, PROMPTS, [4] * 24) == expected
+    assert said[0].startswith("out of memory with ")
+    monkeypatch.setattr(generation, "_together", lambda *_: (_ for _ in ()).throw(MemoryError))
+    with pytest.raises(UserError, match="does not fit into memory"):
+        continued(engine, tokenizer, ["a"], [4])
+
+
+def test_positions_go_up_to_the_end_of_the_context(model: PreTrainedModel, tokenizer: Any) -> None:
+    prompt = "a" * 90
+    size = len(tokenizer(prompt)["input_ids"])
+    found = continued(Engine(model), tokenizer, [prompt], [CONTEXT - size], stop=())
+    assert found[0].tokens == CONTEXT - size

