@@ -231,6 +231,7 @@ def _darker(declaration: str) -> str:
     return declaration
 
 
+ZETTA = 1e21
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -275,7 +276,7 @@ def percentage(value: float) -> str:
 
 def zetta(value: float) -> str:
     """Write FLOPs in zettaFLOPs (10^21)."""
-    scaled = value / 1e21
+    scaled = value / ZETTA
     return f"{scaled:,.0f}" if scaled >= 1 else f"{scaled:.3g}"
 
 
