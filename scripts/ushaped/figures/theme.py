@@ -62,6 +62,9 @@ SETTINGS: dict[str, Any] = {
             "color": style.MUTED,
             "labelcolor": style.INK,
             "labelsize": 8.5,
+            "major.size": 3.5,
+            "major.width": 0.8,
+            "major.pad": 3.5,
         }.items()
     },
     "xtick.bottom": True,
@@ -73,6 +76,8 @@ SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.7,
     "lines.markersize": 5,
+    "lines.markeredgewidth": 1,
+    "lines.solid_capstyle": "butt",
     # Laid out with the widest of the common fonts, so no text grows where another is used.
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
