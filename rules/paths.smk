@@ -78,6 +78,7 @@ SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
 RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
 PUBLISHED = str(ROOT / "literature/series.csv")
+PUBLISHED_MARKERS = str(ROOT / "literature/markers.csv")
 PUBLISHED_LABELS = str(ROOT / "literature/labels.csv")
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 # Commits of what was fetched from the hub, in the folder where Snakemake is run.
@@ -95,19 +96,8 @@ PROMPT_FILES = [
     if applies(variant, FACTS[task])
 ]
 
-# What Snakemake's own report calls figures and answers that a rule tells apart by a wildcard.
+# What Snakemake's own report calls the tables on the open questions.
 TITLES = {
-    "scaling": "average of ten tasks by compute and parameters",
-    "verdicts": "verdict by task and way of asking",
-    "overview": "every task and way of asking",
-    "seeds": "how far training seeds differ",
-    "beside": "every task beside the published series",
-    "average": "average of ten tasks, all series",
-    "tasks": "every task, all series",
-    "injection": "prompt-injection by loss and by probability",
-    "compute": "parameters by compute of every model",
-    "answers": "modus-tollens, the share of Yes",
-    "ordering": "two orders of sizes in one source",
     "continuing-published": "do inverse curves go on falling? (published)",
     "continuing-measured": "do inverse curves go on falling? (measured)",
     "chains": "does reasoning first change the verdict?",
@@ -211,19 +201,9 @@ def family(wildcards):
     return MODELS[wildcards.model]["family"]
 
 
-def figure_labels(wildcards):
-    """How Snakemake's own report labels a figure."""
-    return {"figure": TITLES[wildcards.figure], "format": "SVG"}
-
-
 def question_labels(wildcards):
     """How Snakemake's own report labels the table on an open question."""
     return {"question": TITLES[wildcards.question], "format": "CSV"}
-
-
-def answer_labels(wildcards):
-    """How Snakemake's own report labels the figure on an open question."""
-    return {"question": TITLES[wildcards.answer], "format": "SVG"}
 
 
 def target(wildcards, output):

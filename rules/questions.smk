@@ -1,15 +1,9 @@
-# questions: what the paper leaves open, each question a table; two of them with a figure.
+# questions: what the paper leaves open, each question a table.
 
 QUESTIONS = f"{OUT}/questions"
-OPEN_QUESTION_FIGURES = ["matching", "selection"]
 # What needs no model: nothing but the published series.
-OPEN_QUESTION_FILES = [
-    *expand(
-        f"{QUESTIONS}/{{question}}.csv",
-        question=["continuing-published", *OPEN_QUESTION_FIGURES],
-    ),
-    *expand(f"{OUT}/figures/{{figure}}.{{ending}}", figure=OPEN_QUESTION_FIGURES, ending=ENDINGS),
-]
+PUBLISHED_QUESTIONS = ["continuing-published", "matching", "selection"]
+PUBLISHED_QUESTION_FILES = expand(f"{QUESTIONS}/{{question}}.csv", question=PUBLISHED_QUESTIONS)
 
 
 rule published_question:
@@ -29,7 +23,7 @@ rule published_question:
     benchmark:
         f"{BENCHMARKS}/questions/{{question}}.tsv"
     wildcard_constraints:
-        question="continuing-published|matching|selection",
+        question="|".join(PUBLISHED_QUESTIONS),
     localrule: True
     conda:
         environment
@@ -83,38 +77,3 @@ rule measured_question:
         " --items {input.details:q} --protocols {input.protocols:q}"
         " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
         " --draws {params.draws:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q} >&2"
-
-
-rule question_figure:
-    """Draw the answer to an open question."""
-    input:
-        code=code("plot"),
-        modules=FIGURE_CODE,
-        table=f"{QUESTIONS}/{{answer}}.csv",
-    output:
-        report(
-            f"{OUT}/figures/{{answer}}.svg",
-            caption="../report/captions/answer.rst",
-            category="Open questions",
-            labels=answer_labels,
-        ),
-        multiext(f"{OUT}/figures/{{answer}}", ".png", ".csv"),
-    log:
-        f"{LOGS}/figures/{{answer}}.log",
-    benchmark:
-        f"{BENCHMARKS}/figures/{{answer}}.tsv"
-    wildcard_constraints:
-        answer="|".join(OPEN_QUESTION_FIGURES),
-    localrule: True
-    conda:
-        environment
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        target=f"{PLACE}/figures/{{answer}}",
-        # Read by the caption.
-        figure="{answer}",
-    shell:
-        "python {input.code[0]:q} {wildcards.answer:q} --table {input.table:q}"
-        " --output {params.target:q} 2>&1 | tee {log:q} >&2"

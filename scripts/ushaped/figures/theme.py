@@ -37,6 +37,8 @@ DPI, PNG_COLOURS = 160, 96
 BAND, RANGE = 0.15, 1.2
 CHANCE: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.1, "linestyle": (0, (2, 2))}
 HANDLE = 3.2
+# What a look is called in seaborn.
+LOOK = {"color": "colour", "marker": "marker", "linestyle": "line"}
 
 SETTINGS: dict[str, Any] = {
     **sns.axes_style("whitegrid"),
@@ -96,14 +98,14 @@ def theme() -> Iterator[None]:
 
 
 def plot(
-    rows: pd.DataFrame, looks: Mapping[Any, style.Look], series: str, **variables: str
+    rows: pd.DataFrame | None, looks: Mapping[Any, style.Look], series: str, **variables: str
 ) -> so.Plot:
     """Begin a plot in which the column ``series`` chooses colour, marker and line.
 
     Parameters
     ----------
-    rows : DataFrame
-        Tidy; values of ``series`` are keys of ``looks``.
+    rows : DataFrame or None
+        Tidy; values of ``series`` are keys of ``looks``. Without them each layer has its own.
     looks : mapping
         Look of each series.
     series : str
@@ -111,21 +113,45 @@ def plot(
     **variables : str
         Columns of ``x``, ``y``, ``ymin``, ...
     """
-    # Series that have no row here are no levels of the scale.
-    chosen = {name: look for name, look in looks.items() if (rows[series] == name).any()}
-    mapped = dict.fromkeys(("color", "marker", "linestyle"), series)
+    mapped = {} if rows is None else dict.fromkeys(LOOK, series)
     scales = {
-        "color": {name: look.colour for name, look in chosen.items()},
-        "marker": {name: look.marker for name, look in chosen.items()},
-        "linestyle": {name: look.line for name, look in chosen.items()},
+        name: {key: getattr(look, part) for key, look in looks.items()}
+        for name, part in LOOK.items()
     }
-    begun = so.Plot(rows, **variables, **(mapped if chosen else {}))
-    return begun.scale(**(scales if chosen else {})).theme(SETTINGS)
+    return so.Plot(rows, **variables, **mapped).scale(**scales).theme(SETTINGS)
 
 
 def draw(layers: so.Plot, axis: Axes) -> None:
     """Draw a plot on an axis, without the names of columns as labels."""
     layers.label(x="", y="").on(axis).plot()
+
+
+def draw_layers(
+    axis: Axes,
+    looks: Mapping[Any, style.Look],
+    series: str,
+    layers: Iterable[tuple[so.Mark, pd.DataFrame, Mapping[str, str | None]]],
+    **variables: str,
+) -> None:
+    """Draw layers that have rows of their own.
+
+    Where a plot has rows too, seaborn takes from those of a layer only what the layer names again.
+
+    Parameters
+    ----------
+    axis, looks, series, **variables
+        As for `plot`.
+    layers : iterable of (mark, rows, variables)
+        The variables replace those of the plot; None takes one away.
+    """
+    plotted = plot(None, looks, series)
+    for mark, rows, changed in layers:
+        if len(rows):
+            chosen = {**dict.fromkeys(LOOK, series), **variables, **changed}
+            plotted = plotted.add(
+                mark, data=rows, legend=False, **{k: v for k, v in chosen.items() if v}
+            )
+    draw(plotted, axis)
 
 
 def log_axis(
@@ -169,7 +195,7 @@ def cut_axis(
     pieces = style.segments(values)
     spans = [math.log10(high / low) for low, high in pieces]
     widths = [max(span / sum(spans), least) for span in spans]
-    grid = cell.subgridspec(1, len(pieces), width_ratios=widths, wspace=0.05)
+    grid = cell.subgridspec(1, len(pieces), width_ratios=widths, wspace=0)
     axes = [figure.add_subplot(grid[0])]
     axes += [figure.add_subplot(grid[place], sharey=axes[0]) for place in range(1, len(pieces))]
     slanted: dict[str, Any] = {
@@ -188,11 +214,11 @@ def cut_axis(
     return list(zip(axes, pieces, strict=True))
 
 
-def compute_axis(axis: Axes, piece: tuple[float, float], most: int = 5, label: str = "") -> None:
+def compute_axis(axis: Axes, piece: tuple[float, float], most: int = 5) -> None:
     """Make a piece of a compute axis: in zettaFLOPs where it reaches a tenth of one."""
     large = piece[1] >= style.ZETTA / 10
     write: Callable[[float], str] = style.zetta if large else style.power_of_ten
-    log_axis(axis, piece, write, most, label or ("zettaFLOPs" if large else "FLOPs"))
+    log_axis(axis, piece, write, most, "zettaFLOPs" if large else "FLOPs")
     # Those of a piece after a cut; seaborn shows them again.
     axis.tick_params(axis="y", labelleft=axis.spines["left"].get_visible())
 
