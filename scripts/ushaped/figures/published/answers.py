@@ -19,7 +19,7 @@ TASK = "modus-tollens"
 RELEASED, CORRECTED = "accuracy", "accuracy_corrected_items"
 COLUMNS = 5
 INTERVAL = {"ymin": "low", "ymax": "high"}
-RING = {"marker": "o", "edgecolor": style.INK, "fillcolor": "none"}
+RING = {"marker": "o", "edgecolor": style.INK, "fillcolor": (0.0, 0.0, 0.0, 0.0)}
 
 
 def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
@@ -54,7 +54,7 @@ def figure(table: pd.DataFrame) -> Figure:
             theme.log_axis(axis, limits, style.metric_prefix, most=3)
             axis.set_xlabel("Parameters", fontsize=8)
             axis.set_title(name, fontsize=8)
-            axis.tick_params(labelbottom=True)
+            axis.tick_params(labelbottom=True, labelleft=name in names[::COLUMNS])
         for axis in axes[len(names) :]:
             axis.axis("off")
         panels.value_axis(axes[0], "accuracy", table["value"])

@@ -42,6 +42,7 @@ def figure(table: pd.DataFrame) -> Figure:
             parts.zetta_axis(axis, table["training_flops"])
             largest = style.zetta(rows["training_flops"].max())
             axis.set_title(f"{title}, up to {largest} zettaFLOPs")
+        right.tick_params(labelleft=False)
         _unseen(left, others["training_flops"].max())
         left.set_ylabel("Mean accuracy over ten tasks")
         left.set_ylim(math.floor(20 * table["value"].min() - 0.2) / 20, None)
