@@ -13,15 +13,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-import draw_published
-from drawing import in_sight
+from drawing import in_sight, make
 from fabricate import LITERATURE, metrics, shapes
-from ushaped.figures import beside, style
+from ushaped.figures import beside, style, theme
 from ushaped.figures.published import compute, parts, tasks
-from ushaped.figures.save import save
+from ushaped.figures.theme import save
 from ushaped.results import tables
 
-NAMES = list(draw_published.FIGURES)
+NAMES = ["average", "tasks", "injection", "compute", "answers", "ordering"]
 SMALL: dict[str, Any] = {"tasks": ("neqa", "memo-trap"), "variants": ("zero-shot", "cot")}
 SMALL |= {"sizes": (1_000, 8_000, 45_000), "seeds": 1}
 
@@ -41,11 +40,8 @@ def markers() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def drawn(published: pd.DataFrame, markers: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, Figure]]:
     """Every figure with its table."""
-    made = {}
-    for name, module in draw_published.FIGURES.items():
-        table = tables.rounded(module.table(published, markers))
-        made[name] = (table, module.figure(table))
-    return made
+    inputs = {"published": published, "markers": markers}
+    return {name: make(name, inputs) for name in NAMES}
 
 
 def points(figure: Figure) -> set[tuple[float, float]]:
@@ -94,7 +90,7 @@ def test_every_number_in_the_csv_is_drawn(
 def test_no_two_labels_overlap(name: str, drawn: dict[str, tuple[pd.DataFrame, Figure]]) -> None:
     figure = drawn[name][1]
     canvas = FigureCanvasAgg(figure)
-    with style.context():
+    with theme.theme():
         canvas.draw()
     renderer = canvas.get_renderer()
     texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
