@@ -66,8 +66,7 @@ def figure(table: pd.DataFrame) -> Figure:
         top: Figure | SubFigure = drawn
         if below:
             parts = drawn.subfigures(2, 1, squeeze=False, height_ratios=[height, below])
-            top = parts[0, 0]
-            _draw_families(parts[1, 0], table[~table["metric"].isin(BESIDE)], families)
+            top, bottom = parts[:, 0]
         if alone:
             title = panels.legend_title(tables.editions(table))
             looks = panels.curve_looks(table)
@@ -80,6 +79,8 @@ def figure(table: pd.DataFrame) -> Figure:
             variant = tables.variant_label(_main(rows), rows["protocol"].iloc[0])
             title = f"{tables.title_of_items(tables.editions(rows))}\n{variant}"
             _draw_metrics(top, rows, looks, entries, title)
+        if below:
+            _draw_families(bottom, table[~table["metric"].isin(BESIDE)], families)
         return drawn
 
 

@@ -63,7 +63,8 @@ def all_series(
     rows = rows.assign(curve=rows["family"] + " " + rows["source"])
     by_curve = dict(zip(rows["curve"], rows["family"].map(looks), strict=True))
     in_front = list(map(front, rows["family"], rows["source"]))
-    ahead, behind = rows[in_front], rows[[not ahead for ahead in in_front]]
+    in_front = pd.Series(in_front, index=rows.index, dtype=bool)
+    ahead, behind = rows[in_front], rows[~in_front]
     colours = {family: look.colour for family, look in looks.items()}
     layers = so.Plot(rows, x="training_flops", y=y, group="curve").theme(theme.SETTINGS)
     if len(behind):
