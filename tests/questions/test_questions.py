@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import plot
 import questions as step
 from project import Project
 from ushaped.errors import UserError
+from ushaped.figures import ENDINGS, entries, theme
 from ushaped.metrics.table import TEN_TASKS
 from ushaped.questions import chains, continuing, matching, selection
 from ushaped.questions.selection import INDEPENDENT, LAST_FALL, SLOPE, WALK
@@ -372,10 +372,10 @@ def test_the_published_answers_are_drawn(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = answer(name, tmp_path, monkeypatch)
-    words = [name, "--table", str(path), "--output", str(tmp_path / "figure")]
-    monkeypatch.setattr(sys, "argv", ["plot.py", *words])
-    plot.main()
-    assert all((tmp_path / f"figure.{ending}").stat().st_size for ending in ("svg", "png", "csv"))
+    module = entries()[name].module()
+    table = tables.rounded(module.table(tables.read_question(path)))
+    theme.save(module.figure(table), table, tmp_path / "figure", name)
+    assert all((tmp_path / f"figure.{ending}").stat().st_size for ending in ENDINGS)
     drawn = rows_of(tmp_path / "figure.csv")
     if name == "matching":
         assert {row["task"] for row in drawn} == {*TEN_TASKS, "ten-task-average"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import seaborn.objects as so
 from matplotlib.figure import Figure
@@ -19,7 +21,7 @@ TASK = "modus-tollens"
 RELEASED, CORRECTED = "accuracy", "accuracy_corrected_items"
 COLUMNS = 5
 INTERVAL = {"ymin": "low", "ymax": "high"}
-RING = {"marker": "o", "edgecolor": style.INK, "fillcolor": (0.0, 0.0, 0.0, 0.0)}
+RING: dict[str, Any] = {"marker": "o", "edgecolor": style.INK, "fillcolor": (0.0, 0.0, 0.0, 0.0)}
 
 
 def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +50,11 @@ def figure(table: pd.DataFrame) -> Figure:
                     so.Line(linewidth=0, pointsize=9, **RING), data=rings, legend=False
                 )
             else:
-                words = {"fontsize": 7.5, "color": style.MUTED, "transform": axis.transAxes}
+                words: dict[str, Any] = {
+                    "fontsize": 7.5,
+                    "color": style.MUTED,
+                    "transform": axis.transAxes,
+                }
                 axis.text(0.04, 0.1, "no values for\ncorrected items", **words)
             theme.draw(layers, axis)
             theme.log_axis(axis, limits, style.metric_prefix, most=3)
@@ -61,7 +67,12 @@ def figure(table: pd.DataFrame) -> Figure:
         # Room for the rings, many of which are at 0 % or 100 %.
         axes[0].set_ylim(-0.08, 1.08)
         drawn.supylabel('Share of "Yes" = accuracy', fontsize=9)
-        ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
+        ring: dict[str, Any] = {
+            "marker": "o",
+            "markersize": 9,
+            "markerfacecolor": "none",
+            "linestyle": "none",
+        }
         handles = [
             theme.entry("released items", marker="s", linewidth=2.4),
             theme.entry("corrected items", **ring, markeredgecolor=style.INK),
