@@ -18,19 +18,18 @@ def figure_files(figures, endings=ENDINGS):
     ]
 
 
+def shown_figure(entry, options):
+    """The SVG file of a figure, as Snakemake's own report shows it."""
+    target = entry.target(options)
+    # Written beside the figure, from the text in its module.
+    caption = os.path.abspath(f"{PLACE}/{target}.rst")
+    labels = {**entry.label(options), "format": "SVG"}
+    return report(f"{OUT}/{target}.svg", caption=caption, category=entry.category, labels=labels)
+
+
 def shown_figures(figures):
-    """The SVG files of some figures, as Snakemake's own report shows them."""
-    return [
-        report(
-            f"{OUT}/{entry.target(each)}.svg",
-            # Written beside the figure, from the text in its module.
-            caption=os.path.abspath(f"{PLACE}/{entry.target(each)}.rst"),
-            category=entry.category,
-            labels={**entry.label(each), "format": "SVG"},
-        )
-        for entry in figures
-        for each in entry.each(EVERY_EDITION)
-    ]
+    """The SVG files of some figures."""
+    return [shown_figure(entry, each) for entry in figures for each in entry.each(EVERY_EDITION)]
 
 
 def figure_code(figures):

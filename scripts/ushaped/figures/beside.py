@@ -44,9 +44,8 @@ def figure(table: pd.DataFrame) -> Figure:
     with theme.theme():
         drawn, _, cell = panel_grid(table, _run_here)
         measured = (table["source"] != "published").any()
-        legend = parts.entries(table, _run_here) + panels.chance_entry(table)
         title = "Thick: run here; thin: published" if measured else NONE_HERE
-        theme.legend_cell(cell, legend, title)
+        theme.legend_cell(cell, parts.entries(table, _run_here), title)
         return drawn
 
 

@@ -23,7 +23,8 @@ def shape_matrix(axis: Axes, shapes: pd.DataFrame, details: pd.DataFrame) -> Non
         Cell (row, column) covers the unit square from (column, row), rows counted downwards.
     shapes, details : DataFrame
         Alike in rows and columns: the shape of each cell, NaN where nothing was run, and what is
-        written below its name, "" for nothing. A cell without a shape, "", has one size.
+        written below its name, "" for nothing; alone where there is no shape. A cell with
+        the shape "" has one size.
     """
     known = ["", *style.SHAPE_COLOURS]
     tints = [to_rgba(style.GRID), *(to_rgba(c, TINT) for c in style.SHAPE_COLOURS.values())]
@@ -46,9 +47,9 @@ def shape_matrix(axis: Axes, shapes: pd.DataFrame, details: pd.DataFrame) -> Non
             _cell(axis, x, y, shapes.iat[y, x], details.iat[y, x])
 
 
-def _cell(axis: Axes, x: float, y: float, shape: str | float, detail: str) -> None:
+def _cell(axis: Axes, x: float, y: float, shape: str | float, detail: str | float) -> None:
     if not isinstance(shape, str):
-        small(axis, x + 0.5, y + 0.5, "not run", ha="center")
+        small(axis, x + 0.5, y + 0.5, detail if isinstance(detail, str) else "not run", ha="center")
         return
     curve = style.SHAPE_CURVES.get(shape, ())
     axis.plot(
@@ -58,7 +59,7 @@ def _cell(axis: Axes, x: float, y: float, shape: str | float, detail: str) -> No
         linewidth=2.2,
         solid_capstyle="round",
     )
-    lines = detail.split("\n") if detail else []
+    lines = str(detail).split("\n") if detail else []
     top = y + 0.5 - 0.14 * len(lines)
     axis.text(x + 0.31, top, shape or "one size", va="center", fontsize=8.5)
     for number, line in enumerate(lines):

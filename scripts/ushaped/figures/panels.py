@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from ushaped.figures import style, theme
+from ushaped.figures.marks import Curves
 from ushaped.results import tables
 
 SCALES = {"training_flops": "Training compute (FLOPs)", "parameters": "Parameters"}
@@ -82,26 +83,30 @@ def draw_curves(
     several = seeds.groupby(["series", "size"])["size"].transform("size") > 1
     opacity = ours["variant"].map(bands) if isinstance(bands, Mapping) else bands
     banded = ours.assign(opacity=opacity)[~alone]
-    interval = {"ymin": "low", "ymax": "high", "linestyle": None}
-    layers: list[tuple[so.Mark, pd.DataFrame, dict[str, str | None]]] = [
-        (so.Band(alpha=shade), part, interval) for shade, part in banded.groupby("opacity") if shade
-    ]
-    unmarked: dict[str, str | None] = {"marker": None, "linestyle": None}
-    bars = pd.concat([ours[alone], stars])
+    interval = {"ymin": "low", "ymax": "high"}
     constant = ours[ours["flags"].str.contains(CONSTANT, regex=False)]
-    layers += [
-        (so.Dots(pointsize=2.6, fillalpha=0.55, stroke=0), seeds[several], unmarked),
-        (so.Range(linewidth=theme.RANGE, alpha=0.7), bars, interval),
-        (
-            so.Line(linewidth=1.2, linestyle=DASHES),
-            _joined(means, theirs),
-            {**unmarked, "group": "run"},
+    dot = so.Path(linewidth=2.6, alpha=0.55, artist_kws={"solid_capstyle": "round", "snap": False})
+    star = so.Line(marker="*", pointsize=9, edgewidth=1, **HOLLOW)
+    layers: list[tuple[so.Mark, pd.DataFrame, dict[str, str | None]]] = [
+        *(
+            (so.Band(alpha=shade), part, interval)
+            for shade, part in banded.groupby("opacity")
+            if shade
         ),
-        (so.Line(edgewidth=1.2), ours, {}),
-        (so.Line(edgewidth=1.2, **HOLLOW), constant, {"linestyle": None}),
-        (so.Line(marker="*", pointsize=9, edgewidth=1, **HOLLOW), stars, unmarked),
+        (dot, _strokes(seeds[several], x), {}),
+        (so.Range(linewidth=theme.RANGE, alpha=0.7), pd.concat([ours[alone], stars]), interval),
+        (so.Line(linewidth=1.2, linestyle=DASHES), _joined(means, theirs), {"group": "run"}),
+        (Curves(looks=looks, edgewidth=1.2), ours, {}),
+        (Curves(looks=looks, parts=("color", "marker"), edgewidth=1.2, **HOLLOW), constant, {}),
+        (star, stars, {}),
     ]
     theme.draw_layers(axis, looks, "series", layers, x=x, y="value")
+
+
+def _strokes(rows: pd.DataFrame, x: str) -> pd.DataFrame:
+    """Points as very short strokes of one path: a third of the bytes of markers in an SVG."""
+    ends, gaps = rows.assign(**{x: rows[x] * 1.0005}), rows.assign(value=np.nan)
+    return pd.concat([rows, ends, gaps]).sort_index(kind="stable").reset_index(drop=True)
 
 
 def _joined(means: pd.DataFrame, theirs: pd.Series) -> pd.DataFrame:

@@ -295,7 +295,9 @@ def decade_ticks(low: float, high: float, most: int = 6) -> list[float]:
     candidates = [m * 10.0**e for e in range(first - 1, last + 2) for m in (1, 2, 5)]
     # A span so short that it holds none of them is at least 1.5 wide, so it holds one of these.
     finer = [m * 10.0**e for e in range(first - 1, last + 2) for m in (1.5, 3, 4, 6, 7, 8, 9)]
-    return [c for c in candidates if low <= c <= high] or [c for c in finer if low <= c <= high]
+    inside, between = ([c for c in some if low <= c <= high] for some in (candidates, finer))
+    ticks = inside or between
+    return ticks[:: -(-len(ticks) // most)]
 
 
 def segments(values: Iterable[float], gap: float = 3.0) -> list[tuple[float, float]]:

@@ -30,6 +30,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.figures.compact import compact
+from ushaped.figures.marks import LOOK, Curves
 from ushaped.files import whole
 
 DPI, PNG_COLOURS = 160, 96
@@ -37,8 +38,6 @@ DPI, PNG_COLOURS = 160, 96
 BAND, RANGE = 0.15, 1.2
 CHANCE: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.1, "linestyle": (0, (2, 2))}
 HANDLE = 3.2
-# What a look is called in seaborn.
-LOOK = {"color": "colour", "marker": "marker", "linestyle": "line"}
 
 SETTINGS: dict[str, Any] = {
     **sns.axes_style("whitegrid"),
@@ -98,14 +97,14 @@ def theme() -> Iterator[None]:
 
 
 def plot(
-    rows: pd.DataFrame | None, looks: Mapping[Any, style.Look], series: str, **variables: str
+    rows: pd.DataFrame, looks: Mapping[Any, style.Look], series: str, **variables: str
 ) -> so.Plot:
     """Begin a plot in which the column ``series`` chooses colour, marker and line.
 
     Parameters
     ----------
-    rows : DataFrame or None
-        Tidy; values of ``series`` are keys of ``looks``. Without them each layer has its own.
+    rows : DataFrame
+        Tidy; values of ``series`` are keys of ``looks``.
     looks : mapping
         Look of each series.
     series : str
@@ -113,12 +112,12 @@ def plot(
     **variables : str
         Columns of ``x``, ``y``, ``ymin``, ...
     """
-    mapped = {} if rows is None else dict.fromkeys(LOOK, series)
     scales = {
         name: {key: getattr(look, part) for key, look in looks.items()}
         for name, part in LOOK.items()
     }
-    return so.Plot(rows, **variables, **mapped).scale(**scales).theme(SETTINGS)
+    begun = so.Plot(rows, **variables, **dict.fromkeys(LOOK, series))
+    return begun.scale(**scales).theme(SETTINGS)
 
 
 def draw(layers: so.Plot, axis: Axes) -> None:
@@ -142,16 +141,17 @@ def draw_layers(
     axis, looks, series, **variables
         As for `plot`.
     layers : iterable of (mark, rows, variables)
-        The variables replace those of the plot; None takes one away.
+        The variables replace those of the plot; None takes one away. Marks have the colours of
+        their series, `Curves` the looks that they hold.
     """
-    plotted = plot(None, looks, series)
+    plotted = so.Plot().scale(color={key: look.colour for key, look in looks.items()})
     for mark, rows, changed in layers:
         if len(rows):
-            chosen = {**dict.fromkeys(LOOK, series), **variables, **changed}
-            plotted = plotted.add(
-                mark, data=rows, legend=False, **{k: v for k, v in chosen.items() if v}
-            )
-    draw(plotted, axis)
+            by = "group" if isinstance(mark, Curves) else "color"
+            chosen = {by: series, **variables, **changed}
+            chosen = {name: column for name, column in chosen.items() if column}
+            plotted = plotted.add(mark, data=rows, legend=False, **chosen)
+    draw(plotted.theme(SETTINGS), axis)
 
 
 def log_axis(

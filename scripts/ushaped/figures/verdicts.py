@@ -73,6 +73,9 @@ def figure(table: pd.DataFrame) -> Figure:
             cells[name].unstack().reindex(index=found, columns=list(headings))
             for name in ("equivalent", "details")
         )
+        # Beside a task that has no published curve nothing is written.
+        published = sorted(set(table.loc[table["source"] == "published", "column"]))
+        details[published] = details[published].fillna("")
         shape_matrix(axis, shapes, details)
         name_rows(
             axis,
