@@ -14,14 +14,14 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from drawing import in_sight
+from drawing import in_sight, make
 from fabricate import LITERATURE, metrics
-from ushaped.figures import beside, entries, style, theme
+from ushaped.figures import beside, style, theme
 from ushaped.figures.published import compute, parts, tasks
+from ushaped.figures.theme import save
 from ushaped.results import tables
 
-MODULES = {n: e.module() for n, e in entries().items() if e.category == "Published"}
-NAMES = list(MODULES)
+NAMES = ["average", "tasks", "injection", "compute", "answers", "ordering"]
 SMALL: dict[str, Any] = {"tasks": ("neqa", "memo-trap"), "variants": ("zero-shot", "cot")}
 SMALL |= {"sizes": (1_000, 8_000, 45_000), "seeds": 1}
 
@@ -41,11 +41,8 @@ def markers() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def drawn(published: pd.DataFrame, markers: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, Figure]]:
     """Every figure with its table."""
-    made = {}
-    for name, module in MODULES.items():
-        table = tables.rounded(module.table(published, markers))
-        made[name] = (table, module.figure(table))
-    return made
+    inputs = {"published": published, "markers": markers}
+    return {name: make(name, inputs) for name in NAMES}
 
 
 def points(figure: Figure) -> set[tuple[float, float]]:
@@ -110,7 +107,7 @@ def test_the_figure_is_small_enough_for_the_page(
     name: str, drawn: dict[str, tuple[pd.DataFrame, Figure]], tmp_path: Path
 ) -> None:
     table, figure = drawn[name]
-    theme.save(figure, table, tmp_path / name, name)
+    save(figure, table, tmp_path / name, name)
     assert (tmp_path / f"{name}.svg").stat().st_size < 120_000
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from drawing import make
 from fabricate import (
     metrics,
     published,
@@ -22,8 +23,7 @@ from fabricate import (
     write_inputs,
     write_tables,
 )
-from ushaped.figures import figure_module
-from ushaped.figures.save import save
+from ushaped.figures.theme import save
 from ushaped.report import Inputs, gather, render
 
 ROOT = Path(__file__).parents[2]
@@ -95,13 +95,15 @@ def unpacked(page: str, name: str) -> Any:
 
 
 def draw_some(folder: Path, measured: pd.DataFrame) -> None:
-    for name, tasks in {"scaling": [""], "verdicts": [""], "task": ["neqa"]}.items():
-        for task in tasks:
-            module = figure_module(name)
-            options = {"task": task, "source": "replica"} if task else {}
-            table = module.table(measured, shapes(measured), published(), **options)
-            target = f"tasks/replica/{task}" if task else name
-            save(module.figure(table), table, folder / "figures" / target, target)
+    tables_of = {"metrics": measured, "shapes": shapes(measured), "published": published()}
+    for name, options in {
+        "scaling": {},
+        "verdicts": {},
+        "task": {"source": "replica", "task": "neqa"},
+    }.items():
+        table, figure = make(name, tables_of, **options)
+        target = "/".join(["tasks", *options.values()]) if options else name
+        save(figure, table, folder / "figures" / target, target)
 
 
 def inputs(folder: Path, **changed: Any) -> Inputs:

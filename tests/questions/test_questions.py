@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 import questions as step
+from drawing import make
 from project import Project
 from ushaped.errors import UserError
-from ushaped.figures import ENDINGS, entries, theme
+from ushaped.figures.theme import save
 from ushaped.metrics.table import TEN_TASKS
 from ushaped.questions import chains, continuing, matching, selection
 from ushaped.questions.selection import INDEPENDENT, LAST_FALL, SLOPE, WALK
@@ -372,10 +373,9 @@ def test_the_published_answers_are_drawn(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = answer(name, tmp_path, monkeypatch)
-    module = entries()[name].module()
-    table = tables.rounded(module.table(tables.read_question(path)))
-    theme.save(module.figure(table), table, tmp_path / "figure", name)
-    assert all((tmp_path / f"figure.{ending}").stat().st_size for ending in ENDINGS)
+    table, figure = make(name, {name: tables.read_question(path)})
+    save(figure, table, tmp_path / "figure")
+    assert all((tmp_path / f"figure.{ending}").stat().st_size for ending in ("svg", "png", "csv"))
     drawn = rows_of(tmp_path / "figure.csv")
     if name == "matching":
         assert {row["task"] for row in drawn} == {*TEN_TASKS, "ten-task-average"}
@@ -402,7 +402,7 @@ def test_what_the_published_series_answer_needs_no_model(fresh: Project) -> None
         "results/figures/selection.csv",
     ]
     jobs = fresh.plan(*files)
-    assert {job.rule for job in jobs} == {"published_question", "question_figure"}
+    assert {job.rule for job in jobs} == {"published_question", "published_figures"}
     data = {path for job in jobs for path in job.inputs if not path.startswith("scripts/")}
     made = {path for job in jobs for path in job.outputs}
-    assert data - made == {"literature/series.csv"}
+    assert data - made == {"literature/series.csv", "literature/markers.csv"}

@@ -11,9 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5a6472", "#e4e7eb", "#ffffff"
 
@@ -158,50 +156,6 @@ def family_looks(families: Iterable[str]) -> dict[str, Look]:
     return {name: FAMILIES.get(name) or spare[name] for name in names}
 
 
-def context() -> AbstractContextManager[None]:
-    """Matplotlib settings of this project, for a ``with`` block."""
-    import matplotlib
-
-    settings: dict[str, Any] = {
-        "figure.facecolor": PAPER,
-        "axes.facecolor": PAPER,
-        "savefig.facecolor": PAPER,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "axes.edgecolor": MUTED,
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": GRID,
-        "grid.linewidth": 0.7,
-        "axes.linewidth": 0.8,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 9.5,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "axes.labelsize": 9,
-        "xtick.labelsize": 8.5,
-        "ytick.labelsize": 8.5,
-        "font.size": 9,
-        "legend.fontsize": 8.5,
-        "legend.frameon": False,
-        "lines.linewidth": 1.7,
-        "lines.markersize": 5,
-        # Laid out with the widest of the common fonts, so no text grows where another is used.
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
-        "path.simplify": False,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "ushaped",
-        "axes.unicode_minus": True,
-    }
-    return matplotlib.rc_context(settings)
-
-
 def for_dark_pages(svg: str) -> str:
     """Let a figure follow the reader's colour scheme: add what its style sheet says of colours.
 
@@ -211,7 +165,7 @@ def for_dark_pages(svg: str) -> str:
     Parameters
     ----------
     svg : str
-        Text of an SVG file written by `ushaped.figures.save`.
+        Text of an SVG file written by `ushaped.figures.theme.save`.
     """
     sheet = re.search(r"<style[^>]*>(.*?)</style>", svg, re.DOTALL)
     if sheet is None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.figures import seeds as seeds_figure
 from ushaped.figures import style
 from ushaped.report.verdicts import Verdict
 from ushaped.results import tables
+from ushaped.results.spread import seed_curves, spread
 
 MAIN = "zero-shot"
 PALM = "PaLM"
@@ -78,7 +78,5 @@ def seed_spread(metrics: pd.DataFrame) -> list[dict[str, Any]]:
     variants = style.order_variants(metrics["variant"])
     if not variants:
         return []
-    table = seeds_figure.table(metrics, pd.DataFrame(), pd.DataFrame(), variant=variants[0])
-    return [
-        {str(k): v for k, v in row.items()} for row in seeds_figure.spread(table).to_dict("records")
-    ]
+    curves = seed_curves(metrics, variants[0])
+    return [{str(k): v for k, v in row.items()} for row in spread(curves).to_dict("records")]

@@ -17,7 +17,7 @@ from ushaped.results import tables
 TITLE = "every task, all series"
 CAPTION = """\
 Every task and every published series, PaLM in front with 95 % intervals over items (for
-prompt-injection the negated loss of the completion).
+prompt-injection the loss of the completion, on an inverted axis).
 An arrow at the right edge stands for a result whose source gives neither a number nor the training
 compute.
 """
