@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.figures import power as power_figure
 from ushaped.flips import COLUMNS as FLIPS
 from ushaped.items.task import Task, load_task
 from ushaped.metrics.parts import COLUMNS as PARTS
@@ -18,6 +17,7 @@ from ushaped.report.evidence import Key, key_of, read_curves
 from ushaped.report.formats import Precision, precisions, read_made
 from ushaped.report.inputs import find_prompts, find_scores, read_json
 from ushaped.results import tables
+from ushaped.shapes.power import COLUMNS as POWER
 
 LABELS = ("series", "task", "verdict", "source")
 KEY = ["family", "source", "task", "variant"]
@@ -107,7 +107,7 @@ def gather(
         shapes=tables.read_shapes(shapes),
         evidence=read_curves(read_json(evidence), evidence),
         protocols=tables.read_protocols(protocols),
-        power=power_figure.read(power),
+        power=tables.read(power, POWER),
         published=tables.read_published(published),
         labels=tables.read(labels, LABELS),
         questions={Path(path).stem: tables.read_question(path) for path in questions},

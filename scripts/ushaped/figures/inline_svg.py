@@ -3,7 +3,7 @@
 `ushaped.figures.evidence` and `ushaped.figures.parts` write SVG, since rendering a page draws some
 190 of the first and ten of the second. Seaborn was tried on the small configuration: it takes
 0.26 s and 4.0 kB for a curve of evidence (here 0.7 ms and 2.0 kB), and 0.9 s and 7.1 kB for a card
-of parts (here 40 ms and 3.2 kB). The page would take a minute instead of 8 s, and a fifth more bytes.
+of parts (here 40 ms and 3.2 kB). A page would take a minute, not 8 s, and a fifth more bytes.
 """
 
 from __future__ import annotations

@@ -45,7 +45,11 @@ def figure(table: pd.DataFrame) -> Figure:
         ratios = sorted(set(table["ratio"]))
         for letter, axis, ratio in zip("abcdefgh", drawn.axes, ratios, strict=False):
             axis.set_title(f"{letter}\u2002{_title(ratio)}")
-            axis.set(xscale="log", xlim=style.limits(table["n"]), ylim=(0, 1.06 * top))
+            axis.set(
+                xscale="log",
+                xlim=style.limits(table["n"].tolist() or [1, 10]),
+                ylim=(0, 1.06 * top),
+            )
             axis.set_xticks(items := sorted(set(table["n"])), [f"{n:,.0f}" for n in items])
             axis.minorticks_off()
             axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -82,16 +82,8 @@ def _block(axis: Axes, rows: pd.DataFrame) -> None:
     heads = [(variant, protocols[variant]) for variant in variants]
     name_columns(axis, [(str(rows["family"].iloc[0]), items), *heads])
     axis.set_ylim(len(editions) + 0.1, -HEADING)
-    for (*edition, variant), settled in cells.loc[cells["flips"] == "yes", "settled"].items():
-        corner = (variants.index(variant) + 0.03, editions.index(tuple(edition)) + 0.06)
-        axis.add_patch(
-            Rectangle(
-                corner,
-                0.94,
-                0.88,
-                fill=False,
-                edgecolor=style.INK,
-                linewidth=1.6,
-                linestyle=FRAMES[settled][0],
-            )
-        )
+    for cell in rows[rows["flips"] == "yes"].to_dict("records"):
+        row = editions.index((cell["source"], cell["task"]))
+        frame = {"edgecolor": style.INK, "linewidth": 1.6, "linestyle": FRAMES[cell["settled"]][0]}
+        corner = (variants.index(cell["variant"]) + 0.03, row + 0.06)
+        axis.add_patch(Rectangle(corner, 0.94, 0.88, fill=False, **frame))

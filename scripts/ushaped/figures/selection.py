@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import seaborn.objects as so
 from matplotlib.figure import Figure
 
 from ushaped.figures import style, theme
+from ushaped.questions.selection import closest_fall
 
 TITLE = "how many U by chance alone?"
 CAPTION = """\
@@ -29,20 +32,14 @@ LOOKS = {
 # Both rankings stand beside each other at every tau.
 SHIFT = {"slope": -0.0015, "last fall": 0.0015}
 NAMES = {"slope": "selected by slope", "last fall": "selected by the last fall"}
-OBSERVED = {"color": style.INK, "linewidth": 1.4}
-FITTING = {"color": style.MUTED, "linewidth": 1.3, "linestyle": (0, (7, 2))}
-BOUND = {"color": style.MUTED, "linewidth": 1.3, "linestyle": (0, (2, 2))}
+OBSERVED: dict[str, Any] = {"color": style.INK, "linewidth": 1.4}
+FITTING: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.3, "linestyle": (0, (7, 2))}
+BOUND: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.3, "linestyle": (0, (2, 2))}
 
 
 def table(selection: pd.DataFrame) -> pd.DataFrame:
     """Everything in the table is drawn."""
     return selection
-
-
-def closest(rows: pd.DataFrame) -> pd.Series:
-    """The row whose simulated fall is closest to the observed one, of one kind and ranking."""
-    off = (rows["fall_median"] - rows["observed_fall"]).abs()
-    return rows.iloc[int(off.to_numpy().argmin())]
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -67,7 +64,7 @@ def figure(table: pd.DataFrame) -> Figure:
             axis.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
             axis.axhline(observed, **OBSERVED)
             axis.axvline(own["tau_bound"].iloc[0], **BOUND)
-            axis.axvline(closest(own[own["ranking"] == "slope"])["tau"], **FITTING)
+            axis.axvline(closest_fall(own[own["ranking"] == "slope"])["tau"], **FITTING)
         names = {f"{NAMES[ranking]}: median, middle 90%": look for ranking, look in LOOKS.items()}
         handles = [
             *theme.entries(names),

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.figures import power as power_figure
 from ushaped.items.task import Task, load_task
 from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.metrics.read import score_files
@@ -19,6 +18,7 @@ from ushaped.report.evidence import read_curves, read_published_verdicts
 from ushaped.report.flips import read_flips, read_items
 from ushaped.report.formats import read_made
 from ushaped.results import tables
+from ushaped.shapes.power import COLUMNS as POWER
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def gather(
         published_verdicts=(
             read_published_verdicts(published_verdicts) if published_verdicts else {}
         ),
-        power=power_figure.read(power) if power else None,
+        power=tables.read(power, POWER) if power else None,
         parts=tables.read(parts, PARTS) if parts else None,
         flips=read_flips(flips) if flips else None,
         flip_items=read_items(flip_items) if flip_items else {},

@@ -8,9 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.figures import selection as selection_figure
 from ushaped.figures import style
-from ushaped.questions.selection import SELECTED, SUBMITTED
+from ushaped.questions.selection import SELECTED, SUBMITTED, closest_fall
 from ushaped.report.text import listing, percent, plural, signed
 from ushaped.results import tables
 
@@ -317,8 +316,8 @@ def selection(table: pd.DataFrame | None) -> Selection | None:
     }
     return Selection(
         noise=as_row(kinds["independent"].iloc[0]),
-        independent=Wander("independent", as_row(selection_figure.closest(kinds["independent"]))),
-        walk=Wander("walk", as_row(selection_figure.closest(kinds["walk"]))),
+        independent=Wander("independent", as_row(closest_fall(kinds["independent"]))),
+        walk=Wander("walk", as_row(closest_fall(kinds["walk"]))),
         bounding=at_bound(kinds["independent"]),
         walk_bounding=at_bound(kinds["walk"]),
         rows=[{str(k): v for k, v in row.items()} for row in table.to_dict("records")],

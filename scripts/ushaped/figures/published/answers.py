@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import seaborn.objects as so
 from matplotlib.figure import Figure
 
 from ushaped.figures import panels, style, theme
+from ushaped.figures.marks import Curves
 from ushaped.figures.published import parts
 from ushaped.results import tables
 
@@ -18,8 +21,8 @@ near 0 or 100 %. Rings are the items without the faulty ones.
 TASK = "modus-tollens"
 RELEASED, CORRECTED = "accuracy", "accuracy_corrected_items"
 COLUMNS = 5
-INTERVAL = {"ymin": "low", "ymax": "high"}
-RING = {"marker": "o", "edgecolor": style.INK, "fillcolor": (0.0, 0.0, 0.0, 0.0)}
+NOTE: dict[str, Any] = {"fontsize": 7.5, "color": style.MUTED}
+RING: dict[str, Any] = {"marker": "o", "edgecolor": style.INK, "fillcolor": (0.0, 0.0, 0.0, 0.0)}
 
 
 def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
@@ -40,17 +43,16 @@ def figure(table: pd.DataFrame) -> Figure:
         for axis, name in zip(axes, names, strict=False):
             own, rings = (rows[rows["family"] == name] for rows in (released, corrected))
             theme.chance_line(axis, panels.chance_of(own))
-            layers = theme.plot(own, looks, "family", x="parameters", y="value")
-            layers = layers.add(so.Range(linewidth=1.7, linestyle="-"), **INTERVAL, legend=False)
-            layers = layers.add(so.Line(linewidth=2.4, pointsize=5.5), legend=False)
-            if len(rings):
-                layers = layers.add(
-                    so.Line(linewidth=0, pointsize=9, **RING), data=rings, legend=False
+            layers = [
+                (so.Range(linewidth=1.7), own, parts.ENDS),
+                (Curves(looks=looks, linewidth=2.4, pointsize=5.5), own, {}),
+                (so.Line(linewidth=0, pointsize=9, **RING), rings, {}),
+            ]
+            theme.draw_layers(axis, looks, "family", layers, x="parameters", y="value")
+            if rings.empty:
+                axis.text(
+                    0.04, 0.1, "no values for\ncorrected items", transform=axis.transAxes, **NOTE
                 )
-            else:
-                words = {"fontsize": 7.5, "color": style.MUTED, "transform": axis.transAxes}
-                axis.text(0.04, 0.1, "no values for\ncorrected items", **words)
-            theme.draw(layers, axis)
             theme.log_axis(axis, limits, style.metric_prefix, most=3)
             axis.set_xlabel("Parameters", fontsize=8)
             axis.set_title(name, fontsize=8)
@@ -61,11 +63,9 @@ def figure(table: pd.DataFrame) -> Figure:
         # Room for the rings, many of which are at 0 % or 100 %.
         axes[0].set_ylim(-0.08, 1.08)
         drawn.supylabel('Share of "Yes" = accuracy', fontsize=9)
-        ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "linestyle": "none"}
-        handles = [
-            theme.entry("released items", marker="s", linewidth=2.4),
-            theme.entry("corrected items", **ring, markeredgecolor=style.INK),
-            *parts.chance_entry(table),
-        ]
+        ring = theme.entry("corrected items", color=style.INK, marker="o", markersize=9)
+        ring.set(linestyle="none", markerfacecolor="none")
+        released_items = theme.entry("released items", marker="s", linewidth=2.4)
+        handles = [released_items, ring, *parts.chance_entry(table)]
         theme.legend_below(drawn, handles)
         return drawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -37,8 +38,8 @@ def figure(table: pd.DataFrame) -> Figure:
     with theme.theme():
         drawn = Figure(figsize=(10.2, 5.2), layout="constrained")
         axis = drawn.subplots()
-        no_interval = {"source": "published", "low": math.nan, "high": math.nan}
-        parts.all_series(axis, rows.assign(**no_interval), looks=looks, y="parameters")
+        rows = rows.assign(source="published", low=math.nan, high=math.nan)
+        parts.all_series(axis, rows, looks=looks, y="parameters")
         parts.zetta_axis(axis, table["training_flops"])
         limits = (table["parameters"].min() / 1.5, table["parameters"].max() * 1.3)
         axis.set(yscale="log", ylim=limits, ylabel="Parameters")
@@ -73,12 +74,16 @@ def same_models(table: pd.DataFrame) -> dict[str, list[str]]:
 def _token_lines(axis: Axes) -> None:
     """Draw FLOPs = 6 N D for some numbers of tokens, each named where it meets the upper edge."""
     (left, right), top = axis.get_xlim(), axis.get_ylim()[1]
-    dotted = {"color": style.MUTED, "linewidth": 0.8, "linestyle": (0, (1, 2))}
+    dotted: dict[str, Any] = {"color": style.MUTED, "linewidth": 0.8, "linestyle": (0, (1, 2))}
     names = [(6 * TOKENS[0] * top / 1.6, "lines of equal training tokens:", "right")]
     for tokens in TOKENS:
         axis.plot([left, right], [left / (6 * tokens), right / (6 * tokens)], **dotted, zorder=1)
         names.append((6 * tokens * top, style.metric_prefix(tokens), "center"))
-    above = {"xytext": (0, 3), "textcoords": "offset points", "annotation_clip": False}
+    above: dict[str, Any] = {
+        "xytext": (0, 3),
+        "textcoords": "offset points",
+        "annotation_clip": False,
+    }
     for x, name, side in names:
         if left < x < right:
             axis.annotate(name, (x, top), **above, ha=side, fontsize=8, color=style.MUTED)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import seaborn.objects as so
 from matplotlib.figure import Figure
@@ -62,7 +64,7 @@ def figure(table: pd.DataFrame) -> Figure:
             panels.size_axis(axis, own)
             axis.yaxis.set_major_locator(MultipleLocator(0.05))
             axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        hollow = {"marker": "o", "markerfacecolor": style.PAPER}
+        hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": style.PAPER}
         handles = [theme.entry("as plotted", **hollow, linestyle=DASHES, linewidth=1.4)]
         handles += [theme.entry(f"{n}, corrected", looks[n], linewidth=2.4) for n in names]
         theme.legend_below(drawn, handles)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import seaborn.objects as so
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ushaped.figures import style, theme
+from ushaped.figures import panels, style, theme
 from ushaped.figures.marks import Curves
 from ushaped.results import tables
 
 LEAD = "PaLM"
 ZETTA = "Training compute (zettaFLOPs)"
 MARKERS = ("series", "task", "metric", "value", "direction", "protocol", "source", "note")
+
+ENDS = {"ymin": "low", "ymax": "high"}
 
 # Whether the series of a family and source is one that the figure is about.
 Front = Callable[[str, str], bool]
@@ -44,40 +47,20 @@ def all_series(
     looks: Mapping[str, style.Look] | None = None,
     y: str = "value",
 ) -> None:
-    """Draw every series against training compute: thick and with its intervals in front.
+    """Draw rows of ``tables.CURVE`` against compute: thick with intervals in front, thin behind.
 
-    Parameters
-    ----------
-    axis : Axes
-    rows : DataFrame
-        One row per series and size, columns ``tables.CURVE``.
-    front : callable
-        Which series are in front; the others are thin and pale.
-    looks : mapping, optional
-        By family; by default of the families in ``rows``.
-    y : str
-        Column of the vertical position.
+    ``looks`` are by family; without them each family of ``rows`` has its own.
     """
     looks = looks or style.family_looks(rows["family"])
     rows = rows.dropna(subset=["training_flops", y])
     rows = rows.assign(curve=rows["family"] + " " + rows["source"])
     by_curve = dict(zip(rows["curve"], rows["family"].map(looks), strict=True))
-    in_front = list(map(front, rows["family"], rows["source"]))
-    in_front = pd.Series(in_front, index=rows.index, dtype=bool)
+    in_front = np.array([*map(front, rows["family"], rows["source"])], bool)
     ahead, behind = rows[in_front], rows[~in_front]
-    colours = {family: look.colour for family, look in looks.items()}
-    layers = so.Plot(rows, x="training_flops", y=y, group="curve").theme(theme.SETTINGS)
-    if len(behind):
-        thin = Curves(looks=by_curve, linewidth=0.9, pointsize=3.6, alpha=0.6)
-        layers = layers.add(thin, data=behind, legend=False)
-    if len(known := ahead.dropna(subset=["low", "high"])):
-        ends = {"ymin": "low", "ymax": "high", "color": "family"}
-        layers = layers.add(so.Range(linewidth=1.7), data=known, **ends, legend=False)
-        layers = layers.scale(color=colours)
-    if len(ahead):
-        thick = Curves(looks=by_curve, linewidth=2.4, pointsize=5.5)
-        layers = layers.add(thick, data=ahead, legend=False)
-    theme.draw(layers, axis)
+    thin = Curves(looks=by_curve, linewidth=0.9, pointsize=3.6, alpha=0.6)
+    thick = Curves(looks=by_curve, linewidth=2.4, pointsize=5.5)
+    layers = [(thin, behind, {}), (so.Range(linewidth=1.7), ahead, ENDS), (thick, ahead, {})]
+    theme.draw_layers(axis, by_curve, "curve", layers, x="training_flops", y=y)
 
 
 def zetta_axis(axis: Axes, flops: pd.Series, most: int = 7) -> None:
@@ -101,8 +84,4 @@ def entries(rows: pd.DataFrame, front: Front = leads) -> list[Line2D]:
         )
         for family, source in sorted(series, key=lambda s: (not front(*s), place[s[0]], s[1]))
     ]
-    return handles + chance_entry(rows)
-
-
-def chance_entry(rows: pd.DataFrame) -> list[Line2D]:
-    return [theme.entry("chance", **theme.CHANCE)] if rows["chance"].notna().any() else []
+    return handles + panels.chance_entry(rows)

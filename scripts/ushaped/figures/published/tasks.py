@@ -17,7 +17,7 @@ from ushaped.results import tables
 TITLE = "every task, all series"
 CAPTION = """\
 Every task and every published series, PaLM in front with 95 % intervals over items (for
-prompt-injection the negated loss of the completion).
+prompt-injection the loss of the completion, on an inverted axis).
 An arrow at the right edge stands for a result whose source gives neither a number nor the training
 compute.
 """
@@ -58,14 +58,7 @@ def figure(table: pd.DataFrame) -> Figure:
 def panel_grid(
     points: pd.DataFrame, front: parts.Front = parts.leads
 ) -> tuple[Figure, dict[str, Axes], Axes]:
-    """Draw one panel per task, its axis cut where no model lies, and an empty one for the legend.
-
-    Parameters
-    ----------
-    points : DataFrame
-        Columns ``tables.CURVE``, one metric per task.
-    front : callable
-        Whether the series of a family and source is drawn in front.
+    """Draw one panel per task, its axis cut where no model lies.
 
     Returns
     -------
@@ -73,7 +66,7 @@ def panel_grid(
     dict of str to Axes
         The last piece of the panel of each task.
     Axes
-        The empty one.
+        An empty one for the legend.
     """
     tasks, looks = tables.order_tasks(points["task"]), style.family_looks(points["family"])
     columns = min(COLUMNS, len(tasks) + 1)
@@ -112,14 +105,10 @@ def _edge(axis: Axes, value: float) -> None:
 
 
 def _edge_entries(markers: pd.DataFrame) -> list[Line2D]:
-    dots, arrows = (markers[markers["value"].notna() == known] for known in (True, False))
-    return [
-        *(
-            theme.entry(f"{name}: compute not published", **DOT)
-            for name in sorted(set(dots["family"]))
-        ),
-        *(
-            theme.entry(f"{name}: {said}\n(number and compute not given)", **ARROW)
-            for name, said in sorted(set(zip(arrows["family"], arrows["flags"], strict=True)))
-        ),
-    ]
+    entries = {}
+    for row in markers.sort_values("family").to_dict("records"):
+        words = f"{row['family']}: {row['flags']}\n(number and compute not given)"
+        if not math.isnan(row["value"]):
+            words = f"{row['family']}: compute not published"
+        entries[words] = theme.entry(words, **(ARROW if math.isnan(row["value"]) else DOT))
+    return list(entries.values())
