@@ -34,6 +34,7 @@ from ushaped.items.released import BLOCKS, OWN, find_own, mirror, said
 from ushaped.prompts import applies, keeps_inside
 from ushaped.models.registry import points
 from ushaped.code_dependencies import closure
+from ushaped.figures import ENDINGS, entries
 from ushaped.items.task import REPLICA, SOURCES, demonstrations_file, load_task
 from ushaped.yaml_files import read_mapping
 
@@ -87,6 +88,10 @@ LOCK = "models.lock.yaml"
 BROUGHT = [name for name in FETCHED if {"hub", "package"} & MODELS[name]["entry"].keys()]
 # Held by a server: scoring them here only waits.
 SERVED = [name for name in FETCHED if "endpoint" in MODELS[name]["entry"]]
+
+EVERY_EDITION = [dict(zip(("source", "task"), edition)) for edition in EDITIONS]
+MEASURED_FIGURES = [entry for entry in entries().values() if not entry.of_literature]
+LITERATURE_FIGURES = [entry for entry in entries().values() if entry.of_literature]
 
 FACTS = {task: load_task(ROOT / "tasks" / task) for task in TASKS}
 PROMPT_FILES = [
@@ -276,3 +281,40 @@ def scoring_settings(wildcards):
     settings = MODELS[wildcards.model].get("entry", {})
     words = ["--bos", settings.get("bos", "default")]
     return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)
+
+
+def figure_files(figures, endings=ENDINGS):
+    """Files of some figures, those of every edition last."""
+    targets = [entry.target(each) for entry in figures for each in entry.each(EVERY_EDITION)]
+    return [
+        f"{OUT}/{target}.{ending}"
+        for target in sorted(targets, key=lambda target: (target.count("/"), target))
+        for ending in endings
+    ]
+
+
+def shown_figure(entry, options):
+    """The SVG file of a figure, as Snakemake's own report shows it."""
+    target = entry.target(options)
+    # Written beside the figure, from the text in its module.
+    caption = os.path.abspath(f"{PLACE}/{target}.rst")
+    labels = {**entry.label(options), "format": "SVG"}
+    return report(f"{OUT}/{target}.svg", caption=caption, category=entry.category, labels=labels)
+
+
+def shown_figures(figures):
+    """The SVG files of some figures."""
+    return [shown_figure(entry, each) for entry in figures for each in entry.each(EVERY_EDITION)]
+
+
+def figure_code(figures):
+    """The modules of some figures and all that they import."""
+    scripts = ROOT / "scripts"
+    return sorted(
+        {file for entry in figures for file in closure(entry.module_of(scripts), scripts)}
+    )
+
+
+def literature_tables(wildcards, input):
+    """The folder of the tables of the literature."""
+    return str(Path(input.published).parent)

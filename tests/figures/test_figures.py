@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from docutils.core import publish_parts  # type: ignore[import-untyped]
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -360,7 +361,7 @@ def test_always_the_same_answer_is_hollow_and_in_the_legend(
     hollow = {
         (float(x), float(y))
         for line in figure.axes[0].get_lines()
-        if line.get_markerfacecolor() == style.PAPER
+        if to_hex(line.get_markerfacecolor()) == style.PAPER
         for x, y in np.asarray(line.get_xydata())
     }
     assert hollow == set(zip(flagged["training_flops"], flagged["value"], strict=True))

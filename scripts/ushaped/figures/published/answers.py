@@ -66,6 +66,6 @@ def figure(table: pd.DataFrame) -> Figure:
         ring = theme.entry("corrected items", color=style.INK, marker="o", markersize=9)
         ring.set(linestyle="none", markerfacecolor="none")
         released_items = theme.entry("released items", marker="s", linewidth=2.4)
-        handles = [released_items, ring, *parts.chance_entry(table)]
+        handles = [released_items, ring, *panels.chance_entry(table)]
         theme.legend_below(drawn, handles)
         return drawn
