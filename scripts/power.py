@@ -65,7 +65,7 @@ def longest(curves: list[Curve]) -> dict[str, Floats]:
     found: dict[str, Floats] = {}
     for curve in curves:
         if len(curve.sizes) > len(found.get(curve.family, ())):
-            found[curve.family] = np.log10(curve.at)
+            found[curve.family] = np.log10(curve.scale_values)
     return found
 
 

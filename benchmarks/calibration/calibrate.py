@@ -19,17 +19,17 @@ import numpy as np
 from scipy.special import expit, logit
 
 from ushaped.metrics.intervals import generator
-from ushaped.shapes.bootstrap import binomial_draws
-from ushaped.shapes.conclude import STATISTICAL, conclude, widest
-from ushaped.shapes.fits import fits, loss_of
+from ushaped.shapes.bootstrap import binomial_resamples
+from ushaped.shapes.conclude import STATISTICAL, conclude, range_upper_limit
+from ushaped.shapes.fits import fits, sample_loss
 from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
-from ushaped.shapes.hypothesis_tests.significance import Nulls, p_values, p_values_of
+from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values, p_values_of
 from ushaped.shapes.laws.mechanism import fit_mechanism
 from ushaped.shapes.power import shares_of_verdicts
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import U_SHAPED, Floats, Ints, Rule, valley
 from ushaped.shapes.sample import from_counts, from_items
-from ushaped.shapes.turning import turning
+from ushaped.shapes.valley_estimate import estimate_valley
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "literature" / "series.csv"
 RULE = Rule.published_equivalent()
@@ -133,7 +133,9 @@ def judged(truth: Floats, n: int, curves: int, name: str) -> dict[str, float]:
     sizes = len(truth)
     sample = from_counts(np.full(sizes, n // 2), np.full(sizes, n))
     rng = generator(0, "calibration", name, str(sizes), str(n))
-    return shares_of_verdicts(truth, sample, Nulls(sample, NULL_DRAWS, rng), RULE, curves, rng)
+    return shares_of_verdicts(
+        truth, sample, NullDistributions(sample, NULL_DRAWS, rng), RULE, curves, rng
+    )
 
 
 # -- items and seeds that hang together -----------------------------------------------------------
@@ -192,9 +194,9 @@ def verdict_on_items(
     members = np.arange(len(values)).reshape(-1, seeds).tolist()
     sample = from_items(values, members, clusters, shares=True)
     assert sample is not None
-    p = p_values(sample, Nulls(sample, OWN_DRAWS, rng))
-    found = fits(sample.heights, sample.weights, loss_of(sample))
-    return conclude(p, found, sample, RULE, widest(sample, 200, rng)).shape
+    p = p_values(sample, NullDistributions(sample, OWN_DRAWS, rng))
+    found = fits(sample.heights, sample.weights, sample_loss(sample))
+    return conclude(p, found, sample, RULE, range_upper_limit(sample, 200, rng)).shape
 
 
 # -- intervals ------------------------------------------------------------------------------------
@@ -211,13 +213,13 @@ def coverage(job: tuple[str, int, int]) -> str:
     for _ in range(curves):
         right = rng.binomial(n, truth)
         sample = from_counts(right, np.full(len(truth), n))
-        drawn = binomial_draws(right, np.full(len(truth), n), 1000, rng)
-        found = turning(sample, drawn, 500, rng)
+        drawn = binomial_resamples(right, np.full(len(truth), n), 1000, rng)
+        found = estimate_valley(sample, drawn, 500, rng)
         assert found is not None
         pairs = [(true.drop, found.depth), (true.rise, found.rise), (true.recovery, found.recovery)]
         held += [low <= value[0] <= high for value, (_, low, high) in pairs]
-        inside += bool(lowest & set(found.places))
-        sizes += len(found.places)
+        inside += bool(lowest & set(found.possible))
+        sizes += len(found.possible)
     shares = " | ".join(f"{100 * share / curves:.1f} %" for share in [*held, inside])
     return f"| {name}, {n:,} | {shares} | {sizes / curves:.1f} of {len(truth)} |"
 
@@ -233,7 +235,7 @@ def rivals(job: tuple[str, int, int]) -> str:
     sample = from_counts(n // 2, n)
     rng = generator(0, "calibration", "rivals", name, str(sizes))
     rows = rng.binomial(ITEMS, truth, size=(curves, sizes)) / ITEMS
-    ours = [p.u for p in p_values_of(sample, rows, Nulls(sample, NULL_DRAWS, rng))]
+    ours = [p.u for p in p_values_of(sample, rows, NullDistributions(sample, NULL_DRAWS, rng))]
     lines = [two_lines(x, row, sample.trials) for row in rows]
     curved = [lind_mehlum(x, row, sample.trials) for row in rows]
     shares = [
@@ -272,7 +274,7 @@ def mechanism(job: tuple[float, float, float, int, int, int]) -> str:
     held, found = np.zeros(4), 0
     for _ in range(curves):
         k = rng.binomial(n, truth)
-        drawn = binomial_draws(k, np.full(sizes, n), 500, rng)
+        drawn = binomial_resamples(k, np.full(sizes, n), 500, rng)
         fit = fit_mechanism(x, k / n, np.full(sizes, n), 0.5, drawn=drawn)
         if fit.identifiable:
             found += 1

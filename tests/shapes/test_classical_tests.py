@@ -27,7 +27,6 @@ from ushaped.shapes.hypothesis_tests.neighbours import (
     mcnemar,
     neighbour_tests,
     paired_means,
-    steps_json,
     two_proportions,
 )
 
@@ -272,7 +271,7 @@ def test_one_size_has_no_neighbour() -> None:
 
 def test_evidence_names_the_sizes() -> None:
     steps = neighbour_tests(np.array([0.1, 0.5]), np.full(2, 0.1), np.eye(2), np.inf)
-    (written,) = steps_json(steps, ["1B", "8B"])
+    (written,) = [step.as_evidence(["1B", "8B"]) for step in steps]
     assert list(written) == ["from", "to", "difference", "low", "high", "p", "p_holm", "test"]
     assert (written["from"], written["to"], written["difference"]) == ("1B", "8B", 0.4)
 
@@ -536,7 +535,7 @@ def test_evidence_has_the_names_of_the_results() -> None:
     )
     assert lines is not None
     assert parabola is not None
-    assert list(lines.as_json()) == [
+    assert list(lines.as_evidence()) == [
         "break",
         "slope_left",
         "slope_right",
@@ -545,7 +544,7 @@ def test_evidence_has_the_names_of_the_results() -> None:
         "p_u",
         "p_inverted_u",
     ]
-    assert list(parabola.as_json()) == [
+    assert list(parabola.as_evidence()) == [
         "slope_low",
         "slope_high",
         "p_u",

@@ -28,8 +28,8 @@ from ushaped.shapes.conclude import STATISTICAL, Conclusion, conclude
 from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence import control, examine, row
-from ushaped.shapes.fits import SHAPES, fits, loss_of
-from ushaped.shapes.hypothesis_tests.significance import Nulls, PValues
+from ushaped.shapes.fits import SHAPES, fits, sample_loss
+from ushaped.shapes.hypothesis_tests.significance import NullDistributions, PValues
 from ushaped.shapes.power import shares_of_verdicts, u_curve
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import VERDICTS, Floats, Rule
@@ -173,7 +173,7 @@ def test_palm_is_judged_as_published_where_its_errors_are_known() -> None:
 def concluded(shares: list[float], n: int, span: float = 1.0, **p: float) -> Conclusion:
     """Conclude from p-values that are given."""
     sample = from_counts(np.rint(np.array(shares) * n).astype(np.int64), np.full(len(shares), n))
-    found = fits(sample.heights, sample.weights, loss_of(sample))
+    found = fits(sample.heights, sample.weights, sample_loss(sample))
     names = ("change", "rise", "fall", "u", "inverted_u", "misfit")
     return conclude(PValues(**(dict.fromkeys(names, 1.0) | p)), found, sample, RULE, span)
 
@@ -199,7 +199,7 @@ def test_a_turn_counts_only_if_both_of_its_sides_are_of_practical_size() -> None
 
 def test_sizes_that_hang_together_show_a_small_recovery_sooner() -> None:
     sample = from_counts(np.array([180, 60, 90]), np.full(3, 200))
-    found = fits(sample.heights, sample.weights, loss_of(sample))
+    found = fits(sample.heights, sample.weights, sample_loss(sample))
     p = PValues(0.01, 0.01, 0.01, 0.01, 1.0, 1.0)
     together = replace(sample, correlation=np.full((3, 3), 0.95) + 0.05 * np.eye(3))
     assert conclude(p, found, sample, RULE, 1.0).shape == "U-shaped"
@@ -231,7 +231,7 @@ def test_a_rise_and_a_fall_in_no_known_order_are_undetermined() -> None:
 
 def test_a_deeper_valley_never_lowers_the_probability_of_a_u() -> None:
     sample = from_counts(np.full(4, 150), np.full(4, 300))
-    nulls = Nulls(sample, 300, np.random.default_rng(0))
+    nulls = NullDistributions(sample, 300, np.random.default_rng(0))
     found = []
     for dip in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3):
         truth, rng = u_curve(np.arange(4.0), dip, 1.0), np.random.default_rng(1)

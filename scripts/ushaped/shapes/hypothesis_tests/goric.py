@@ -1,11 +1,10 @@
-"""Weights of the shapes: log-likelihood against flexibility.
+"""Weights of the shapes by the order-restricted information criterion (GORIC).
 
-The criterion is the order-restricted information criterion (Anraku 1999; Kuiper, Hoijtink and
-Silvapulle 2011, GORIC): minus twice the log-likelihood plus twice a penalty, which is what a shape
-is expected to gain by fitting the noise of a flat curve, in the way that Akaike's counts
-parameters. For a flat curve that is 1, for any curve the number of sizes S, for a monotone one with
-equal errors 1 + 1/2 + ... + 1/S. For the two shapes that turn it has no closed form; all penalties
-are simulated, with the errors of the curve in question.
+Anraku (1999); Kuiper, Hoijtink and Silvapulle (2011): minus twice the log-likelihood plus twice a
+penalty, the expected gain of a shape from the noise of a flat curve, which generalises Akaike's
+number of parameters. It is 1 for a flat curve, the number of sizes S for any curve, and
+1 + 1/2 + ... + 1/S for a monotone one with equal errors. For the two shapes with a turn it has no
+closed form; all penalties are simulated, with the errors of the curve.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from ushaped.shapes.sample import Sample
 
 @dataclass(frozen=True)
 class Support:
-    """How well one shape fits a curve.
+    """Fit and weight of one shape.
 
     Attributes
     ----------
     shape : str
         One of `ushaped.shapes.fits.SHAPES`.
     log_likelihood : float
-        Up to a constant that all shapes share.
+        Up to a constant common to all shapes.
     penalty : float
         Effective number of parameters.
     criterion : float
@@ -55,8 +54,8 @@ def penalties(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str,
     Examples
     --------
     >>> flat = Sample(np.full(4, 0.5), np.full(4, 0.01), np.eye(4))
-    >>> found = penalties(flat, 20_000, np.random.default_rng(0))
-    >>> [round(found[shape], 1) for shape in ("flat", "positive", "any")]
+    >>> penalty = penalties(flat, 20_000, np.random.default_rng(0))
+    >>> [round(penalty[shape], 1) for shape in ("flat", "positive", "any")]
     [1.0, 2.1, 4.0]
     """
     errors = null_errors(replace(sample, degrees=float("inf")), draws, rng)
@@ -64,33 +63,33 @@ def penalties(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str,
     return {shape: 1 + float(2 * (drawn[FLAT].loss - drawn[shape].loss).mean()) for shape in SHAPES}
 
 
-def supports(
-    found: dict[str, Fit], sample: Sample, draws: int, rng: np.random.Generator
+def goric_weights(
+    fitted: dict[str, Fit], sample: Sample, draws: int, rng: np.random.Generator
 ) -> list[Support]:
-    """Compare the shapes for one curve.
+    """Weigh the shapes of one curve.
 
     Parameters
     ----------
-    found : dict of str to Fit
+    fitted : dict of str to Fit
         Of one curve, by `ushaped.shapes.fits.fits`.
     sample : Sample
     draws : int
-        From which the penalties are computed.
+        For the penalties.
     rng : numpy.random.Generator
     """
     penalty = penalties(sample, draws, rng)
-    criterion = {shape: 2 * float(found[shape].loss[0]) + 2 * penalty[shape] for shape in SHAPES}
+    criterion = {shape: 2 * float(fitted[shape].loss[0]) + 2 * penalty[shape] for shape in SHAPES}
     least = min(criterion.values())
     weight = {shape: np.exp(-(value - least) / 2) for shape, value in criterion.items()}
     total = sum(weight.values())
     return [
         Support(
             shape,
-            -float(found[shape].loss[0]),
+            -float(fitted[shape].loss[0]),
             penalty[shape],
             criterion[shape],
             float(weight[shape] / total),
-            found[shape].heights[0],
+            fitted[shape].heights[0],
         )
         for shape in SHAPES
     ]

@@ -76,9 +76,9 @@ class Run:
         folders = [self.folder, *self.aliases]
         names = {folder.name for folder in folders}
         if isinstance(name := self.results.get("model_name"), str):
-            names.add(sanitised(name))
+            names.add(sanitize_name(name))
         ends = (f"/{folder.as_posix()}".endswith(f"/{model}") for folder in folders)
-        return sanitised(model) in names or any(ends)
+        return sanitize_name(model) in names or any(ends)
 
     @property
     def tasks(self) -> list[str]:
@@ -182,12 +182,12 @@ class Aggregate:
         return right if known and math.isclose(self.error, binomial, abs_tol=1e-6) else None
 
 
-def sanitised(name: str) -> str:
+def sanitize_name(name: str) -> str:
     """Name of a model as the harness writes it into a folder's name.
 
     Examples
     --------
-    >>> sanitised("EleutherAI/pythia-70m")
+    >>> sanitize_name("EleutherAI/pythia-70m")
     'EleutherAI__pythia-70m'
     """
     return re.sub(r'["<>:/|\\?*\[\]]+', "__", name)

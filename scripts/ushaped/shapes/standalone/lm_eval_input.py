@@ -26,12 +26,12 @@ from ushaped.shapes.standalone.lm_eval_files import (
 )
 from ushaped.shapes.standalone.table_input import (
     About,
-    Answered,
+    ModelAnswers,
     check_columns,
     counted,
-    curve_of,
-    from_answers,
+    curve_from_answers,
     label,
+    make_curve,
     positive,
     read_table,
 )
@@ -236,12 +236,12 @@ def _curve(
     )
     answers = {model: one.answers(chosen) for model, one in measured.items()}
     answered = [
-        Answered(model.name, model.size, model.scale, own)
+        ModelAnswers(model.name, model.size, model.scale, own)
         for model, own in answers.items()
         if own is not None
     ]
     if len(answered) == len(measured):
-        return from_answers(about, answered, notes=notes)
+        return curve_from_answers(about, answered, notes=notes)
     notes.append("no samples of some models: their answers cannot be compared item by item")
     return _of_means(about, {model: one.mean(chosen) for model, one in measured.items()}, notes)
 
@@ -383,5 +383,5 @@ def _of_means(
     values, errors = (
         np.array([getattr(means[model], name) for model in models]) for name in ("mean", "error")
     )
-    curve = curve_of(about, sizes, scales, values, None, notes)
+    curve = make_curve(about, sizes, scales, values, None, notes)
     return curve, Means(errors)

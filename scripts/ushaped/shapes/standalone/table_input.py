@@ -93,7 +93,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Answered:
+class ModelAnswers:
     """One model's value on each item, in the metric's own unit."""
 
     name: str
@@ -165,9 +165,9 @@ def read_curves(
     return curves
 
 
-def from_answers(
+def curve_from_answers(
     about: About,
-    models: Sequence[Answered],
+    models: Sequence[ModelAnswers],
     clusters: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
 ) -> tuple[Curve, Items]:
@@ -178,7 +178,7 @@ def from_answers(
     Parameters
     ----------
     about : About
-    models : sequence of Answered
+    models : sequence of ModelAnswers
         Models of equal scale are training seeds of one size.
     clusters : mapping of str to int, optional
         For each item, the part that it belongs to.
@@ -198,7 +198,7 @@ def from_answers(
     ends = [*starts[1:], len(models)]
     members = tuple(tuple(range(*span)) for span in zip(starts, ends, strict=True))
     sign = SIGNS[about.metric]
-    curve = curve_of(
+    curve = make_curve(
         about,
         [models[start].size for start in starts],
         [scales[start] for start in starts],
@@ -211,7 +211,7 @@ def from_answers(
     return curve, Items(sign * own, members, parts)
 
 
-def curve_of(
+def make_curve(
     about: About,
     sizes: Sequence[str],
     scales: Sequence[float],
@@ -316,7 +316,9 @@ def _written(curve: Curve, data: Data) -> Iterable[dict[str, object]]:
     """Rows of one curve."""
     chance = "" if math.isnan(curve.chance) else curve.chance
     common = {"family": curve.family, "task": curve.task, "protocol": curve.protocol}
-    for place, (size, scale) in enumerate(zip(curve.sizes, curve.at.tolist(), strict=True)):
+    for place, (size, scale) in enumerate(
+        zip(curve.sizes, curve.scale_values.tolist(), strict=True)
+    ):
         row = common | {"chance": chance, "size": size, "scale": scale}
         if isinstance(data, Counts):
             yield row | {"k": int(data.k[place]), "n": int(data.n[place])}
@@ -364,7 +366,7 @@ def counted(
     same = len(set(items.tolist())) == 1
     if not same:
         notes = (*notes, "the sizes have different numbers of items")
-    curve = curve_of(
+    curve = make_curve(
         about,
         sizes,
         scales,
@@ -386,7 +388,7 @@ def _read_means(about: About, rows: list[Row]) -> tuple[Curve, Data]:
         if error <= 0:
             do = "give its standard error, above 0; of right answers give k and n instead"
             raise UserError(_at(row), f"error is {row['error']}", do)
-    return curve_of(about, sizes, scales, values, None, notes), Means(errors)
+    return make_curve(about, sizes, scales, values, None, notes), Means(errors)
 
 
 def _read_files(about: About, rows: list[Row]) -> tuple[Curve, Data]:
@@ -426,10 +428,12 @@ def _read_items(about: About, rows: list[Row]) -> tuple[Curve, Data]:
     if clusters and len(clusters) < len({item for values in models.values() for item in values}):
         raise UserError(about.where, "some items have no part", "give all of them one, or none")
     answered = [
-        Answered(f"{sizes[scale]}{f', seed {seed}' if seed else ''}", sizes[scale], scale, values)
+        ModelAnswers(
+            f"{sizes[scale]}{f', seed {seed}' if seed else ''}", sizes[scale], scale, values
+        )
         for (scale, seed), values in models.items()
     ]
-    return from_answers(about, answered, clusters, _unsorted([one.scale for one in answered]))
+    return curve_from_answers(about, answered, clusters, _unsorted([one.scale for one in answered]))
 
 
 _READERS = {COUNTS: _read_counts, MEANS: _read_means, FILES: _read_files, ITEMS: _read_items}
@@ -471,7 +475,7 @@ def _unsorted(scales: Sequence[float]) -> tuple[str, ...]:
     return ("the sizes were not in the order of their scale, and were sorted",)
 
 
-def _shared(where: str, models: Sequence[Answered]) -> tuple[list[str], tuple[str, ...]]:
+def _shared(where: str, models: Sequence[ModelAnswers]) -> tuple[list[str], tuple[str, ...]]:
     """Items that all models have, and a note if others were left out."""
     every = dict.fromkeys(item for model in models for item in model.values)
     shared = [item for item in every if all(item in model.values for model in models)]
