@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError, run
-from ushaped.metrics.table import AVERAGE, write_table
+from ushaped.metrics.table import write_table
 from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured, draw_published_average
 from ushaped.shapes.data import Counts, Items, Settings
 from ushaped.shapes.evidence import add_fdr_q_values, examine
@@ -32,6 +32,7 @@ from ushaped.shapes.read import read_items, read_metrics, read_published
 from ushaped.shapes.rules import Rule
 from ushaped.shapes.shapes_table import shapes_row
 from ushaped.shapes.validity_flags import add_validity_flags, answer_counts, read_answer_counts
+from ushaped.terms import AVERAGE
 
 # A curve and further arguments of `examine`.
 Job = tuple[Curve, dict[str, Any]]

@@ -20,16 +20,17 @@ from scipy.special import expit, logit
 
 from ushaped.metrics.intervals import generator
 from ushaped.shapes.bootstrap import binomial_resamples
-from ushaped.shapes.conclude import STATISTICAL, conclude, range_upper_limit
+from ushaped.shapes.conclude import conclude, range_upper_limit
 from ushaped.shapes.fits import fits, sample_loss
 from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
 from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values, p_values_of
 from ushaped.shapes.laws.mechanism import fit_mechanism
 from ushaped.shapes.power import shares_of_verdicts
 from ushaped.shapes.read import read_published
-from ushaped.shapes.rules import U_SHAPED, Floats, Ints, Rule, valley
+from ushaped.shapes.rules import Floats, Ints, Rule, valley
 from ushaped.shapes.sample import from_counts, from_items
 from ushaped.shapes.valley_estimate import estimate_valley
+from ushaped.terms import STATISTICAL_SHAPES, U_SHAPED
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "literature" / "series.csv"
 RULE = Rule.published_equivalent()
@@ -102,7 +103,7 @@ def main() -> None:
 
 def verdict_table(first: str, rows: Iterable[tuple[str, dict[str, float]]]) -> None:
     """Print the share of each verdict, U-shaped first."""
-    names = [U_SHAPED, *[name for name in STATISTICAL if name != U_SHAPED]]
+    names = [U_SHAPED, *[name for name in STATISTICAL_SHAPES if name != U_SHAPED]]
     print(f"| {first} | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}")
     for what, shares in rows:
         cells = [f"{100 * shares.get(name, 0.0):.1f} %" for name in names]

@@ -23,17 +23,17 @@ import fabricate
 import shapes as shapes_step
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
-from ushaped.shapes.conclude import STATISTICAL, Conclusion, conclude
+from ushaped.shapes.conclude import Conclusion, conclude
 from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence import control, examine, row
-from ushaped.shapes.fits import SHAPES, fits, sample_loss
+from ushaped.shapes.fits import FITTED_SHAPES, fits, sample_loss
 from ushaped.shapes.hypothesis_tests.significance import NullDistributions, PValues
 from ushaped.shapes.power import shares_of_verdicts, u_curve
 from ushaped.shapes.read import read_published
-from ushaped.shapes.rules import VERDICTS, Floats, Rule
+from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import from_counts
+from ushaped.terms import AVERAGE, SHAPES, STATISTICAL_SHAPES, TEN_TASKS
 
 RULE = Rule.published_equivalent()
 SETTINGS = Settings(draws=400)
@@ -120,7 +120,7 @@ def test_known_shapes_get_their_verdict(shares: list[float], n: int, shape: str)
     found = verdict_of(shares, n)
     assert found["statistical"] == shape
     assert found["because"]
-    assert found["statistical"] in STATISTICAL
+    assert found["statistical"] in STATISTICAL_SHAPES
 
 
 @pytest.mark.parametrize(
@@ -412,12 +412,12 @@ def test_what_a_record_says_hangs_together(name: str) -> None:
         return
     assert set(said) == VERDICT
     assert sum(said["probabilities"].values()) == pytest.approx(1)
-    assert list(said["probabilities"]) == list(VERDICTS)
+    assert list(said["probabilities"]) == list(SHAPES)
     assert said["p_u"] >= max(said["p_rise"], said["p_fall"]) or said["statistical"] != "positive"
     for low, value, high in zip(record["low"], record["values"], record["high"], strict=True):
         assert low <= value <= high
     shapes = {one["shape"]: one for one in record["shapes"]}
-    assert list(shapes) == list(SHAPES)
+    assert list(shapes) == list(FITTED_SHAPES)
     assert sum(one["weight"] for one in shapes.values()) == pytest.approx(1)
     if name != "unequal numbers of items":
         assert shapes["any"]["values"] == pytest.approx(record["values"])

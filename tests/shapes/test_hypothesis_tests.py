@@ -14,7 +14,7 @@ from scipy.stats import chi2, norm, t
 from ushaped.errors import UserError
 from ushaped.shapes.bootstrap import binomial_resamples, resample_seeds, resampled_clustered_means
 from ushaped.shapes.conclude import range_upper_limit
-from ushaped.shapes.fits import SHAPES, binomial_loss, fits, normal_loss, sample_loss
+from ushaped.shapes.fits import FITTED_SHAPES, binomial_loss, fits, normal_loss, sample_loss
 from ushaped.shapes.hypothesis_tests.goric import goric_weights, penalties
 from ushaped.shapes.hypothesis_tests.significance import (
     NullDistributions,
@@ -161,7 +161,7 @@ def test_mirrors_multiples_of_trials_and_constants_leave_the_fits(
     more = fits(rows, times * weights, binomial_loss(times * weights))
     nats = fits(rows, weights, normal_loss(weights))
     raised = fits(rows + constant, weights, normal_loss(weights))
-    for shape in SHAPES:
+    for shape in FITTED_SHAPES:
         assert mirrored[MIRROR[shape]].loss == pytest.approx(before[shape].loss, abs=1e-8)
         assert more[shape].loss == pytest.approx(times * before[shape].loss, abs=1e-6)
         assert raised[shape].loss == pytest.approx(nats[shape].loss, abs=1e-8)
@@ -316,7 +316,7 @@ def test_weights_of_the_shapes_add_up_and_follow_from_likelihood_and_penalty() -
     sample = counted([0.6, 0.4, 0.45, 0.7])
     found = fits(sample.heights, sample.weights, sample_loss(sample))
     made = goric_weights(found, sample, 2000, np.random.default_rng(0))
-    assert [one.shape for one in made] == list(SHAPES)
+    assert [one.shape for one in made] == list(FITTED_SHAPES)
     assert sum(one.weight for one in made) == pytest.approx(1)
     by_shape = {one.shape: one for one in made}
     best, worst = by_shape["U-shaped"], by_shape["flat"]

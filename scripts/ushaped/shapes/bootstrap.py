@@ -18,7 +18,8 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import generator, resampled_means, resampled_sums
-from ushaped.shapes.rules import VERDICTS, Floats, Ints, Rule, verdicts
+from ushaped.shapes.rules import Floats, Ints, Rule, verdicts
+from ushaped.terms import SHAPES
 
 LEAST_CLUSTERS = 10
 """Least number of clusters that are resampled; our convention.
@@ -97,7 +98,8 @@ def resampled_clustered_means(
     Examples
     --------
     >>> right = np.array([[1.0], [1.0], [0.0], [0.0]])
-    >>> resampled_clustered_means(right, np.array([1, 1, 2, 2]), 2, np.random.default_rng(0)).tolist()
+    >>> rng = np.random.default_rng(0)
+    >>> resampled_clustered_means(right, np.array([1, 1, 2, 2]), 2, rng).tolist()
     [[0.5], [0.5]]
     """
     _, groups, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
@@ -223,8 +225,8 @@ def check_counts(right: Ints, n: Ints) -> None:
 
 def verdict_frequencies(drawn: Floats, rule: Rule) -> dict[str, float]:
     """Share of the draws, shape (draws, sizes), with each verdict."""
-    counts = np.bincount(verdicts(drawn, rule), minlength=len(VERDICTS))
-    return {name: count / len(drawn) for name, count in zip(VERDICTS, counts.tolist(), strict=True)}
+    counts = np.bincount(verdicts(drawn, rule), minlength=len(SHAPES))
+    return {name: count / len(drawn) for name, count in zip(SHAPES, counts.tolist(), strict=True)}
 
 
 def share_column(name: str) -> str:
@@ -232,7 +234,7 @@ def share_column(name: str) -> str:
 
     Examples
     --------
-    >>> [share_column(name) for name in VERDICTS]
+    >>> [share_column(name) for name in SHAPES]
     ['p_positive', 'p_inverse', 'p_u', 'p_inverted_u', 'p_flat']
     """
     return "p_" + name.lower().removesuffix("-shaped").replace("-", "_")

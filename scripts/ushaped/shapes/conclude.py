@@ -19,25 +19,21 @@ import numpy as np
 
 from ushaped.shapes.fits import ANY, Fit
 from ushaped.shapes.hypothesis_tests.significance import PValues, null_errors
-from ushaped.shapes.rules import (
+from ushaped.shapes.rules import Floats, Rule, valley, verdict
+from ushaped.shapes.sample import Sample, half_counts
+from ushaped.terms import (
+    CONFIDENCE,
     FLAT,
     INVERSE,
     INVERTED_U,
+    IRREGULAR,
     POSITIVE,
+    SIGNIFICANCE,
     U_SHAPED,
-    Floats,
-    Rule,
-    valley,
-    verdict,
+    UNDETERMINED,
 )
-from ushaped.shapes.sample import Sample, half_counts
 
-IRREGULAR, UNDETERMINED = "irregular", "undetermined"
-STATISTICAL = (POSITIVE, INVERSE, U_SHAPED, INVERTED_U, FLAT, IRREGULAR, UNDETERMINED)
-
-LEVEL = 0.05
-
-# Quantile of the normal distribution for a one-sided test at `LEVEL`.
+# Quantile of the normal distribution for a one-sided test at `SIGNIFICANCE`.
 _ONE_SIDED = 1.6448536269514722
 
 # Flags of a curve.
@@ -75,10 +71,10 @@ def conclude(
         Upper limit of the range of its values, by `range_upper_limit`.
     """
     if span <= rule.equivalence:
-        notes = (TINY,) if p.change <= LEVEL else ()
+        notes = (TINY,) if p.change <= SIGNIFICANCE else ()
         return Conclusion(FLAT, "with 95 % confidence it stays within practical equivalence", notes)
     tested = {U_SHAPED: p.u, INVERTED_U: p.inverted_u}
-    significant = [shape for shape, value in tested.items() if value <= LEVEL]
+    significant = [shape for shape, value in tested.items() if value <= SIGNIFICANCE]
     turns = [
         shape
         for shape in significant
@@ -91,7 +87,7 @@ def conclude(
         return Conclusion(shape, _TURNS[shape], (MORE_TURNS,))
     if turns:
         return Conclusion(turns[0], _TURNS[turns[0]])
-    misfit = p.misfit <= LEVEL
+    misfit = p.misfit <= SIGNIFICANCE
     if misfit and _zigzags(sample.heights, rule):
         return Conclusion(IRREGULAR, "it turns significantly more than once", (MORE_TURNS,))
     return _direction(p, fitted, rule, (SMALL_TURN,) if significant or misfit else ())
@@ -143,7 +139,7 @@ def _direction(
     p: PValues, fitted: dict[str, Fit], rule: Rule, notes: tuple[str, ...]
 ) -> Conclusion:
     """Conclude on a curve without a practically significant turn."""
-    rises, falls = p.rise <= LEVEL, p.fall <= LEVEL
+    rises, falls = p.rise <= SIGNIFICANCE, p.fall <= SIGNIFICANCE
     if rises and falls:
         turn = min((U_SHAPED, INVERTED_U), key=lambda shape: fitted[shape].loss[0])
         shape = verdict(fitted[turn].heights[0], rule)
@@ -160,7 +156,7 @@ def _direction(
             FLAT, f"its {word} is significant but practically nothing", (*notes, TINY)
         )
     other = "fall" if rises else "rise"
-    if p.misfit <= LEVEL:
+    if p.misfit <= SIGNIFICANCE:
         reason = f"its {word} is significant, and what turns is too small to count beside it"
         return Conclusion(shape, reason, notes)
     return Conclusion(shape, f"its {word} is significant, and no {other} is", notes)
@@ -173,4 +169,4 @@ def range_upper_limit(sample: Sample, draws: int, rng: np.random.Generator) -> f
     """
     heights, errors = half_counts(sample, sample.heights)
     noise = null_errors(sample, draws, rng) * np.sqrt(sample.weights) * errors
-    return float(np.quantile(np.ptp(heights + noise, axis=1), 0.95))
+    return float(np.quantile(np.ptp(heights + noise, axis=1), CONFIDENCE))

@@ -10,12 +10,12 @@ from typing import cast
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import SIGNS
 from ushaped.metrics.intervals import generator
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, one_protocol, ten_task_mean
+from ushaped.metrics.table import one_protocol, ten_task_mean
 from ushaped.shapes.bootstrap import binomial_resamples, paired_resamples, resample_seeds
 from ushaped.shapes.evidence_record import About
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.terms import AVERAGE, FLOPS, PARAMETERS, SIGNS, TEN_TASKS
 
 # Identity of a curve.
 ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
@@ -69,9 +69,6 @@ COLUMNS = (
 
 # Flag of a curve with sizes that were not measured here.
 PUBLISHED_POINTS = "published-points"
-
-# The columns that can order sizes.
-FLOPS, PARAMETERS = "training_flops", "parameters"
 
 Key = tuple[str, str, str, str]
 

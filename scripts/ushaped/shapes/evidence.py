@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ushaped.metrics.definitions import SIGNS
 from ushaped.metrics.intervals import NORMAL_QUANTILE, generator, wilson
-from ushaped.metrics.table import AVERAGE
 from ushaped.shapes.bootstrap import (
     binomial_resamples,
     resample_seeds,
@@ -22,7 +20,7 @@ from ushaped.shapes.bootstrap import (
     resampled_clustered_means,
     verdict_frequencies,
 )
-from ushaped.shapes.conclude import UNDETERMINED, conclude, range_upper_limit
+from ushaped.shapes.conclude import conclude, range_upper_limit
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence_record import (
@@ -45,6 +43,7 @@ from ushaped.shapes.laws.prediction import predict_largest
 from ushaped.shapes.rules import Floats, Rule, verdict
 from ushaped.shapes.sample import Sample, from_counts, from_draws, from_errors, from_items
 from ushaped.shapes.valley_estimate import ValleyEstimate, estimate_valley
+from ushaped.terms import AVERAGE, SIGNS, UNDETERMINED
 
 
 def examine(

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats, as_rows
+from ushaped.shapes.rules import Floats, as_rows
 from ushaped.shapes.sample import Sample
+from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
 ANY = "any"
-SHAPES = (FLAT, POSITIVE, INVERSE, U_SHAPED, INVERTED_U, ANY)
+FITTED_SHAPES = (FLAT, POSITIVE, INVERSE, U_SHAPED, INVERTED_U, ANY)
 
 # Minus the log-likelihood of each size, from fitted and observed heights of shape (curves, S).
 Loss = Callable[[Floats, Floats], Floats]
@@ -79,7 +80,7 @@ def fits(values: ArrayLike, weights: Floats, loss: Loss) -> dict[str, Fit]:
     Returns
     -------
     dict of str to Fit
-        With the keys `SHAPES`.
+        With the keys `FITTED_SHAPES`.
 
     Examples
     --------

@@ -15,8 +15,9 @@ from ushaped.metrics.intervals import generator
 from ushaped.shapes.conclude import conclude, range_upper_limit
 from ushaped.shapes.fits import fits, sample_loss
 from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values_of
-from ushaped.shapes.rules import U_SHAPED, Floats, Rule
+from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import Sample, from_counts
+from ushaped.terms import U_SHAPED
 
 COLUMNS = ("family", "sizes", "n", "ratio", "dip", "probability")
 

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
-from ushaped.metrics.definitions import SIGNS, joined
+from ushaped.metrics.definitions import joined
 from ushaped.shapes.bootstrap import share_column
-from ushaped.shapes.curves import COLUMNS, FLOPS
+from ushaped.shapes.curves import COLUMNS
 from ushaped.shapes.evidence_record import CurveEvidence, MechanismRecord
 from ushaped.shapes.fits import ANY
 from ushaped.shapes.rules import valley
+from ushaped.terms import FLOPS, SIGNS
 
 TESTS = ("change", "rise", "fall", "u", "inverted_u", "misfit")
 # Column of each p-value and q-value of a record.

@@ -10,8 +10,7 @@ from ushaped.metrics.intervals import percentile_interval
 from ushaped.shapes.hypothesis_tests.significance import null_errors
 from ushaped.shapes.rules import Floats, valley
 from ushaped.shapes.sample import Sample, half_counts
-
-CONFIDENCE = 0.95
+from ushaped.terms import CONFIDENCE
 
 # Relative variance below which a difference is rounding.
 _ROUNDING = 1e-8

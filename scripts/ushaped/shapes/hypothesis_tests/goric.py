@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ushaped.shapes.fits import SHAPES, Fit, fits, normal_loss
+from ushaped.shapes.fits import FITTED_SHAPES, Fit, fits, normal_loss
 from ushaped.shapes.hypothesis_tests.significance import null_errors
-from ushaped.shapes.rules import FLAT, Floats
+from ushaped.shapes.rules import Floats
 from ushaped.shapes.sample import Sample
+from ushaped.terms import FLAT
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Support:
     Attributes
     ----------
     shape : str
-        One of `ushaped.shapes.fits.SHAPES`.
+        One of `ushaped.shapes.fits.FITTED_SHAPES`.
     log_likelihood : float
         Up to a constant common to all shapes.
     penalty : float
@@ -60,7 +61,8 @@ def penalties(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str,
     """
     errors = null_errors(replace(sample, degrees=float("inf")), draws, rng)
     drawn = fits(errors, sample.weights, normal_loss(sample.weights))
-    return {shape: 1 + float(2 * (drawn[FLAT].loss - drawn[shape].loss).mean()) for shape in SHAPES}
+    flat = drawn[FLAT].loss
+    return {shape: 1 + float(2 * (flat - drawn[shape].loss).mean()) for shape in FITTED_SHAPES}
 
 
 def goric_weights(
@@ -78,18 +80,19 @@ def goric_weights(
     rng : numpy.random.Generator
     """
     penalty = penalties(sample, draws, rng)
-    criterion = {shape: 2 * float(fitted[shape].loss[0]) + 2 * penalty[shape] for shape in SHAPES}
+    loss = {shape: float(fitted[shape].loss[0]) for shape in FITTED_SHAPES}
+    criterion = {shape: 2 * loss[shape] + 2 * penalty[shape] for shape in FITTED_SHAPES}
     least = min(criterion.values())
     weight = {shape: np.exp(-(value - least) / 2) for shape, value in criterion.items()}
     total = sum(weight.values())
     return [
         Support(
             shape,
-            -float(fitted[shape].loss[0]),
+            -loss[shape],
             penalty[shape],
             criterion[shape],
             float(weight[shape] / total),
             fitted[shape].heights[0],
         )
-        for shape in SHAPES
+        for shape in FITTED_SHAPES
     ]

@@ -245,9 +245,8 @@ class _Points:
     def part(self, start: int, stop: int) -> _Points:
         """Neighbouring sizes, with the scale counted from the first of them."""
         own = slice(start, stop)
-        x, values, weights, errors = (
-            column[own] for column in (self.x - self.x[start], self.values, self.weights, self.errors)
-        )
+        columns = (self.x - self.x[start], self.values, self.weights, self.errors)
+        x, values, weights, errors = (column[own] for column in columns)
         return _Points(x, values, weights, errors, self.family)
 
     def level_deviance(self) -> float:

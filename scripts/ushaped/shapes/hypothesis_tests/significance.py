@@ -31,8 +31,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.shapes.fits import ANY, Fit, Loss, fits, normal_loss, sample_loss
-from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats
+from ushaped.shapes.rules import Floats
 from ushaped.shapes.sample import Sample, half_counts
+from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
 # Number of items for kappa where it is unknown.
 USUAL_ITEMS = 300

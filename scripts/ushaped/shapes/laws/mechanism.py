@@ -49,6 +49,7 @@ from scipy.special import chdtrc, expit, fdtrc, xlogy
 from ushaped.errors import UserError
 from ushaped.shapes.evidence_record import MechanismRecord
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.terms import SIGNIFICANCE
 
 Bools = NDArray[np.bool_]
 Estimate = tuple[float, float, float]
@@ -67,10 +68,8 @@ PARAMETERS = (
 _BASELINE, _WRONG, _TRUE, _TRUE_WIDTH, _DISTRACTOR, _DISTRACTOR_WIDTH = range(6)
 _TASKS = (("true", _TRUE), ("distractor", _DISTRACTOR))
 
-# Levels at which chance is rejected, and at which a task is shown. The latter is stricter: an absent
-# component's onset is unidentified and fits the noise (a parameter present only under the
-# alternative: Davies 1987, Biometrika 74), so that the nominal level does not hold.
-LEVEL = 0.05
+# Level of the test of each task. It is strict: an absent component's onset is unidentified and fits
+# the noise (a parameter present only under the alternative: Davies 1987, Biometrika 74).
 TASK_LEVEL = 0.01
 # Quantile of chi-squared with one degree of freedom: the 95 % likelihood region of one parameter.
 _NEAR = 3.841458820694124
@@ -249,12 +248,12 @@ def fit_mechanism(
     baselines = 2 if data.measured else 1
     can_free = spare > baselines
     gain = max(0.0, fits["both"].best - fits["both, free"].best)
-    freed = can_free and chdtrc(baselines, gain) < LEVEL
+    freed = can_free and chdtrc(baselines, gain) < SIGNIFICANCE
     kind, degrees = (", free", spare - baselines) if freed else ("", spare)
     full = fits["both" + kind]
     misfit = float(chdtrc(degrees, full.best))
     reason = _unidentifiable_reason(fits, kind, degrees, bounds, scale)
-    if not can_free and misfit < LEVEL:
+    if not can_free and misfit < SIGNIFICANCE:
         reason = (
             "it does not fit with small models at chance, and sizes are too few for another level"
         )
