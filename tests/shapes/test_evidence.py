@@ -26,13 +26,14 @@ from ushaped.files import without_nan
 from ushaped.shapes.conclude import Conclusion, conclude
 from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
-from ushaped.shapes.evidence import control, examine, row
+from ushaped.shapes.evidence import add_fdr_q_values, examine
 from ushaped.shapes.fits import FITTED_SHAPES, fits, sample_loss
 from ushaped.shapes.hypothesis_tests.significance import NullDistributions, PValues
 from ushaped.shapes.power import shares_of_verdicts, u_curve
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import from_counts
+from ushaped.shapes.shapes_table import shapes_row
 from ushaped.terms import AVERAGE, SHAPES, STATISTICAL_SHAPES, TEN_TASKS
 
 RULE = Rule.published_equivalent()
@@ -382,10 +383,10 @@ CASES: dict[str, Case] = {
 def test_a_record_survives_json_and_fills_the_columns(name: str) -> None:
     curve, data = CASES[name]
     record = examine(curve, data, Settings(draws=60))
-    control([record])
+    add_fdr_q_values([record])
     text = json.dumps(without_nan(record), allow_nan=False)
     assert set(json.loads(text)) == RECORD
-    assert tuple(row(record)) == COLUMNS
+    assert tuple(shapes_row(record)) == COLUMNS
 
 
 RECORD = {
@@ -433,16 +434,16 @@ def test_one_size_gets_no_verdict() -> None:
     record = examine(*of_counts([0.5]), SETTINGS)
     assert record["verdict"] == {"notes": ["one-size"]}
     assert (record["values"], record["shapes"], record["valley"]) == ([0.5], [], None)
-    control([record])
-    said = row(record)
+    add_fdr_q_values([record])
+    said = shapes_row(record)
     assert (said["statistical"], said["equivalent"], said["pvalue_u"]) == ("", "", None)
     assert said["flags"] == "one-size"
 
 
 def test_the_row_says_what_the_record_says() -> None:
     record = examine(*of_counts([0.9, 0.2, 0.7]), SETTINGS)
-    control([record])
-    said, told = row(record), record["verdict"]
+    add_fdr_q_values([record])
+    said, told = shapes_row(record), record["verdict"]
     assert (said["statistical"], said["sizes"], said["trials"]) == ("U-shaped", 3, 300)
     assert (said["first"], said["lowest"], said["last"]) == (0.9, 0.2, 0.7)
     assert (said["valley_size"], said["valley_flops"], said["valley_sizes"]) == ("2k", 1e16, "2k")
@@ -461,7 +462,7 @@ def test_the_row_says_what_the_record_says() -> None:
 def test_the_lowest_of_a_loss_is_its_largest_value_and_fits_are_losses() -> None:
     curve = of_values([0.5, 2.2, 0.9], "sequence_loss", chance=math.nan)
     record = examine(curve, Means(np.full(3, 0.05)), SETTINGS)
-    said = row(record)
+    said = shapes_row(record)
     assert (said["lowest"], said["valley_size"], said["depth"]) == (2.2, "2k", pytest.approx(1.7))
     flat = next(one["values"] for one in record["shapes"] if one["shape"] == "flat")
     assert flat == pytest.approx([1.2] * 3)
@@ -506,7 +507,7 @@ def test_p_values_are_corrected_over_the_tasks_of_a_family_and_variant_only() ->
     average, other = tested(AVERAGE, 0.001), tested("neqa", 0.04, family="g")
     shown = tested("neqa", 0.04, variant="few-shot")
     unknown = {"about": tested("sig-figs", 1)["about"], "verdict": {"statistical": "undetermined"}}
-    control([*own, average, other, shown, unknown])
+    add_fdr_q_values([*own, average, other, shown, unknown])
     assert [one["verdict"]["q_u"] for one in own] == pytest.approx([0.03, 0.5, 0.03])
     assert [one["verdict"]["q_change"] for one in own] == pytest.approx([0.015, 0.25, 0.015])
     assert "q_u" not in average["verdict"]
