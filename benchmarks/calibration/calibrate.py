@@ -241,8 +241,8 @@ def rivals(job: tuple[str, int, int]) -> str:
     curved = [lind_mehlum(x, row, sample.trials) for row in rows]
     shares = [
         np.mean([p <= 0.05 for p in ours]),
-        np.mean([one is not None and one.p_u <= 0.05 for one in lines]),
-        np.mean([one is not None and one.p_u <= 0.05 for one in curved]),
+        np.mean([one is not None and one["p_u"] <= 0.05 for one in lines]),
+        np.mean([one is not None and one["p_u"] <= 0.05 for one in curved]),
     ]
     return f"| {name}, {sizes} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |"
 

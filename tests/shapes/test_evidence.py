@@ -338,7 +338,7 @@ def test_a_curve_alone_is_drawn_as_it_is_in_company() -> None:
     )
     curve = replace(curve, models=models)
     drawn = draw_measured([curve], {curve.key: answers}, SETTINGS.draws, SETTINGS.seed)
-    assert shapes_step.items_of(curve, answers).members == ((0, 1), (2, 3), (4, 5))
+    assert shapes_step.items_by_size(curve, answers).members == ((0, 1), (2, 3), (4, 5))
     assert examine(curve, data, SETTINGS) == examine(curve, data, SETTINGS, drawn[curve.key])
 
 

@@ -316,22 +316,22 @@ def test_weights_of_the_shapes_add_up_and_follow_from_likelihood_and_penalty() -
     sample = counted([0.6, 0.4, 0.45, 0.7])
     found = fits(sample.heights, sample.weights, sample_loss(sample))
     made = goric_weights(found, sample, 2000, np.random.default_rng(0))
-    assert [one.shape for one in made] == list(FITTED_SHAPES)
-    assert sum(one.weight for one in made) == pytest.approx(1)
-    by_shape = {one.shape: one for one in made}
+    assert [one["shape"] for one in made] == list(FITTED_SHAPES)
+    assert sum(one["weight"] for one in made) == pytest.approx(1)
+    by_shape = {one["shape"]: one for one in made}
     best, worst = by_shape["U-shaped"], by_shape["flat"]
-    assert best.weight == max(one.weight for one in made)
-    assert best.criterion == pytest.approx(2 * best.penalty - 2 * best.log_likelihood)
-    ratio = np.exp((best.criterion - worst.criterion) / 2)
-    assert worst.weight / best.weight == pytest.approx(ratio)
+    assert best["weight"] == max(one["weight"] for one in made)
+    assert best["criterion"] == pytest.approx(2 * best["penalty"] - 2 * best["log_likelihood"])
+    ratio = np.exp((best["criterion"] - worst["criterion"]) / 2)
+    assert worst["weight"] / best["weight"] == pytest.approx(ratio)
 
 
 def test_shapes_that_fit_a_flat_curve_alike_are_weighed_by_their_penalty() -> None:
     sample = counted([0.5] * 4)
     found = fits(sample.heights, sample.weights, sample_loss(sample))
     made = goric_weights(found, sample, 4000, np.random.default_rng(0))
-    assert max(made, key=lambda one: one.weight).shape == "flat"
-    weights = {one.shape: one.weight for one in made}
+    assert max(made, key=lambda one: one["weight"])["shape"] == "flat"
+    weights = {one["shape"]: one["weight"] for one in made}
     assert weights["flat"] / weights["any"] == pytest.approx(np.exp(3), rel=0.1)
 
 

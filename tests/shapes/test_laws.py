@@ -456,7 +456,7 @@ def predictions(x: Floats, shares: Floats, n: int = 1000) -> dict[str, tuple[flo
     drawn = np.random.default_rng(4).binomial(n, shares, (200, len(x))) / n
     trials = np.full(len(x), n)
     found = predict_largest(x, shares, True, drawn=drawn, trials=trials, chance=0.5)
-    return {one.method: (one.predicted, one.low, one.high) for one in found}
+    return {one["method"]: (one["predicted"], one["low"], one["high"]) for one in found}
 
 
 def test_the_largest_size_is_not_used_to_predict_it() -> None:
@@ -483,10 +483,9 @@ def test_errors_are_predicted_minus_observed() -> None:
     found = predict_largest(x, right(x), True, trials=np.full(9, 300), chance=0.5)
     assert len(found) == 4
     for one in found:
-        assert one.observed == right(x)[-1]
-        assert one.error == pytest.approx(one.predicted - one.observed)
-        assert one.as_evidence()["method"] == one.method
-        assert math.isnan(one.low)
+        assert one["observed"] == right(x)[-1]
+        assert one["error"] == pytest.approx(one["predicted"] - one["observed"])
+        assert math.isnan(one["low"])
 
 
 def test_plain_guesses_are_the_last_value_and_the_line_of_log_odds() -> None:
@@ -500,7 +499,7 @@ def test_plain_guesses_are_the_last_value_and_the_line_of_log_odds() -> None:
 
 def test_a_line_of_losses_is_straight_in_nats() -> None:
     found = predict_largest([1, 2, 4, 5], [-4.0, -3.5, -2.5, 0.0], False)
-    assert {one.method: one.predicted for one in found} == pytest.approx(
+    assert {one["method"]: one["predicted"] for one in found} == pytest.approx(
         {"last value": -2.5, "line": -2.0}
     )
 
@@ -508,7 +507,7 @@ def test_a_line_of_losses_is_straight_in_nats() -> None:
 def test_what_few_sizes_do_not_suffice_for_is_left_out() -> None:
     trials = np.full(3, 100)
     three = predict_largest([1, 2, 3], [0.5, 0.2, 0.6], True, trials=trials, chance=0.5)
-    assert [one.method for one in three] == ["last value"]
+    assert [one["method"] for one in three] == ["last value"]
     assert predict_largest([1], [0.5], True) == []
 
 

@@ -25,14 +25,13 @@ from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence_record import (
     CurveEvidence,
-    FittedShape,
     NeighbourTest,
     PartVerdict,
     ValleyRecord,
     Verdict,
 )
 from ushaped.shapes.fits import fits, sample_loss
-from ushaped.shapes.hypothesis_tests.goric import Support, goric_weights
+from ushaped.shapes.hypothesis_tests.goric import goric_weights
 from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
 from ushaped.shapes.hypothesis_tests.multiple_testing import benjamini_hochberg
 from ushaped.shapes.hypothesis_tests.neighbours import neighbour_tests
@@ -215,33 +214,19 @@ def _add_tests(record: CurveEvidence, known: _Known, sample: Sample) -> None:
     added: Any = {"statistical": conclusion.shape, "because": conclusion.because}
     record["verdict"].update(added | {f"p_{test}": value for test, value in asdict(p).items()})
     record["verdict"]["notes"] += conclusion.notes
-    weights = goric_weights(fitted, sample, draws, rng)
-    record["shapes"] = [_fitted_shape(support, curve.metric) for support in weights]
+    record["shapes"] = goric_weights(fitted, sample, draws, rng, SIGNS[curve.metric])
     record["neighbours"] = _neighbour_tests(known, sample)
     valley = estimate_valley(sample, known.drawn, draws, rng)
     record["valley"] = _valley(valley, curve.sizes) if valley else None
     x = np.log10(curve.scale_values)
     errors = None if sample.trials is not None else sample.errors
-    lines = two_lines(x, sample.heights, sample.trials, errors)
-    parabola = lind_mehlum(x, sample.heights, sample.trials, errors)
-    record["two_lines"] = lines.as_evidence() if lines else None
-    record["lind_mehlum"] = parabola.as_evidence() if parabola else None
-
-
-def _fitted_shape(support: Support, metric: str) -> FittedShape:
-    return {
-        "shape": support.shape,
-        "log_likelihood": support.log_likelihood,
-        "penalty": support.penalty,
-        "criterion": support.criterion,
-        "weight": support.weight,
-        "values": (SIGNS[metric] * support.heights).tolist(),
-    }
+    record["two_lines"] = two_lines(x, sample.heights, sample.trials, errors)
+    record["lind_mehlum"] = lind_mehlum(x, sample.heights, sample.trials, errors)
 
 
 def _neighbour_tests(known: _Known, sample: Sample) -> list[NeighbourTest]:
     """Tests of neighbouring sizes, by the most detailed data there are."""
-    data, sizes = known.data, known.curve.sizes
+    data = known.data
     details: dict[str, Any] = {}
     if isinstance(data, Counts):
         details["counts"] = (data.k, data.n)
@@ -250,10 +235,14 @@ def _neighbour_tests(known: _Known, sample: Sample) -> list[NeighbourTest]:
         clustered = data.clusters is not None and resampled_cluster_count(data.clusters)
         if one_model_per_size and not clustered:
             details["correct"] = data.values[[rows[0] for rows in data.members]]
-    steps = neighbour_tests(
-        sample.heights, sample.errors, sample.correlation, sample.degrees, **details
+    return neighbour_tests(
+        known.curve.sizes,
+        sample.heights,
+        sample.errors,
+        sample.correlation,
+        sample.degrees,
+        **details,
     )
-    return [step.as_evidence(sizes) for step in steps]
 
 
 def _valley(valley: ValleyEstimate, sizes: Sequence[str]) -> ValleyRecord:
@@ -282,8 +271,7 @@ def _add_laws(record: CurveEvidence, known: _Known) -> None:
         if law
         else {"reason": why_not_fitted(heights, share), "parameters": None, "curve": None}
     )
-    predictions = predict_largest(x, heights, share, **details)
-    record["prediction"] = [prediction.as_evidence() for prediction in predictions]
+    record["prediction"] = predict_largest(x, heights, share, **details)
 
 
 def _distractor(known: _Known) -> dict[str, Floats]:

@@ -59,7 +59,13 @@ class Verdict(TypedDict):
 
 
 class FittedShape(TypedDict):
-    """Fit of one shape (`.hypothesis_tests.goric`); ``values`` in the metric's own unit."""
+    """Fit of one shape (`.hypothesis_tests.goric`).
+
+    ``log_likelihood`` is up to a constant common to all shapes, ``penalty`` the effective number of
+    parameters, ``criterion`` -2 log L + 2 penalty; ``weight`` is exp(-criterion / 2), scaled to a
+    sum of 1 over the shapes (Burnham and Anderson 2002, section 2.9.1). ``values`` of the fitted
+    curve are in the metric's own unit.
+    """
 
     shape: str
     log_likelihood: float
@@ -83,6 +89,12 @@ NeighbourTest = TypedDict(
         "test": str,
     },
 )
+"""Change from one size to the next (`.hypothesis_tests.neighbours`).
+
+``difference`` is the second height minus the first, NaN where unknown. ``p_holm`` is corrected over
+all pairs of the curve. ``test`` is ``mcnemar``, ``two-proportions``, ``paired-means`` or ``means``.
+"""
+
 TwoLinesTest = TypedDict(
     "TwoLinesTest",
     {
@@ -95,10 +107,23 @@ TwoLinesTest = TypedDict(
         "p_inverted_u": float,
     },
 )
+"""Result of the two-lines test (`.hypothesis_tests.lines`).
+
+``break`` is log10 of the scale at which the lines meet; slopes are per decade, in log odds for
+shares. ``p_left`` (of a left line that falls) and ``p_right`` (of a right line that rises) are
+one-sided. ``p_u`` and ``p_inverted_u`` are the larger of the two lines' two-sided p-values, each
+shape with its own break. Break, slopes, ``p_left`` and ``p_right`` are those of the likelier shape.
+"""
 
 
 class LindMehlumTest(TypedDict):
-    """Slopes of a parabola at both ends (`.hypothesis_tests.lines`)."""
+    """Result of the test of Lind and Mehlum (`.hypothesis_tests.lines`).
+
+    Slopes of the parabola at the smallest and the largest size are per decade, in log odds for
+    shares. P-values are the larger of the one-sided ones of both slopes (an intersection union
+    test). ``extremum`` is log10 of the scale at which the parabola turns, with Fieller's interval,
+    NaN where a straight line is not rejected; ``inside`` whether that is within the sizes.
+    """
 
     slope_low: float
     slope_high: float
@@ -142,7 +167,12 @@ class BrokenLawRecord(TypedDict):
 
 
 class PredictionRecord(TypedDict):
-    """Prediction of the largest size by one method; heights, higher is better."""
+    """Prediction of the largest size by one method (`.laws.prediction`); higher is better.
+
+    ``method`` is ``last value``, ``line``, ``mechanism`` or ``broken law``; ``error`` is predicted
+    minus observed. ``low`` and ``high`` are the middle 95 % of the predictions from bootstrap draws
+    of the other sizes, without the noise of the largest size itself; NaN without draws.
+    """
 
     method: str
     predicted: float

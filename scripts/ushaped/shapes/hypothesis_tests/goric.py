@@ -9,44 +9,15 @@ closed form; all penalties are simulated, with the errors of the curve.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from ushaped.shapes.evidence_record import FittedShape
 from ushaped.shapes.fits import FITTED_SHAPES, Fit, fits, normal_loss
 from ushaped.shapes.hypothesis_tests.significance import null_errors
-from ushaped.shapes.rules import Floats
 from ushaped.shapes.sample import Sample
 from ushaped.terms import FLAT
-
-
-@dataclass(frozen=True)
-class Support:
-    """Fit and weight of one shape.
-
-    Attributes
-    ----------
-    shape : str
-        One of `ushaped.shapes.fits.FITTED_SHAPES`.
-    log_likelihood : float
-        Up to a constant common to all shapes.
-    penalty : float
-        Effective number of parameters.
-    criterion : float
-        Lower is better.
-    weight : float
-        exp(-criterion / 2), scaled to a sum of 1 over the shapes (Burnham and Anderson 2002,
-        section 2.9.1).
-    heights : ndarray of float, shape (S,)
-        The fitted curve.
-    """
-
-    shape: str
-    log_likelihood: float
-    penalty: float
-    criterion: float
-    weight: float
-    heights: Floats
 
 
 def penalties(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str, float]:
@@ -66,8 +37,8 @@ def penalties(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str,
 
 
 def goric_weights(
-    fitted: dict[str, Fit], sample: Sample, draws: int, rng: np.random.Generator
-) -> list[Support]:
+    fitted: dict[str, Fit], sample: Sample, draws: int, rng: np.random.Generator, sign: float = 1.0
+) -> list[FittedShape]:
     """Weigh the shapes of one curve.
 
     Parameters
@@ -78,6 +49,8 @@ def goric_weights(
     draws : int
         For the penalties.
     rng : numpy.random.Generator
+    sign : float
+        Turns heights into values of the metric.
     """
     penalty = penalties(sample, draws, rng)
     loss = {shape: float(fitted[shape].loss[0]) for shape in FITTED_SHAPES}
@@ -86,13 +59,13 @@ def goric_weights(
     weight = {shape: np.exp(-(value - least) / 2) for shape, value in criterion.items()}
     total = sum(weight.values())
     return [
-        Support(
-            shape,
-            -loss[shape],
-            penalty[shape],
-            criterion[shape],
-            float(weight[shape] / total),
-            fitted[shape].heights[0],
-        )
+        {
+            "shape": shape,
+            "log_likelihood": -loss[shape],
+            "penalty": penalty[shape],
+            "criterion": criterion[shape],
+            "weight": float(weight[shape] / total),
+            "values": (sign * fitted[shape].heights[0]).tolist(),
+        }
         for shape in FITTED_SHAPES
     ]

@@ -44,84 +44,9 @@ FLAT = NORMAL_QUANTILE
 LEAST_SIZES = 4
 
 
-@dataclass(frozen=True)
-class TwoLines:
-    """Result of the two-lines test.
-
-    Attributes
-    ----------
-    break_at : float
-        Scale at which one line ends and the other begins, in the units of ``x``.
-    slope_left, slope_right : float
-        Per decade; log odds for shares.
-    p_left, p_right : float
-        One-sided: of a left line that falls, and of a right line that rises.
-    p_u, p_inverted_u : float
-        The larger of the two lines' two-sided p-values, each shape with its own break. Break,
-        slopes, ``p_left`` and ``p_right`` are those of the likelier shape: of a U, ``p_u`` is twice
-        the larger of the two.
-    """
-
-    break_at: float
-    slope_left: float
-    slope_right: float
-    p_left: float
-    p_right: float
-    p_u: float
-    p_inverted_u: float
-
-    def as_evidence(self) -> TwoLinesTest:
-        """Entry of ``evidence.json``."""
-        return {
-            "break": self.break_at,
-            "slope_left": self.slope_left,
-            "slope_right": self.slope_right,
-            "p_left": self.p_left,
-            "p_right": self.p_right,
-            "p_u": self.p_u,
-            "p_inverted_u": self.p_inverted_u,
-        }
-
-
-@dataclass(frozen=True)
-class LindMehlum:
-    """Result of the test of Lind and Mehlum.
-
-    Attributes
-    ----------
-    slope_low, slope_high : float
-        Of the parabola at the smallest and the largest size, per decade; log odds for shares.
-    p_u, p_inverted_u : float
-        The larger of the one-sided p-values of the two slopes (an intersection union test).
-    extremum : tuple of float
-        Scale at which the parabola turns, in the units of ``x``, and Fieller's 95 % interval; its
-        ends are NaN where a straight line is not rejected, so that the interval is unbounded.
-    inside : bool
-        Whether it turns between the smallest and the largest size.
-    """
-
-    slope_low: float
-    slope_high: float
-    p_u: float
-    p_inverted_u: float
-    extremum: tuple[float, float, float]
-    inside: bool
-
-    def as_evidence(self) -> LindMehlumTest:
-        """Entry of ``evidence.json``."""
-        return {
-            "slope_low": self.slope_low,
-            "slope_high": self.slope_high,
-            "p_u": self.p_u,
-            "p_inverted_u": self.p_inverted_u,
-            "extremum": list(self.extremum),
-            "inside": self.inside,
-        }
-
-
 def two_lines(
     x: Floats, heights: Floats, trials: Floats | None = None, errors: Floats | None = None
-) -> TwoLines | None:
+) -> TwoLinesTest | None:
     """Two-lines test of a U and of an inverted U.
 
     Simonsohn (2018), doi 10.1177/2515245918805755, with his Robin Hood algorithm for the break:
@@ -151,7 +76,7 @@ def two_lines(
 
     Returns
     -------
-    TwoLines or None
+    TwoLinesTest or None
         None for fewer than four sizes, and where errors are missing or not positive.
 
     Raises
@@ -163,7 +88,7 @@ def two_lines(
     --------
     >>> x = np.array([20.4, 22.6, 23.5, 24.4])
     >>> test = two_lines(x, np.array([0.467, 0.2, 0.448, 0.883]), np.full(4, 315.0))
-    >>> test.break_at, test.p_u < 1e-6, test.p_inverted_u
+    >>> test["break"], test["p_u"] < 1e-6, test["p_inverted_u"]
     (22.6, True, 1.0)
     """
     points = _points(x, heights, trials, errors)
@@ -181,20 +106,20 @@ def two_lines(
     p_u = min(1.0, 2 * max(u.left.p_falls, u.right.p_rises))
     p_inverted_u = min(1.0, 2 * max(inverted.left.p_rises, inverted.right.p_falls))
     likelier = u if p_u <= p_inverted_u else inverted
-    return TwoLines(
-        break_at=float(x[likelier.index]),
-        slope_left=likelier.left.slope,
-        slope_right=likelier.right.slope,
-        p_left=likelier.left.p_falls,
-        p_right=likelier.right.p_rises,
-        p_u=p_u,
-        p_inverted_u=p_inverted_u,
-    )
+    return {
+        "break": float(x[likelier.index]),
+        "slope_left": likelier.left.slope,
+        "slope_right": likelier.right.slope,
+        "p_left": likelier.left.p_falls,
+        "p_right": likelier.right.p_rises,
+        "p_u": p_u,
+        "p_inverted_u": p_inverted_u,
+    }
 
 
 def lind_mehlum(
     x: Floats, heights: Floats, trials: Floats | None = None, errors: Floats | None = None
-) -> LindMehlum | None:
+) -> LindMehlumTest | None:
     """Test of a U, and of an inverted U, by the slopes of a parabola at both ends.
 
     Lind and Mehlum (2010), doi 10.1111/j.1468-0084.2009.00569.x, after Sasabuchi (1980): a parabola
@@ -205,7 +130,7 @@ def lind_mehlum(
     --------
     >>> x = np.array([20.0, 21.0, 22.0, 23.0, 24.0])
     >>> test = lind_mehlum(x, np.array([4.0, 1.0, 0.0, 1.0, 4.0]), errors=np.full(5, 0.1))
-    >>> round(test.slope_low, 6), round(test.extremum[0], 6), test.inside
+    >>> round(test["slope_low"], 6), round(test["extremum"][0], 6), test["inside"]
     (-4.0, 22.0, True)
     """
     points = _points(x, heights, trials, errors)
@@ -220,16 +145,15 @@ def lind_mehlum(
         _Slope.tested(slope, fitted.deviance, _fit(points, design[:, 1:]).deviance)
         for slope, design in ((at_low, from_low), (at_high, from_high))
     )
-    turn, *ends = _extremum(fitted)
-    start = float(x[0])
-    return LindMehlum(
-        slope_low=low.slope,
-        slope_high=high.slope,
-        p_u=max(low.p_falls, high.p_rises),
-        p_inverted_u=max(low.p_rises, high.p_falls),
-        extremum=(start + turn, start + ends[0], start + ends[1]),
-        inside=bool(0 < turn < points.x[-1]),
-    )
+    extremum = _extremum(fitted)
+    return {
+        "slope_low": low.slope,
+        "slope_high": high.slope,
+        "p_u": max(low.p_falls, high.p_rises),
+        "p_inverted_u": max(low.p_rises, high.p_falls),
+        "extremum": [float(x[0]) + end for end in extremum],
+        "inside": bool(0 < extremum[0] < points.x[-1]),
+    }
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ correction).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr, stdtr, stdtrit
@@ -38,53 +37,15 @@ _BISECTIONS = 42
 Tested = tuple[Floats, Floats, Floats, Floats]
 
 
-@dataclass(frozen=True)
-class Step:
-    """The change from one size to the next.
-
-    Attributes
-    ----------
-    first, second : int
-        Indices of the two sizes.
-    difference, low, high : float
-        Second height minus first, and its 95 % interval; NaN where its error is unknown.
-    p, p_holm : float
-        Two-sided, before and after Holm's correction over all pairs of the curve; NaN likewise.
-    test : str
-        ``mcnemar``, ``two-proportions``, ``paired-means`` or ``means``.
-    """
-
-    first: int
-    second: int
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_holm: float
-    test: str
-
-    def as_evidence(self, sizes: Sequence[str]) -> NeighbourTest:
-        """Entry of ``evidence.json``, with the names of the sizes."""
-        return {
-            "from": sizes[self.first],
-            "to": sizes[self.second],
-            "difference": self.difference,
-            "low": self.low,
-            "high": self.high,
-            "p": self.p,
-            "p_holm": self.p_holm,
-            "test": self.test,
-        }
-
-
 def neighbour_tests(
+    sizes: Sequence[str],
     heights: Floats,
     errors: Floats,
     correlation: Floats,
     degrees: float,
     correct: Floats | None = None,
     counts: tuple[Ints, Ints] | None = None,
-) -> list[Step]:
+) -> list[NeighbourTest]:
     """Test each size against the next one.
 
     Parameters
@@ -108,8 +69,9 @@ def neighbour_tests(
     Examples
     --------
     >>> correct = np.array([[1, 1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0, 0]])
-    >>> (step,) = neighbour_tests(correct.mean(1), np.full(2, 0.1), np.eye(2), 6, correct)
-    >>> step.test, round(step.difference, 3), step.p
+    >>> errors = np.full(2, 0.1)
+    >>> (step,) = neighbour_tests(["1B", "8B"], correct.mean(1), errors, np.eye(2), 6, correct)
+    >>> step["test"], round(step["difference"], 3), step["p"]
     ('mcnemar', -0.857, 0.03125)
     """
     if correct is not None:
@@ -120,10 +82,19 @@ def neighbour_tests(
         independent = (correlation == np.diag(np.diag(correlation))).all()
         test = "means" if independent else "paired-means"
         tested = paired_means(heights, errors, correlation, degrees)
-    columns = np.stack([*tested, holm(tested[3])], axis=1).tolist()
+    rows = np.stack([*tested, holm(tested[3])], axis=1).tolist()
     return [
-        Step(index, index + 1, difference, low, high, p, p_holm, test)
-        for index, (difference, low, high, p, p_holm) in enumerate(columns)
+        {
+            "from": sizes[index],
+            "to": sizes[index + 1],
+            "difference": difference,
+            "low": low,
+            "high": high,
+            "p": p,
+            "p_holm": p_holm,
+            "test": test,
+        }
+        for index, (difference, low, high, p, p_holm) in enumerate(rows)
     ]
 
 

@@ -7,8 +7,6 @@ through the last three sizes (in log odds for shares, in the values themselves f
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,35 +27,6 @@ DRAWS = 500
 _UNKNOWN_TRIALS = 500.0
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """Prediction of the largest size by one method.
-
-    Attributes
-    ----------
-    method : str
-        ``last value``, ``line``, ``mechanism`` or ``broken law``.
-    predicted, observed : float
-        Heights.
-    error : float
-        Predicted minus observed.
-    low, high : float
-        Middle 95 % of the predictions from bootstrap draws of the other sizes; NaN without draws.
-        Excludes the noise of the largest size itself.
-    """
-
-    method: str
-    predicted: float
-    observed: float
-    error: float
-    low: float
-    high: float
-
-    def as_evidence(self) -> PredictionRecord:
-        """Entry of ``evidence.json``."""
-        return cast(PredictionRecord, asdict(self))
-
-
 def predict_largest(
     x: ArrayLike,
     heights: ArrayLike,
@@ -67,7 +36,7 @@ def predict_largest(
     chance: float | None = None,
     distractor: ArrayLike | None = None,
     drawn_distractor: ArrayLike | None = None,
-) -> list[Prediction]:
+) -> list[PredictionRecord]:
     """Predict the largest size from the others, by every method for which they suffice.
 
     Parameters
@@ -81,14 +50,14 @@ def predict_largest(
 
     Returns
     -------
-    list of Prediction
+    list of PredictionRecord
         Empty for one size. The mechanism predicts wherever it can be fitted, even if its parameters
         are not identifiable; it has an interval only if they are.
 
     Examples
     --------
     >>> for prediction in predict_largest([1, 2, 3, 4], [-4.0, -3.0, -2.0, -0.5], share=False):
-    ...     print(prediction.method, prediction.predicted, prediction.error)
+    ...     print(prediction["method"], prediction["predicted"], prediction["error"])
     last value -2.0 -1.5
     line -1.0 -0.5
     """
@@ -97,13 +66,21 @@ def predict_largest(
         None if array is None else np.asarray(array, dtype=np.float64)
         for array in (trials, drawn, distractor, drawn_distractor)
     )
-    predictions = []
+    predictions: list[PredictionRecord] = []
 
     def add(method: str, predicted: float, rows: Floats | None = None) -> None:
         low, high = (math.nan, math.nan) if rows is None else percentile_interval(rows)
         observed = float(values[-1])
-        error = predicted - observed
-        predictions.append(Prediction(method, predicted, observed, error, float(low), float(high)))
+        predictions.append(
+            {
+                "method": method,
+                "predicted": predicted,
+                "observed": observed,
+                "error": predicted - observed,
+                "low": float(low),
+                "high": float(high),
+            }
+        )
 
     if len(scale) > 1:
         add("last value", float(values[-2]), None if resampled is None else resampled[:, -2])
