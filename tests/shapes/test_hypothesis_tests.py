@@ -14,6 +14,7 @@ from scipy.stats import chi2, norm, t
 from ushaped.errors import UserError
 from ushaped.shapes.bootstrap import binomial_resamples, resample_seeds, resampled_clustered_means
 from ushaped.shapes.conclude import range_upper_limit
+from ushaped.shapes.data import Settings
 from ushaped.shapes.fits import FITTED_SHAPES, binomial_loss, fits, normal_loss, sample_loss
 from ushaped.shapes.hypothesis_tests.goric import goric_weights, penalties
 from ushaped.shapes.hypothesis_tests.significance import (
@@ -24,7 +25,7 @@ from ushaped.shapes.hypothesis_tests.significance import (
     significant_blocks,
 )
 from ushaped.shapes.power import smallest_dip, u_curve
-from ushaped.shapes.rules import Floats, Rule
+from ushaped.shapes.rules import Floats
 from ushaped.shapes.sample import (
     Sample,
     from_counts,
@@ -570,13 +571,12 @@ def test_the_simulated_curve_falls_and_rises_by_what_was_asked() -> None:
 
 
 def test_the_smallest_dip_shrinks_with_the_number_of_items() -> None:
-    rule = Rule.published_equivalent()
+    options = Settings(draws=200)
     dips = [
-        smallest_dip(np.arange(4.0), n, 1.0, rule, simulations=60, draws=200, seed=0)
-        for n in (100, 400, 1600)
+        smallest_dip(np.arange(4.0), n, 1.0, options, simulations=60) for n in (100, 400, 1600)
     ]
     assert dips == sorted(dips, reverse=True)
     # Four times the items, half the dip.
     assert 1.5 < dips[0] / dips[1] < 2.7
-    few = smallest_dip(np.arange(4.0), 5, 1.0, rule, simulations=60, draws=200, seed=0)
+    few = smallest_dip(np.arange(4.0), 5, 1.0, options, simulations=60)
     assert np.isnan(few) or few > dips[0]

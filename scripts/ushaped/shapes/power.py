@@ -13,6 +13,7 @@ import numpy as np
 
 from ushaped.metrics.intervals import generator
 from ushaped.shapes.conclude import conclude, range_upper_limit
+from ushaped.shapes.data import Settings
 from ushaped.shapes.fits import fits, sample_loss
 from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values_of
 from ushaped.shapes.rules import Floats, Rule
@@ -92,10 +93,8 @@ def smallest_dip(
     x: Floats,
     n: int,
     ratio: float,
-    rule: Rule,
+    settings: Settings,
     simulations: int,
-    draws: int,
-    seed: int,
     known: float = math.nan,
 ) -> float:
     """Smallest dip that is called U-shaped with probability `PROBABILITY`; NaN if there is none.
@@ -108,19 +107,20 @@ def smallest_dip(
         Independent items.
     ratio : float
         Rise / fall.
-    rule : Rule
-    simulations, draws : int
-        Curves per dip, and draws from the null distributions.
-    seed : int
+    settings : Settings
+    simulations : int
+        Curves per dip.
     known : float
         The smallest dip for fewer items, an upper bound for more items.
     """
+    rule = Rule.published_equivalent(settings.equivalence, settings.recovery)
     sample = from_counts(np.full(len(x), n // 2), np.full(len(x), n))
-    nulls = NullDistributions(sample, draws, generator(seed, "power", str(len(x))))
+    rng = generator(settings.seed, "power", str(len(x)))
+    nulls = NullDistributions(sample, settings.draws, rng)
 
     def probability(dip: float) -> float:
         # The same random numbers for every dip make the probability monotone in it.
-        rng = generator(seed, "power", str(n))
+        rng = generator(settings.seed, "power", str(n))
         truth = u_curve(x, dip, ratio)
         return shares_of_verdicts(truth, sample, nulls, rule, simulations, rng).get(U_SHAPED, 0.0)
 
@@ -139,23 +139,12 @@ def power_rows(
     families: dict[str, Floats],
     items: Sequence[int],
     ratios: Sequence[float],
-    rule: Rule,
+    settings: Settings,
     simulations: int,
-    draws: int,
-    seed: int,
 ) -> Iterator[dict[str, object]]:
-    """Rows of the power table, with the keys `COLUMNS`.
+    """Rows of the power table, with the keys `COLUMNS`, for each number of items and ratio.
 
-    Parameters
-    ----------
-    families : dict of str to ndarray of float, shape (S,)
-        Log scale of the sizes of each family; families of fewer than three sizes are omitted.
-    items : sequence of int
-        Numbers of independent items.
-    ratios : sequence of float
-        Rise / fall.
-    rule : Rule
-    simulations, draws, seed : int
+    ``families`` are log scales of the sizes; families of fewer than three sizes are omitted.
     """
     for family, x in families.items():
         if len(x) < 3:
@@ -163,12 +152,6 @@ def power_rows(
         for ratio in ratios:
             dip = math.nan
             for n in sorted(items):
-                dip = smallest_dip(x, n, ratio, rule, simulations, draws, seed, dip)
-                yield {
-                    "family": family,
-                    "sizes": len(x),
-                    "n": n,
-                    "ratio": ratio,
-                    "dip": dip,
-                    "probability": PROBABILITY,
-                }
+                dip = smallest_dip(x, n, ratio, settings, simulations, dip)
+                row = (family, len(x), n, ratio, dip, PROBABILITY)
+                yield dict(zip(COLUMNS, row, strict=True))

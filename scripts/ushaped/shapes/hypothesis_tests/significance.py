@@ -56,42 +56,38 @@ class PValues:
     misfit: float
 
 
+# Null hypothesis and alternative of a likelihood ratio; a turn is a U or an inverted U.
+Ratio = tuple[str, str]
+TURN = "turn"
+# Likelihood ratios with a distribution under each null hypothesis.
+RATIOS: dict[str, tuple[Ratio, ...]] = {
+    FLAT: ((FLAT, TURN), (POSITIVE, ANY)),
+    POSITIVE: tuple((POSITIVE, shape) for shape in (TURN, U_SHAPED, INVERTED_U)),
+    INVERSE: tuple((INVERSE, shape) for shape in (TURN, U_SHAPED, INVERTED_U)),
+}
+_DIRECTION = {FLAT: 0.0, POSITIVE: 1.0, INVERSE: -1.0}
+
+
 class NullDistributions:
     """Null distributions of the likelihood ratios of one sample.
 
     They depend on which sizes have equal heights under the null hypothesis, not on the heights, so
-    that curves with the same errors share them.
-
-    Parameters
-    ----------
-    sample : Sample
-    draws : int
-        The smallest p-value is 1 / (draws + 1).
-    rng : numpy.random.Generator
+    that curves with the same errors share them. The smallest p-value is 1 / (draws + 1).
     """
 
     def __init__(self, sample: Sample, draws: int, rng: np.random.Generator) -> None:
         self._weights = sample.weights
         self._errors = null_errors(sample, draws, rng)
-        self._known: dict[tuple[str, bytes], dict[str, Floats]] = {}
+        self._known: dict[tuple[str, bytes], dict[Ratio, Floats]] = {}
 
-    def ratios(self, null: str, blocks: Floats) -> dict[str, Floats]:
-        """Drawn likelihood ratios, each of shape (draws,).
-
-        Parameters
-        ----------
-        null : str
-            Flat, positive or inverse.
-        blocks : ndarray of float, shape (S,)
-            By `significant_blocks`.
-        """
+    def ratios(self, null: str, blocks: Floats) -> dict[Ratio, Floats]:
+        """Draws of likelihood ratios, each of shape (draws,), for `significant_blocks`."""
         key = null, blocks.tobytes()
         if key not in self._known:
             step = _DIRECTION[null] * _APART * self._weights.max() ** -0.5
-            drawn = _ratios(
-                fits(self._errors + step * blocks, self._weights, normal_loss(self._weights))
-            )
-            self._known[key] = {name: drawn[name] for name in NEEDED[null]}
+            rows = self._errors + step * blocks
+            losses = _losses(fits(rows, self._weights, normal_loss(self._weights)))
+            self._known[key] = {ratio: _ratio(losses, ratio) for ratio in RATIOS[null]}
         return self._known[key]
 
 
@@ -105,56 +101,41 @@ def p_values_of(sample: Sample, rows: Floats, nulls: NullDistributions) -> list[
     rows = half_counts(sample, rows)[0]
     loss = sample_loss(sample)
     fitted = fits(rows, sample.weights, loss)
-    ratios = _ratios(fitted)
+    losses = _losses(fitted)
+    misfit = _ratio(losses, (TURN, ANY))
     tested = []
     for index, row in enumerate(rows):
-        p: dict[str, float] = {}
-        for null, names in NEEDED.items():
+        p: dict[Ratio, float] = {}
+        for null, ratios in RATIOS.items():
             blocks = significant_blocks(sample, row, fitted[null].heights[index], loss)
             drawn = nulls.ratios(null, blocks)
-            p |= {name: _p_value(drawn[name], float(ratios[name][index])) for name in names}
+            p |= {
+                ratio: _p_value(drawn[ratio], float(_ratio(losses, ratio)[index]))
+                for ratio in ratios
+            }
+        flat = nulls.ratios(FLAT, np.zeros(len(row)))
         tested.append(
             PValues(
-                change=p["turn over flat"],
-                rise=p["turn over inverse"],
-                fall=p["turn over positive"],
-                u=max(p["u over positive"], p["u over inverse"]),
-                inverted_u=max(p["inverted over positive"], p["inverted over inverse"]),
-                misfit=_p_value(
-                    nulls.ratios(FLAT, np.zeros(len(row)))["any over positive"],
-                    float(ratios["any over turn"][index]),
-                ),
+                change=p[FLAT, TURN],
+                rise=p[INVERSE, TURN],
+                fall=p[POSITIVE, TURN],
+                u=max(p[POSITIVE, U_SHAPED], p[INVERSE, U_SHAPED]),
+                inverted_u=max(p[POSITIVE, INVERTED_U], p[INVERSE, INVERTED_U]),
+                misfit=_p_value(flat[POSITIVE, ANY], float(misfit[index])),
             )
         )
     return tested
 
 
-_DIRECTION = {FLAT: 0.0, POSITIVE: 1.0, INVERSE: -1.0}
-
-# Likelihood ratios that are tested under each null hypothesis.
-NEEDED = {
-    FLAT: ("turn over flat", "any over positive"),
-    POSITIVE: ("turn over positive", "u over positive", "inverted over positive"),
-    INVERSE: ("turn over inverse", "u over inverse", "inverted over inverse"),
-}
-
-
-def _ratios(fitted: dict[str, Fit]) -> dict[str, Floats]:
-    """Twice the log-likelihood ratios that the tests need."""
+def _losses(fitted: dict[str, Fit]) -> dict[str, Floats]:
     losses = {shape: fit.loss for shape, fit in fitted.items()}
-    u, inverted = losses[U_SHAPED], losses[INVERTED_U]
-    turn = np.minimum(u, inverted)
-    return {
-        "turn over flat": 2 * (losses[FLAT] - turn),
-        "turn over positive": 2 * (losses[POSITIVE] - turn),
-        "turn over inverse": 2 * (losses[INVERSE] - turn),
-        "u over positive": 2 * (losses[POSITIVE] - u),
-        "u over inverse": 2 * (losses[INVERSE] - u),
-        "inverted over positive": 2 * (losses[POSITIVE] - inverted),
-        "inverted over inverse": 2 * (losses[INVERSE] - inverted),
-        "any over positive": 2 * (losses[POSITIVE] - losses[ANY]),
-        "any over turn": 2 * (turn - losses[ANY]),
-    }
+    return losses | {TURN: np.minimum(losses[U_SHAPED], losses[INVERTED_U])}
+
+
+def _ratio(losses: dict[str, Floats], ratio: Ratio) -> Floats:
+    """Twice the log-likelihood ratio."""
+    null, alternative = ratio
+    return 2 * (losses[null] - losses[alternative])
 
 
 def _p_value(drawn: Floats, observed: float) -> float:
