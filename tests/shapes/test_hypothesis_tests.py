@@ -572,9 +572,7 @@ def test_the_simulated_curve_falls_and_rises_by_what_was_asked() -> None:
 
 def test_the_smallest_dip_shrinks_with_the_number_of_items() -> None:
     options = Settings(draws=200)
-    dips = [
-        smallest_dip(np.arange(4.0), n, 1.0, options, simulations=60) for n in (100, 400, 1600)
-    ]
+    dips = [smallest_dip(np.arange(4.0), n, 1.0, options, simulations=60) for n in (100, 400, 1600)]
     assert dips == sorted(dips, reverse=True)
     # Four times the items, half the dip.
     assert 1.5 < dips[0] / dips[1] < 2.7
