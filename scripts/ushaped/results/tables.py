@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ushaped.terms import AVERAGE, LOSSES, NATS, PRIMARY, TASKS
 from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.metrics.intervals import wilson
@@ -17,6 +16,7 @@ from ushaped.metrics.table import COLUMNS as METRICS
 from ushaped.protocols import COLUMNS as PROTOCOLS
 from ushaped.questions import chains, continuing, matching, selection
 from ushaped.shapes.curves import COLUMNS as SHAPES
+from ushaped.terms import AVERAGE, PRIMARY, TASKS
 
 CHANCE = "chance"
 # The flag of a result that stands on a family's curve but was not measured here.
