@@ -22,7 +22,7 @@ from architectures import VOCABULARY, Architecture
 from ushaped.errors import UserError
 from ushaped.scoring.engine.encoding import Encoded, context_length, data, tokens
 from ushaped.scoring.engine.engine import Engine, in_order
-from ushaped.scoring.engine.generation import Asked, chains
+from ushaped.scoring.engine.generation import GenerationRequest, chains
 
 # Small enough for several batches that share a prefix.
 BATCH_TOKENS = 128
@@ -228,7 +228,7 @@ def compare_chains(architecture: Architecture, engine: Engine) -> str:
     # are of one length, so that they may be continued together.
     prompts = [long, long[:28], [*long[:28], 7, 8], long[50:54], long[54:50:-1]]
     prompts = [one for one in prompts if len(one) + CHAIN_TOKENS <= (_context(engine.model) or 999)]
-    asked = [Asked(data(one), CHAIN_TOKENS) for one in prompts]
+    asked = [GenerationRequest(data(one), CHAIN_TOKENS) for one in prompts]
     try:
         found = dict(pair for batch in chains(engine, Numbers(), asked, ["\n"]) for pair in batch)
     except UserError:
@@ -276,8 +276,8 @@ def _outcome(
         return Outcome("refused", str(error)), None
     except Exception as error:
         return Outcome("crashed", _where(error)), None
-    limit = engine.ways.limit
-    way = engine.ways.short + (f" to {limit}, {engine.ways.long}" if limit else "")
+    limit = engine.methods.limit
+    way = engine.methods.short + (f" to {limit}, {engine.methods.long}" if limit else "")
     worst = math.nan if expected is None else float(np.abs(np.array(scores) - expected).max())
     return Outcome(way, "; ".join(said), worst), engine
 
