@@ -1,4 +1,4 @@
-"""Devices: one job each, freed by death, and a scheduler's choice kept."""
+"""GPUs: one job each, freed when a process dies, and a scheduler's choice respected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ushaped.errors import UserError
 from ushaped.scoring import devices
 from ushaped.scoring.devices import VISIBLE, lock_gpus, reserve_gpus
 
-# A job: takes a device of two, writes down when it had which, keeps it for a while.
+# A job: locks a GPU of two, prints when it had which, holds it for a while.
 JOB = """
 import sys, time
 from pathlib import Path

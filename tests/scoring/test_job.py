@@ -30,14 +30,24 @@ from transformers import PreTrainedModel
 import prompts as prompt_step
 import scores as score_step
 from project import ROOT
-from score_files import AFTER, TEXTS, made, parts, score, scores, words, write_prompts
+from score_files import (
+    AFTER,
+    TEXTS,
+    counted_items,
+    made,
+    parts,
+    score,
+    scores,
+    words,
+    write_prompts,
+)
 from tiny_models import greedy, plain_text
 from ushaped.artifact_store import reuse_artifact
 from ushaped.errors import UserError, run
 from ushaped.files import write_json
 from ushaped.ladder import tokens
 from ushaped.models.load import describe, fingerprint
-from ushaped.scoring import job
+from ushaped.scoring import job, telemetry
 from ushaped.scoring.engine import engine as engine_module
 from ushaped.scoring.engine import generation
 from ushaped.scoring.engine.attention import UnsupportedError
@@ -235,6 +245,23 @@ def test_the_step_says_how_much_and_how_fast(
     assert 0 < told["computed_tokens"] < told["total_tokens"]
     assert told["scoring_s"] <= told["s"]
     assert told["matrix_gflops"] > 0
+
+
+def test_progress_counts_items_and_chains_as_batches_finish(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many_prompts(ready)
+    monkeypatch.setattr(telemetry, "EVERY", 0)
+    capsys.readouterr()
+    score(ready, monkeypatch)
+    counted = counted_items(capsys.readouterr().err)
+    items, chains, speeds = zip(*counted, strict=True)
+    assert list(items) == sorted(items)
+    assert len(set(items)) > 5
+    assert items[-1] == 320
+    # Chains come first, and are counted one batch after the other.
+    assert 0 < chains[0] < chains[-1] == 160
+    assert min(speeds) > 0
 
 
 def test_another_dtype_beginning_or_model_has_scores_of_its_own(

@@ -17,11 +17,12 @@ import fetch as fetch_step
 import prompts as prompt_step
 import scores as score_step
 from fake_server import NAME, Server
-from score_files import TEXTS, made, parts, score, scores, words, write_prompts
+from score_files import TEXTS, counted_items, made, parts, score, scores, words, write_prompts
 from ushaped.errors import UserError
 from ushaped.files import write_json
 from ushaped.ladder import tokens
 from ushaped.models.load import describe as describe_model
+from ushaped.scoring import telemetry
 from ushaped.scoring.served.check import PROBES, Echo
 from ushaped.scoring.served.client import Client, Endpoint
 from ushaped.scoring.served.score import LogprobRequest, class_start, generate_chain
@@ -176,6 +177,23 @@ def test_nothing_is_asked_twice(
     assert (again["items"], again["items_kept"]) == (0, 13)
     assert server.asked == []
     assert (scores(ready), parts(ready)) == (before, kept)
+
+
+def test_progress_counts_items_and_chains_as_answers_come(
+    ready: Path,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_prompts(ready, "neqa", "zero-shot", texts=MANY)
+    monkeypatch.setattr(telemetry, "EVERY", 0)
+    capsys.readouterr()
+    score(ready, monkeypatch)
+    items, chains, speeds = zip(*counted_items(capsys.readouterr().err), strict=True)
+    assert list(items) == sorted(items)
+    assert len(set(items)) > 3
+    assert (items[-1], chains[-1]) == (23, 3)
+    assert min(speeds) > 0
 
 
 def test_a_run_that_lost_its_server_goes_on_where_it_was(

@@ -132,13 +132,13 @@ class TreePass:
     before : TreePass, optional
         The pass over the kept prefix, with its keys and values.
     keep : bool
-        Whether to keep keys and values in `kept`, after those of ``before``.
+        Whether to keep keys and values in `keys_values`, after those of ``before``.
     """
 
     def __init__(self, layout: Layout, before: TreePass | None = None, keep: bool = False) -> None:
         self.layout = layout
-        self.before = before.kept if before else {}
-        self.kept: dict[Module, KeysAndValues] = {}
+        self.before = before.keys_values if before else {}
+        self.keys_values: dict[Module, KeysAndValues] = {}
         self.keep = keep
         self._groups: dict[torch.device, list[_DeviceGroup]] = {}
 
@@ -152,7 +152,7 @@ class TreePass:
             before = self.before[module]
             key, value = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
         if self.keep:
-            self.kept[module] = (key, value)
+            self.keys_values[module] = (key, value)
         heads, width = query.shape[1], value.shape[-1]
         result = value.new_empty(query.shape[2], heads, width)
         for group in self._groups[query.device]:

@@ -313,7 +313,7 @@ class Engine:
         tree_pass = attention.TreePass(build_layout([data([0])], [1]), keep=True)
         layout = tree_pass.layout
         self.run(layout.tokens, layout.positions, tree_pass, np.array([0]))
-        return sum(t.nbytes for pair in tree_pass.kept.values() for t in pair)
+        return sum(t.nbytes for pair in tree_pass.keys_values.values() for t in pair)
 
 
 def _predictions(rows: Sequence[bytes], starts: Sequence[int]) -> list[int]:

@@ -263,9 +263,9 @@ class _Memory:
         flat = torch.from_numpy(index.ravel())
         self.shared: dict[Module, attention.KeysAndValues] = {}
         self.own: dict[Module, attention.KeysAndValues] = {}
-        for module in list(tree_pass.kept):
+        for module in list(tree_pass.keys_values):
             # Popped: as soon as a layer's are copied, the originals can go.
-            key, value = tree_pass.kept.pop(module)
+            key, value = tree_pass.keys_values.pop(module)
             indices, rows = flat.to(key.device), len(row_indices)
             self.shared[module] = (key[0, :, :prefix].clone(), value[0, :, :prefix].clone())
             self.own[module] = (_by_row(key, indices, rows), _by_row(value, indices, rows))
