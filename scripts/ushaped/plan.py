@@ -48,15 +48,8 @@ Encode = Callable[[Sequence[str]], list[bytes]]
 class Gpu:
     """Published numbers of a GPU.
 
-    Attributes
-    ----------
-    memory : float
-        In bytes.
-    bandwidth : float
-        Bytes per second.
-    rates : dict of str to float
-        Dense floating-point operations per second of matrix products, by dtype.
-    source : str
+    Memory in bytes, bandwidth in bytes per second, and ``rates``: dense floating-point operations
+    per second of matrix products, by dtype.
     """
 
     memory: float
@@ -137,14 +130,7 @@ class Limits:
 class TokenCounter:
     """Counts tokens, or estimates them from smaller units.
 
-    Attributes
-    ----------
-    encode : callable
-        Texts to sequences, four bytes per unit.
-    per_token : int
-        Units per token.
-    basis : str
-        Description in the plan.
+    ``encode`` turns texts into sequences of four bytes per unit; the plan names the ``basis``.
     """
 
     encode: Encode
@@ -194,14 +180,8 @@ def by_tokens(path: Path) -> TokenCounter:
 def count_work(rows: Sequence[Mapping[str, Any]], counter: TokenCounter, limits: Limits) -> Work:
     """The work on the prompts of one task and source, in all variants.
 
-    Prompts and classes are encoded apart, so a token that spans their join is not noticed.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of the prompts tables (`ushaped.prompts.build`).
-    counter : TokenCounter
-    limits : Limits
+    ``rows`` are of the prompts tables (`ushaped.prompts.build`). Prompts and classes are encoded
+    apart, so a token that spans their join is not noticed.
     """
     per_token, unit = counter.per_token, TOKEN.itemsize
     class_tokens = _ClassTokens(counter)
@@ -341,16 +321,8 @@ def _shown(task: Task, variant: str) -> int:
 class Architecture:
     """Sizes of a transformer.
 
-    Attributes
-    ----------
-    layers : int
-    hidden : int
-        Heads x size of a head, of the queries.
-    key_width : int
-        Heads x size of a head, of the keys.
-    vocabulary : int
-    width : int
-        Of the residual stream: a row of the vocabulary matrix.
+    ``hidden`` is heads x head size of the queries, ``key_width`` of the keys, and ``width`` that of
+    the residual stream: a row of the vocabulary matrix.
     """
 
     layers: int
@@ -386,18 +358,8 @@ def architecture(config: Mapping[str, Any]) -> Architecture | None:
 class Model:
     """A model of the plan; unknown numbers are None.
 
-    Attributes
-    ----------
-    name, family, size : str
-    parameters, inner : int or None
-        All, and those without embeddings and output layer.
-    architecture : Architecture or None
-    gpus : int
-        Of the registry.
-    download : bool
-        Whether it must be fetched from a hub.
-    served : bool
-        Whether a server runs it.
+    ``inner`` are its parameters without embeddings and output layer, ``gpus`` those of the
+    registry; ``download`` says whether it must be fetched, ``served`` whether a server runs it.
     """
 
     name: str

@@ -23,14 +23,9 @@ SHARES = ("true_frequency", "demonstrated", "worked")
 class Mixture:
     """Shares of the kinds of text of one task.
 
-    Attributes
-    ----------
-    true_frequency : float
-        Texts with the true task's answer; the rest have the distractor's.
-    demonstrated : float
-        Few-shot texts: several solved items in a row.
-    worked : float
-        Of the texts of the true task, those with a chain of thought.
+    ``true_frequency``: texts with the true task's answer (the rest have the distractor's);
+    ``demonstrated``: few-shot texts, several solved items in a row; ``worked``: of the texts of the
+    true task, those with a chain of thought.
     """
 
     true_frequency: float

@@ -17,13 +17,7 @@ def convert(folder: Path, where: str) -> None:
     """Write each ``pytorch_model*.bin`` of a folder again as safetensors, then delete it.
 
     One file at a time is in memory. The PyTorch files are deleted last, so that they reveal an
-    interrupted conversion, which is then repeated.
-
-    Parameters
-    ----------
-    folder : Path
-    where : str
-        Name of the model in messages.
+    interrupted conversion, which is then repeated. ``where`` names the model in messages.
 
     Raises
     ------

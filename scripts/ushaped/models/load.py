@@ -158,16 +158,8 @@ def load(
 
     Only safetensors weights are read, and no code of the folder is run without
     ``trust_remote_code``. On ``cuda``, a model goes to the one visible GPU, or is spread over all
-    of them in the order of its layers (which needs the package accelerate).
-
-    Parameters
-    ----------
-    folder : path
-    device : {"cpu", "cuda"}
-    dtype : {"float32", "bfloat16", "float16"}
-    trust_remote_code : bool
-    log : callable
-        Gets a line for each part of the folder that is not used.
+    of them in the order of its layers (which needs the package accelerate). ``log`` gets a line for
+    each part of the folder that is not used.
 
     Raises
     ------
@@ -219,11 +211,7 @@ def load(
 def check_folder(folder: str | Path, where: str) -> None:
     """Refuse a folder whose files alone show that it holds no whole model; nothing is loaded.
 
-    Parameters
-    ----------
-    folder : path
-    where : str
-        Name of the folder in messages.
+    ``where`` names the folder in messages.
 
     Raises
     ------
@@ -302,17 +290,8 @@ def check_tensors(
 
     Tied weights, tensors that follow from the configuration (`COMPUTED`) and those that
     transformers itself allows a class to miss or ignore are no fault; parts of a multimodal model
-    that no text goes through (`NOT_TEXT`) are logged.
-
-    Parameters
-    ----------
-    model : PreTrainedModel
-    info : mapping
-        From ``from_pretrained`` with ``output_loading_info``.
-    where : str
-        Name of the model in messages.
-    log : callable
-        Gets a line of text.
+    that no text goes through (`NOT_TEXT`) are logged. ``info`` is from ``from_pretrained`` with
+    ``output_loading_info``; ``where`` names the model in messages.
 
     Raises
     ------

@@ -23,17 +23,9 @@ HEAD = """\
 def pin_commit(path: Path, hub: str, revision: str, query_hub: Callable[[], str]) -> str:
     """The commit of a revision: itself, or from the lock file, or from the hub.
 
-    A commit from the hub is written to the lock file. Jobs that fetch at the same time wait for
-    each other there, and the first one to write decides.
-
-    Parameters
-    ----------
-    path : Path
-        The lock file; it is made if it is missing.
-    hub, revision : str
-        Repository on the hub, and a commit hash, branch or tag of it.
-    query_hub : callable
-        Gets the commit from the hub.
+    A commit from the hub (``query_hub``) is written to the lock file, which is made if it is
+    missing. Jobs that fetch at the same time wait for each other there, and the first one to write
+    decides.
 
     Raises
     ------

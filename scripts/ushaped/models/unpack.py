@@ -43,12 +43,8 @@ PROMPT = "The capital of France is"
 def find(entry: Mapping[str, Any], where: str) -> Path:
     """The path of the GGUF file of a registry entry; the file is not read.
 
-    Parameters
-    ----------
-    entry : mapping
-        With ``package`` and ``gguf``, a path below the folder that packages are installed into.
-    where : str
-        Name of the entry in messages.
+    The entry's ``gguf`` is a path below the folder that packages are installed into; ``where``
+    names the entry in messages.
 
     Raises
     ------
@@ -88,12 +84,8 @@ def unpack(path: Path, folder: Path) -> tuple[int, int]:
     """Convert a GGUF file to a folder with float32 safetensors and tokenizer, whole.
 
     The folder appears only after model and tokenizer were read back from it and gave the same
-    logits and tokens.
-
-    Returns
-    -------
-    parameters, non_embedding_parameters : int
-        Counted; a matrix that serves input and output counts once, and not in the second number.
+    logits and tokens. Returns the number of parameters, and that without embeddings; a matrix that
+    serves input and output counts once.
 
     Raises
     ------

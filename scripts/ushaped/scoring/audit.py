@@ -74,16 +74,10 @@ class Audit:
 
 
 class Reference:
-    """Log-likelihoods computed one text at a time.
+    """Log-likelihoods computed one text at a time; for ``bos`` see `.engine.encoding.Encoder`.
 
-    Parameters
-    ----------
-    model, tokenizer
-        Loaded by `ushaped.models.load.load`.
-    bos : {"default", "always", "never"}
-        See `ushaped.scoring.engine.encoding.Encoder`.
-    begins_with : sequence of int
-        Tokens before a text where the tokenizer's own output does not show them.
+    ``begins_with`` are the tokens before a text where the tokenizer's own output does not show
+    them.
     """
 
     def __init__(
@@ -149,11 +143,7 @@ class Reference:
 class Auditor:
     """Compares stored log-likelihoods of prompts with those of a reference.
 
-    Parameters
-    ----------
-    reference : Reference
-    stored : callable
-        Gives the stored values of some requests of a prompt.
+    ``stored`` gives the stored values of some requests of a prompt.
     """
 
     def __init__(

@@ -28,18 +28,10 @@ def lock_folder() -> Path:
 
 @contextmanager
 def lock_gpus(count: int, wanted: int = 1, folder: Path | None = None) -> Iterator[list[int]]:
-    """Wait for free GPUs and keep other jobs from them; yields their numbers.
+    """Wait for ``wanted`` free GPUs of ``count`` and keep other jobs from them.
 
-    The locks are the operating system's, so they end with the process, however it ends.
-
-    Parameters
-    ----------
-    count : int
-        GPUs of the machine.
-    wanted : int
-        How many to lock.
-    folder : path, optional
-        Of the lock files; `lock_folder` if none is given.
+    Yields their numbers. The locks are the operating system's, so they end with the process,
+    however it ends.
 
     Raises
     ------

@@ -101,17 +101,9 @@ class Settings:
 
 
 class Scorer:
-    """One model, loaded when it is first needed, and its store.
+    """One model, described by its ``model.json``, and its store in the folder of all stores.
 
-    Parameters
-    ----------
-    about : mapping
-        The content of ``model.json``.
-    settings : Settings
-    store : path
-        Folder of all stores.
-    log : callable
-        Gets a line of text.
+    The model is loaded when it is first needed. ``log`` gets lines of text.
     """
 
     telemetry_class: type[Telemetry] = Telemetry

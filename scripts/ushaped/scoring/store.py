@@ -33,11 +33,7 @@ def key(*parts: str) -> str:
 class Store:
     """Values by key, in the folder of one model, which is made if it is missing.
 
-    Parameters
-    ----------
-    folder : path
-    log : callable
-        Gets a line for each damaged part.
+    ``log`` gets a line for each damaged part.
 
     Raises
     ------

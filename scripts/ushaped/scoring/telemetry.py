@@ -26,8 +26,7 @@ class Counts:
     sequences : int
         Prompt-continuation pairs.
     total_tokens : int
-        Tokens of all of them, each prompt counted with each of its continuations, and of chains
-        with their prompts.
+        Tokens of all of them and of chains, each prompt counted with each of its continuations.
     computed_tokens : int
         Tokens that went through the model.
     predictions : int

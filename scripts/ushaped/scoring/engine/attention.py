@@ -126,13 +126,8 @@ class _DeviceGroup:
 class TreePass:
     """A forward pass over a layout.
 
-    Parameters
-    ----------
-    layout : Layout
-    before : TreePass, optional
-        The pass over the kept prefix, with its keys and values.
-    keep : bool
-        Whether to keep keys and values in `keys_values`, after those of ``before``.
+    ``before`` is the pass over the kept prefix, with its keys and values. With ``keep``, keys and
+    values are kept in `keys_values`, after those of ``before``.
     """
 
     def __init__(self, layout: Layout, before: TreePass | None = None, keep: bool = False) -> None:

@@ -42,19 +42,11 @@ TEXT_PARTS = ("llm_config", "language_config", "language_model_config")
 
 @dataclass(frozen=True)
 class Encoded:
-    """A prompt and one continuation as tokens.
+    """A prompt and one continuation as tokens, four bytes each in ``data``.
 
-    Attributes
-    ----------
-    data : bytes
-        All tokens, four bytes each.
-    start : int
-        The first ``start`` tokens are the prompt's; the continuation's probability is that of the
-        others.
-    boundary_merged : bool
-        Whether a token spans the join, so that the prompt ends before it.
-    cut : int
-        Tokens that were left out at the beginning to fit the model's context length.
+    The first ``start`` tokens are the prompt's; the probability of the others is the
+    continuation's. ``boundary_merged``: a token spans the join, and the prompt ends before it.
+    ``cut`` tokens were left out at the beginning to fit the context length.
     """
 
     data: bytes
@@ -120,11 +112,7 @@ class Encoder:
     def __call__(self, texts: Sequence[str], where: Sequence[str] | None = None) -> list[bytes]:
         """Tokens of each text, with the tokens that every text begins with.
 
-        Parameters
-        ----------
-        texts : sequence of str
-        where : sequence of str, optional
-            The item of each text, for a message.
+        ``where`` names the item of each text in messages.
 
         Raises
         ------
@@ -157,14 +145,8 @@ class Encoder:
         """Tokenise each prompt together with each of its continuations.
 
         Where a token spans the join, the common prefix of the tokens of the prompt alone and of
-        prompt and continuation together decides where the continuation begins.
-
-        Parameters
-        ----------
-        prompts : sequence of str
-        continuations : sequence of sequence of str
-        where : sequence of str, optional
-            The item of each prompt, for a message.
+        prompt and continuation together decides where the continuation begins. ``where`` names the
+        item of each prompt in messages.
 
         Raises
         ------
@@ -344,20 +326,9 @@ def fitted_prompt(
     too_long: str,
     begins_with: Sequence[int] = (),
 ) -> tuple[bytes, int]:
-    """A prompt fitted to the model's context, and how many tokens may be generated after it.
+    """A prompt fitted to the context length, and how many tokens may be generated after it.
 
-    Parameters
-    ----------
-    ids : bytes
-        The prompt's tokens.
-    limit : int or None
-        Context length in tokens.
-    where : str
-        The item, for a message.
-    after : int
-        Tokens that must fit after the generated ones.
-    too_long, begins_with
-        As in `fitted`.
+    ``after`` tokens must fit after the generated ones; for the others see `fitted`.
 
     Raises
     ------
@@ -401,20 +372,11 @@ def fitted(
     too_long: str,
     begins_with: Sequence[int] = (),
 ) -> list[Encoded]:
-    """The continuations of one prompt, fitted to the model's context.
+    """The continuations of one prompt, fitted to the context length ``limit`` (None: no limit).
 
-    All are cut by the same number of tokens, so that each still follows the same prompt. The tokens
-    that every text begins with stay.
-
-    Parameters
-    ----------
-    continuations : sequence of Encoded
-    limit : int or None
-        Context length in tokens; the last token of a sequence is predicted, not read.
-    where : str
-        The item, for a message.
-    too_long : {"error", "cut"}
-        What to do with a sequence that does not fit.
+    The last token of a sequence is predicted, not read. With ``too_long="cut"``, all are cut by the
+    same number of tokens, so that each still follows the same prompt; the tokens that every text
+    begins with stay. ``where`` names the item in messages.
 
     Raises
     ------

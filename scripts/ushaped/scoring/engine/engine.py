@@ -67,16 +67,10 @@ Log = Callable[[str], None]
 
 
 class Engine:
-    """A model, ready to score.
+    """A model, loaded by `ushaped.models.load.load`, ready to score.
 
-    Parameters
-    ----------
-    model
-        Loaded by `ushaped.models.load.load`.
-    batch_tokens : int
-        Largest number of tokens of one forward pass; a longer single sequence still runs.
-    log : callable
-        Gets a line for each fallback.
+    A forward pass has at most ``batch_tokens`` tokens, but a longer single sequence still runs.
+    ``log`` gets a line for each fallback.
 
     Attributes
     ----------
@@ -134,17 +128,12 @@ class Engine:
     ) -> Iterator[list[tuple[int, float]]]:
         """Score sequences, batch by batch.
 
-        Parameters
-        ----------
-        sequences : sequence of Encoded
-        missing : collection of int, optional
-            Which of them to score; the batches are the same as if it were all.
-
         Yields
         ------
         list of (int, float)
             Number of a sequence, and the log-likelihood (natural log, summed in float64) of its
-            continuation.
+            continuation; only of those in ``missing``, if it is given. The batches are the same as
+            if it were all.
 
         Raises
         ------
@@ -347,17 +336,9 @@ def out_of_memory(error: BaseException) -> bool:
 class Scored:
     """Scores of the continuations of one prompt.
 
-    Attributes
-    ----------
-    log_likelihood : list of float
-        Natural log, summed over the tokens of each continuation.
-    prompt_tokens : int
-        Tokens before the first continuation, after any cut.
-    class_tokens : list of int
-    boundary_merged : bool
-        Whether for some continuation a token spans the join.
-    cut : int
-        Tokens that were left out at the beginning.
+    ``log_likelihood`` is a natural log, summed over the tokens of each continuation;
+    ``prompt_tokens`` counts the tokens before the first one, after ``cut`` tokens were left out;
+    ``boundary_merged`` says whether for some continuation a token spans the join.
     """
 
     log_likelihood: list[float]
@@ -376,26 +357,10 @@ def log_likelihoods(
     bos: str = "default",
     too_long: str = "error",
 ) -> list[Scored]:
-    """Score every continuation of every prompt.
+    """Score every continuation (class, with its leading space) of every prompt, in the same order.
 
-    Parameters
-    ----------
-    model, tokenizer
-        Loaded by `ushaped.models.load.load`.
-    prompts : sequence of str
-    continuations : sequence of sequence of str
-        For each prompt its classes, with their leading spaces.
-    batch_tokens : int
-        Largest number of tokens of one forward pass; a longer single sequence still runs.
-    bos : {"default", "always", "never"}
-        See `ushaped.scoring.engine.encoding.Encoder`.
-    too_long : {"error", "cut"}
-        See `ushaped.scoring.engine.encoding.fitted`.
-
-    Returns
-    -------
-    list of Scored
-        In the order of ``prompts``.
+    See `Engine` for ``batch_tokens``, `.encoding.Encoder` for ``bos``, `.encoding.fitted` for
+    ``too_long``.
 
     Raises
     ------

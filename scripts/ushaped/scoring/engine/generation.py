@@ -45,16 +45,8 @@ class GenerationRequest:
 class Chain:
     """A generated chain.
 
-    Attributes
-    ----------
-    text : str
-        Up to the stop string, without it.
-    tokens : int
-        Tokens generated, those of the stop string included.
-    stopped : bool
-        Whether it ended by itself, not at its limit.
-    ids : tuple of int
-        The tokens, for the audit.
+    ``text`` ends before the stop string, whose tokens count in ``tokens``. ``stopped`` is false if
+    the chain reached its limit. The audit needs the tokens, ``ids``.
     """
 
     text: str
@@ -102,22 +94,13 @@ def chains(
     stop: Sequence[str],
     missing: Collection[int] | None = None,
 ) -> Iterator[list[tuple[int, Chain]]]:
-    """Continue prompts greedily, batch by batch.
-
-    Parameters
-    ----------
-    engine : Engine
-    tokenizer
-    requests : sequence of GenerationRequest
-    stop : sequence of str
-        Strings that end a chain.
-    missing : collection of int, optional
-        Which requests to answer; the batches are the same as if it were all.
+    """Continue prompts greedily until a stop string, batch by batch.
 
     Yields
     ------
     list of (int, Chain)
-        Number of a request, and its chain.
+        Number of a request, and its chain; only of those in ``missing``, if it is given. The
+        batches are the same as if it were all.
 
     Raises
     ------

@@ -87,23 +87,12 @@ def _forward(model: PreTrainedModel, rows: list[bytes], longest: int, first: int
 
 
 def logits_at(model: PreTrainedModel, positions: Tensor, **inputs: Tensor) -> Tensor:
-    """Predictions of one forward pass after some positions, without a cache.
+    """Logits after some positions, shape (rows, n, vocabulary), in the model's own dtype; no cache.
 
-    A model with code of its own may not know ``logits_to_keep``, may ignore it, or may take a
-    number only; then all positions, or the last ones, are computed and the others dropped.
-
-    Parameters
-    ----------
-    model : PreTrainedModel
-    positions : Tensor of int, shape (n,)
-        Ascending.
-    inputs : Tensor
-        Arguments of the model; ``input_ids`` has shape (rows, tokens).
-
-    Returns
-    -------
-    Tensor, shape (rows, n, vocabulary)
-        Logits in the model's own dtype.
+    ``positions`` are ascending, shape (n,); ``inputs`` are arguments of the model, among them
+    ``input_ids`` of shape (rows, tokens). A model with code of its own may not know
+    ``logits_to_keep``, may ignore it, or may take a number only; then all positions, or the last
+    ones, are computed and the others dropped.
 
     Raises
     ------

@@ -143,18 +143,10 @@ USUAL = "beside its token"
 class Checked:
     """Result of the check.
 
-    Attributes
-    ----------
-    reading : str
-        The one of `READINGS` that fits.
-    unlisted : int
-        Tokens that a server counts in a prompt and does not list.
-    observations : int
-        Comparisons.
-    worst : float
-        Largest difference between an echoed and a generated log-probability, in nats.
-    repeated : float
-        Largest difference between two echoes of one token of the same text, in nats.
+    ``reading`` is the key of `READINGS` that fits, by ``observations`` comparisons; ``unlisted``
+    tokens are counted by the server in a prompt, but not listed. ``worst`` is the largest
+    difference between an echoed and a generated log-probability, ``repeated`` that between two
+    echoes, both in nats.
     """
 
     reading: str

@@ -51,20 +51,9 @@ class TooLongError(Exception):
 class Endpoint:
     """Where a model is served, and how to send requests.
 
-    Attributes
-    ----------
-    url : str
-        Of the server, up to and with ``/v1``.
-    model : str
-        Name of the model on the server.
-    key_variable : str or None
-        Environment variable that holds the key.
-    concurrency : int
-        Largest number of requests under way at once.
-    timeout : float
-        Seconds without an answer after which a request is given up.
-    retries : int
-        How often a request is sent again.
+    ``url`` includes ``/v1``; ``model`` is the name on the server; ``key_variable`` names the
+    environment variable with the key; at most ``concurrency`` requests are under way at once; one
+    is given up after ``timeout`` seconds without an answer, and sent again ``retries`` times.
     """
 
     url: str
@@ -92,11 +81,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 class Client:
     """Sends requests to one server; may be used by several threads.
 
-    Parameters
-    ----------
-    endpoint : Endpoint
-    log : callable
-        Gets a line for each pause.
+    ``log`` gets a line for each pause.
 
     Raises
     ------

@@ -69,16 +69,10 @@ class LogprobRequest:
 
 @dataclass(frozen=True)
 class ClassLogprobs:
-    """A server's log-probabilities of a class after a text.
+    """A server's log-probabilities (nats) of a class's tokens, and how many tokens come before
+    them.
 
-    Attributes
-    ----------
-    values : tuple of float
-        Of each of the class's tokens, in nats.
-    prompt_tokens : int
-        Tokens before them.
-    boundary_merged : bool
-        Whether the first of them begins before the class does.
+    ``boundary_merged``: the first of them begins before the class does.
     """
 
     values: tuple[float, ...]
@@ -340,12 +334,7 @@ def score(client: Client, checked: Checked, request: LogprobRequest) -> ClassLog
 def class_start(echo: Echo, count: int, request: LogprobRequest) -> tuple[int, bool]:
     """Number of the first token of a class, and whether it begins before the class does.
 
-    Parameters
-    ----------
-    echo : Echo
-    count : int
-        How many of its tokens are the text's.
-    request : LogprobRequest
+    The first ``count`` tokens of the echo are the text's.
 
     Raises
     ------
