@@ -302,4 +302,4 @@ def test_a_redirection_is_not_followed(server: Server, monkeypatch: pytest.Monke
 def test_a_wait_that_cannot_be_read_is_ours_to_choose(told: str) -> None:
     headers = Message()
     headers["Retry-After"] = told
-    assert module._asked_pause(headers) is None
+    assert module._requested_pause(headers) is None
