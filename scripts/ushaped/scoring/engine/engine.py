@@ -29,8 +29,8 @@ through the model, as one row without padding::
     log-likelihood of "N o" after ^ q b  =  log p(N) at 4  +  log p(o) at 5
 
 Six tokens are computed, not the 16 of four padded sequences, and only the four rows of logits at 2
-to 5. A prefix that many batches share (``^ q``, if it were long) is computed once and its keys and
-values are kept: indices 0 and 1 are then keys of the layout without being part of it.
+to 5. A prefix that several batches share (``^ q``, if it were long) is computed once and its keys
+and values are kept; its tokens are then keys of later layouts, but not part of them.
 """
 
 from __future__ import annotations
