@@ -168,7 +168,7 @@ def test_a_vision_tower_is_left_out_and_said(saved: Callable[[str], Path]) -> No
     change(folder, lambda tensors: tensors | tower)
     load(folder, log=said.append)
     assert said == [
-        f"{folder}: 1 tensors that no text goes through are left out (vision_tower.layers.0.weight)"
+        f"{folder}: 1 tensors of other modalities are left out (vision_tower.layers.0.weight)"
     ]
 
 
@@ -186,7 +186,7 @@ def test_an_adapter_beside_full_weights_is_said_and_alone_it_is_refused(
     with pytest.raises(UserError, match="is an adapter beside full weights"):
         load(folder)
     (folder / "config.json").unlink()
-    assert "holds an adapter and not the model that it belongs to" in refusal(folder)
+    assert "holds an adapter without its model" in refusal(folder)
 
 
 def test_a_tokenizer_with_more_tokens_than_the_embedding_is_refused(
