@@ -268,12 +268,12 @@ def exact(folder: Path, arguments: argparse.Namespace) -> None:
     """Largest differences of a log-likelihood between ways of scoring that should be alike."""
     import torch
 
-    from ushaped.models import load as models
+    from ushaped.models.load import load
     from ushaped.scoring.engine.encoding import Encoder
     from ushaped.scoring.engine.engine import Engine
 
     torch.set_num_threads(arguments.threads)
-    model, tokenizer = models.load(folder)
+    model, tokenizer = load(folder)
     print(
         "| task | batches of 512 tokens | reverse order | every third alone |\n" + "|---" * 4 + "|"
     )
@@ -337,11 +337,11 @@ def serve(arguments: argparse.Namespace) -> None:
     """Answer questions until there are no more."""
     import torch
 
-    from ushaped.models import load as models
+    from ushaped.models.load import load
 
     torch.set_num_threads(arguments.threads)
     dtype = "float32" if arguments.device == "cpu" else "bfloat16"
-    loaded = models.load(arguments.folder, device=arguments.device, dtype=dtype)
+    loaded = load(arguments.folder, device=arguments.device, dtype=dtype)
     side = (Ours if arguments.serve == "ours" else Peer)(*loaded, arguments)
     for text in sys.stdin:
         question = json.loads(text)

@@ -28,7 +28,7 @@ from ushaped.settings import (
     with_folders,
 )
 from ushaped.errors import UserError
-from ushaped.models.lock import known, needed
+from ushaped.models.lock import pinned_commit, require_pinned_commit
 from ushaped.models.load import UNKNOWN
 from ushaped.items.released import BLOCKS, find_own, mirror, said
 from ushaped.terms import OWN
@@ -204,7 +204,8 @@ def commit(wildcards, output):
         return None
     shared = {"fetch", "paper_fetch"} & set(workflow.workflow_settings.cache or ())
     try:
-        return (needed if shared else known)(Path(LOCK), told["hub"], told["revision"])
+        pinned = require_pinned_commit if shared else pinned_commit
+        return pinned(Path(LOCK), told["hub"], told["revision"])
     except UserError as error:
         sys.exit(f"error: {error}")
 
