@@ -319,7 +319,12 @@ def test_the_table_of_changes_holds_changes_of_either_rule_and_the_average() -> 
     made = shown_table(*TABLE)
     made.loc[1, "flips_literal"] = "yes"
     changes = [(c.task, c.variant) for c in read_comparisons(made) if c.changes]
-    assert changes == [("redefine", "cot"), ("neqa", "few-shot-2"), ("neqa", "cot"), (AVERAGE, "cot")]
+    assert changes == [
+        ("redefine", "cot"),
+        ("neqa", "few-shot-2"),
+        ("neqa", "cot"),
+        (AVERAGE, "cot"),
+    ]
     assert read_comparisons(None) == []
     unjudged = read_comparisons(made.assign(equivalent=""))
     assert {comparison.side.shown for comparison in unjudged} == {"none: one size"}

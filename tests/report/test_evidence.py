@@ -357,7 +357,9 @@ def test_a_label_is_contradicted_by_what_the_data_show_besides(curve: Curve) -> 
 def test_means_alone_say_nothing_about_a_label(curve: Curve) -> None:
     evidence = judged(curve, "undetermined", p_fall=None, p_rise=None)
     evidence.record["sampling"] = "none"
-    assert explain_difference(evidence, "inverse").startswith("Only means were published, so nothing can be tested. ")
+    assert explain_difference(evidence, "inverse").startswith(
+        "Only means were published, so nothing can be tested. "
+    )
 
 
 # -- the page ----------------------------------------------------------------------------------
@@ -378,7 +380,9 @@ def page(results: Path) -> str:
 
 def sections(page: str) -> dict[str, str]:
     """The evidence on each curve, by its place: its line, and what the script puts below it."""
-    found = re.findall(r'<details class="evidence-of" id="([^"]*)">(.*?)</details>', page, re.DOTALL)
+    found = re.findall(
+        r'<details class="evidence-of" id="([^"]*)">(.*?)</details>', page, re.DOTALL
+    )
     bodies = unpacked(page, "evidence")
     return {name: line + bodies[name.removeprefix("evidence-")] for name, line in found}
 

@@ -209,9 +209,7 @@ def _flip(curve: Mapping[str, Any], record: Mapping[str, Any]) -> Flip:
     )
 
 
-def _example(
-    curve: Mapping[str, Any], record: Mapping[str, Any], sizes: Sequence[str]
-) -> Example:
+def _example(curve: Mapping[str, Any], record: Mapping[str, Any], sizes: Sequence[str]) -> Example:
     classes = [
         (
             sign(index),

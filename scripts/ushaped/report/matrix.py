@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from ushaped.report.evidence import LEVEL, CurveEvidence, Key
 from ushaped.report.pictures import Picture
 from ushaped.report.text import draws, glyphs, p_value
 from ushaped.report.verdicts import Verdict, editions_of, main_variant
-from ushaped.results import tables
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, CONFIDENCE, PALM, PUBLISHED, STATISTICAL_SHAPES, UNDETERMINED
 
@@ -54,7 +53,9 @@ class Cell:
 
     def record(self) -> dict[str, Any]:
         """The cell as the page's script reads it."""
-        record: dict[str, Any] = {rule: [o.shape, o.note, o.sure] for rule, o in self.opinions.items()}
+        record: dict[str, Any] = {
+            rule: [o.shape, o.note, o.sure] for rule, o in self.opinions.items()
+        }
         record |= {"shown": self.shown, "link": self.link}
         if self.marks:
             record["flags"] = [flag.name for flag in self.marks]
@@ -172,7 +173,9 @@ def matrix_view(findings: Findings) -> MatrixView:
         matrix=verdict_matrix(findings),
         columns=columns,
         rows=rows,
-        picture=findings.picture("verdicts", "2", f"Matrix of verdicts, tasks by variants. {counts}."),
+        picture=findings.picture(
+            "verdicts", "2", f"Matrix of verdicts, tasks by variants. {counts}."
+        ),
         has_evidence=bool(findings.evidence),
         has_palm=any(column.published for column in columns),
         item_sources=findings.item_sources,

@@ -130,8 +130,12 @@ def environment(folder: Path) -> Environment:
     templates.filters.update(as_json=as_json, pack=pack, zetta=style.zetta)
     templates.filters["test_name"] = lambda test: TESTS.get(test, test)
     templates.globals.update(
-        average=AVERAGE, flag_words=text.FLAGS, glyphs=text.glyphs(), judges=JUDGES,
-        metric_names=SHOWN, panel_names=PANELS,
+        average=AVERAGE,
+        flag_words=text.FLAGS,
+        glyphs=text.glyphs(),
+        judges=JUDGES,
+        metric_names=SHOWN,
+        panel_names=PANELS,
     )
     return templates
 

@@ -1,4 +1,4 @@
-"""Whether the prompt variant matters: which verdicts differ from zero-shot, and how sure that is."""
+"""Whether the prompt variant matters: which verdicts differ from zero-shot."""
 
 from __future__ import annotations
 

@@ -55,7 +55,9 @@ def costs(folder: Path | None) -> list[Cost]:
         columns = rows.reindex(columns=["s", "cpu_time", "max_rss"])
         numbers = columns.apply(pd.to_numeric, errors="coerce").astype(float)
         wall, cpu = numbers[["s", "cpu_time"]].sum(min_count=1)
-        summed.append(Cost(step, len(rows), float(wall), float(cpu), float(numbers["max_rss"].max())))
+        summed.append(
+            Cost(step, len(rows), float(wall), float(cpu), float(numbers["max_rss"].max()))
+        )
     return sorted(summed, key=lambda cost: -(0.0 if math.isnan(cost.wall) else cost.wall))
 
 

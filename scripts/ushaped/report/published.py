@@ -308,5 +308,6 @@ def _describe_orders(orders: Orders) -> str:
     )
     return (
         f"Average over ten tasks of {listing(orders.mixed)}, as plotted and corrected. "
-        f"{worst['series']} at {worst['plotted_size']}: {plotted} as plotted, {corrected} corrected."
+        f"{worst['series']} at {worst['plotted_size']}: {plotted} as plotted, "
+        f"{corrected} corrected."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,12 @@ def records(table: pd.DataFrame) -> list[Row]:
 
 def as_row(row: pd.Series) -> Row:
     return {str(name): value for name, value in row.items()}
+
+
+def group_curves(table: pd.DataFrame) -> Iterator[tuple[dict[str, str], list[Row]]]:
+    """The rows of each family, source, variant and protocol, with these names."""
+    for key, rows in table.groupby(CURVES):
+        yield dict(zip(CURVES, map(str, key), strict=True)), records(rows)
 
 
 # -- does it continue? ----------------------------------------------------------------------------
@@ -115,7 +121,7 @@ def last_steps(parts: Sequence[pd.DataFrame | None]) -> list[LastSteps]:
         return []
     table = pd.concat(filled, ignore_index=True)
     order = style.order_variants(table["variant"])
-    groups = [LastSteps(*map(str, key), records(rows)) for key, rows in table.groupby(CURVES)]
+    groups = [LastSteps(**curve, rows=rows) for curve, rows in group_curves(table)]
     return sorted(
         [group for group in groups if group.single],
         key=lambda group: (
@@ -171,7 +177,7 @@ def chains(table: pd.DataFrame | None) -> list[Chains]:
     """Group the verdicts of the variants with reasoning."""
     if table is None or table.empty:
         return []
-    return [Chains(*map(str, key), records(rows)) for key, rows in table.groupby(CURVES)]
+    return [Chains(**curve, rows=rows) for curve, rows in group_curves(table)]
 
 
 # -- compute-optimal? -----------------------------------------------------------------------------
@@ -381,8 +387,8 @@ def describe_figures(answers: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     turned = ""
     if simulated is not None:
         turned = "; ".join(
-            f"{outcome.kind} wiggle that falls as far as observed: {outcome.row['u_median']:.0f} of "
-            f"{outcome.row['observed_of']:.0f} turn (90% of repeats: {outcome.row['u_low']:.0f} to "
+            f"{outcome.kind} wiggle that falls as far as observed: {outcome.row['u_median']:.0f} "
+            f"of {outcome.row['observed_of']:.0f} turn (90% of repeats: {outcome.row['u_low']:.0f} to "
             f"{outcome.row['u_high']:.0f}), observed {outcome.row['observed_u']:.0f}"
             for outcome in (simulated.independent, simulated.walk)
         )

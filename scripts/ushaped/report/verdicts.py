@@ -98,7 +98,9 @@ class Verdict:
         """Curve and verdict in words: where it starts, where it turns, where it ends."""
         items = "" if self.source == PUBLISHED else f", {self.source} items"
         who = f"{self.family}, {self.variant}{items}"
-        first, lowest, last = (by_metric(v, self.metric) for v in (self.first, self.lowest, self.last))
+        first, lowest, last = (
+            by_metric(v, self.metric) for v in (self.first, self.lowest, self.last)
+        )
         if self.sizes == 1:
             return f"{who}: {last} at the one size, no shape"
         turn = f", {lowest} at {self.valley_size}" if self.valley_size else ""
