@@ -36,13 +36,24 @@ def common_tasks(metrics: pd.DataFrame) -> tuple[str, list[str]]:
     return best
 
 
-def add_task_mean(metrics: pd.DataFrame) -> pd.DataFrame:
-    """The metrics with rows of task `AVERAGE` that hold means over `common_tasks`.
+def add_task_mean(
+    metrics: pd.DataFrame, published: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Add means over `common_tasks` where there is no ten-task average.
 
-    Intervals follow from those of the tasks, whose items are independent: half the width of the
-    mean's is the root of the sum of squares of theirs, over their number.
+    Half the width of an interval is the root of the sum of squares of those of the tasks, whose
+    items are independent, over their number.
+
+    Returns
+    -------
+    metrics, published : DataFrame
+    task : str
+        What the averages are called in their column ``task``.
     """
     source, tasks = common_tasks(metrics)
+    if not tasks:
+        return metrics, published, AVERAGE
+    name = f"mean of {len(tasks)} task{'s' if len(tasks) > 1 else ''}"
     rows = metrics[
         (metrics["metric"] == "accuracy")
         & (metrics["model"] == "")
@@ -52,17 +63,17 @@ def add_task_mean(metrics: pd.DataFrame) -> pd.DataFrame:
     means = []
     for _, group in rows.groupby(CURVE, sort=False):
         if len(group) == len(tasks):
-            first, value = group.iloc[0].to_dict(), group["value"].mean()
+            value = group["value"].mean()
             half = np.sqrt((((group["high"] - group["low"]) / 2) ** 2).sum()) / len(group)
-            first |= {"task": AVERAGE, "value": value, "low": value - half, "high": value + half}
-            means.append(first | {"chance": group["chance"].mean(), "flags": ""})
-    return pd.concat([metrics, pd.DataFrame(means)], ignore_index=True) if means else metrics
-
-
-def published_mean(published: pd.DataFrame, tasks: list[str]) -> pd.DataFrame:
-    """Published points of task `AVERAGE`: means over some tasks, of sizes that have all of them."""
-    rows = published[published["task"].isin(tasks) & (published["metric"] == "accuracy")]
-    grouped = rows.groupby(["series", "size"], sort=False, dropna=False)
-    means = grouped.first().assign(value=grouped["value"].mean(), k=np.nan, n=np.nan)
-    complete = means[grouped.size() == len(tasks)]
-    return complete.reset_index().assign(task=AVERAGE)
+            mean = {"task": name, "value": value, "low": value - half, "high": value + half}
+            chance = {"chance": group["chance"].mean(), "flags": ""}
+            means.append(group.iloc[0].to_dict() | mean | chance)
+    theirs = published[published["task"].isin(tasks) & (published["metric"] == "accuracy")]
+    grouped = theirs.groupby(["series", "size"], sort=False, dropna=False)
+    averaged = grouped.first().assign(task=name, value=grouped["value"].mean(), k=np.nan, n=np.nan)
+    averaged = averaged[grouped.size() == len(tasks)].reset_index()
+    return (
+        pd.concat([metrics, pd.DataFrame(means)], ignore_index=True),
+        pd.concat([published, averaged], ignore_index=True),
+        name,
+    )

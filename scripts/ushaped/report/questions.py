@@ -387,9 +387,10 @@ def describe_figures(answers: Mapping[str, pd.DataFrame]) -> dict[str, str]:
     turned = ""
     if simulated is not None:
         turned = "; ".join(
-            f"{outcome.kind} wiggle that falls as far as observed: {outcome.row['u_median']:.0f} "
-            f"of {outcome.row['observed_of']:.0f} turn (90% of repeats: {outcome.row['u_low']:.0f} to "
-            f"{outcome.row['u_high']:.0f}), observed {outcome.row['observed_u']:.0f}"
+            "{kind} wiggle that falls as far as observed: {u_median:.0f} of {observed_of:.0f} turn "
+            "(90% of repeats: {u_low:.0f} to {u_high:.0f}), observed {observed_u:.0f}".format(
+                **outcome.row
+            )
             for outcome in (simulated.independent, simulated.walk)
         )
     return {
