@@ -154,9 +154,9 @@ function panelsOf(data, choice, curves) {
   for (const panel of panels) {
     const same = Object.keys(DIMENSIONS).filter((name) => !differs.includes(name) && name !== choice.layout);
     const items = [...new Set(panel.curves.map((curve) => (curve.family.published ? 'published series on official items' : `${curve.items} items`)))];
-    const turned = panel.metric.lower ? ', reversed axis: up is better' : '';
+    const reversed = panel.metric.lower ? ', reversed axis: up is better' : '';
     const about = same.map((name) => DIMENSIONS[name](panel.curves[0]));
-    panel.subtitle = [`${panel.metric.label}${turned}`, ...about, items.join(', ')].join(' · ');
+    panel.subtitle = [`${panel.metric.label}${reversed}`, ...about, items.join(', ')].join(' · ');
     for (const curve of panel.curves) {
       const named = { ...DIMENSIONS, family: ({ family }) => (twins.has(family.name) ? sayFamily(family) : family.name) };
       curve.name = differs.filter((name) => name !== 'variant').map((name) => named[name](curve)).join(', ');

@@ -310,6 +310,7 @@ def test_a_card_shows_the_items_that_change_like_its_own_verdict_and_their_oppos
 ) -> None:
     words = spaced(flipping("inverse"))
     assert "of 4 items, 1 changes like the curve, which is inverse: right at 1k and" in words
+    assert "The opposite, wrong at 1k and right at 3k: 0." in words
     assert "Item 3" in words
     assert "Item 0" not in words
 

@@ -195,6 +195,15 @@ def test_a_family_that_was_run_and_published_is_two_families(made: Callable[...,
     assert ours["metrics"] != theirs["metrics"]
 
 
+@pytest.mark.parametrize("unknown", [(), ("other",)])
+def test_it_opens_on_a_scale_that_every_family_has(
+    made: Callable[..., Inputs], unknown: tuple[str, ...]
+) -> None:
+    measured = metrics(**SMALL, families=("ladder", "other"), unknown=unknown)
+    values, _ = both(made(measured))
+    assert values["scale"] == ("parameters" if unknown else "training_flops")
+
+
 def test_items_of_two_sources_are_two_tasks(made: Callable[..., Inputs]) -> None:
     values, matrix = both(made(of_two_sources(("neqa",), **SMALL)))
     told = [(one["key"], one["source"], one["card"]) for one in values["editions"]]

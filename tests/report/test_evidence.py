@@ -598,6 +598,15 @@ def test_the_table_of_power_shows_dips_in_points_and_a_dash_for_none(page: str) 
     assert "PaLM 4 100 – –" in spaced(section)
 
 
+def test_the_table_of_power_separates_what_was_not_run(page: str) -> None:
+    section = page[page.index('<section id="power"') : page.index('<section id="questions"')]
+    run, compared = spaced(section).split("For comparison, not run here")
+    assert "ladder 8 300" in run
+    assert "Pythia 8 300" not in run
+    assert "Pythia 8 300" in compared
+    assert "PaLM 4 300" in compared
+
+
 def test_power_in_words_names_only_what_is_known() -> None:
     table = power()
     dip = table.query("family == 'PaLM' and n == 10000 and ratio == 1")["dip"].item()

@@ -534,6 +534,18 @@ def test_averages_of_two_sources_stand_apart(other: Callable[..., Inputs]) -> No
     assert "answer items of several sources, a curve for each" in words
 
 
+# -- few tasks, unknown compute ----------------------------------------------------------------
+
+
+def test_captions_follow_the_axes_and_the_tasks_that_were_run(other: Callable[..., Inputs]) -> None:
+    given = other(families=("smollm",), unknown=("smollm",), sizes=(1_000, 8_000), seeds=1)
+    words = spaced(render(TEMPLATE, given))
+    assert "Mean accuracy over 2 tasks that were run here, memo-trap and neqa" in words
+    assert "The training compute of smollm is unknown, so (a) leaves it out." in words
+    assert "Accuracy against parameters, one panel per task" in words
+    assert "smollm has fewer than three sizes, which cannot show a turn" in words
+
+
 # -- one size ----------------------------------------------------------------------------------
 
 
