@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from ushaped.figures import style
 from ushaped.report.evidence import Key
+from ushaped.report.findings import Findings
 from ushaped.report.inputs import Inputs
 from ushaped.report.matrix import RULES, Variant, cells_of, variants_of
 from ushaped.report.tasks import SHOWN
@@ -19,9 +20,6 @@ from ushaped.report.text import PROBABILITIES, glyphs
 from ushaped.results import tables
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, FLOPS, LOSSES, NATS, PALM, PARAMETERS, PRIMARY, PUBLISHED
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 RATE = "answer_rate_"
 # Significant digits of a value: more than any reading of a curve needs.

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from markupsafe import Markup
 
 from ushaped.figures.evidence import evidence_svg, next_shape, shown_shape
 from ushaped.report.evidence import CurveEvidence, by_task
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
+from ushaped.report.findings import Findings
 
 # What the intervals and tests of a curve come from.
 SAMPLING = {

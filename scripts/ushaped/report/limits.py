@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ushaped.report.findings import Findings
 from ushaped.report.text import flatten
 from ushaped.terms import LADDER, REPLICA
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 SHARES = ("true_frequency", "demonstrated", "worked")
 

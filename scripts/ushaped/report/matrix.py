@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -13,14 +13,12 @@ from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.evidence import LEVEL, CurveEvidence, Key
+from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture
 from ushaped.report.text import draws, glyphs, p_value
 from ushaped.report.verdicts import Verdict, editions_of, main_variant
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, CONFIDENCE, PALM, PUBLISHED, STATISTICAL_SHAPES, UNDETERMINED
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 RULES = {
     "equivalent": "published-equivalent rule",

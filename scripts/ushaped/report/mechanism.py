@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ushaped.report.evidence import CurveEvidence, group_by_origin
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
+from ushaped.report.findings import Findings
 
 # Why the mechanism was not fitted at all.
 NOT_FITTED = "not fitted: an average of tasks, a loss, or a metric without counts of answers"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.evidence import LEVEL
+from ushaped.report.findings import Findings
 from ushaped.report.text import FLAGS
 from ushaped.terms import CONFIDENCE
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture
 from ushaped.terms import MAIN_VARIANT
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 
 @dataclass(frozen=True)

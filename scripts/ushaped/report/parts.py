@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from ushaped.figures import parts as figure
 from ushaped.report.evidence import key_of
+from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture, svg_picture
 from ushaped.report.text import listing
 from ushaped.results import tables
 from ushaped.results.tables import Edition
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 # Value and the ends of its interval.
 Cell = tuple[float, float, float]

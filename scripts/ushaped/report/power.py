@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture
 from ushaped.report.text import listing, percent
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ushaped.figures import style
+from ushaped.report.findings import Findings
 from ushaped.report.matrix import Column
 from ushaped.report.pictures import Picture
 from ushaped.report.text import plural
@@ -16,9 +16,6 @@ from ushaped.report.verdicts import ONE_SIZE
 from ushaped.results import tables
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, CONFIDENCE, LOSSES, MAIN_VARIANT
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 
 @dataclass(frozen=True)

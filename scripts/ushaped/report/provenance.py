@@ -6,16 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from ushaped.report.findings import Findings
 from ushaped.report.formats import Precision, precisions
 from ushaped.report.text import flatten
 from ushaped.terms import FLOPS, PARAMETERS
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 KNOWN = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
 

@@ -6,20 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.figures import style
+from ushaped.report.findings import Findings
 from ushaped.report.inputs import find_figures
 from ushaped.report.pictures import Picture, picture
 from ushaped.report.text import by_metric, listing, percent, plural
 from ushaped.results import tables
 from ushaped.terms import AVERAGE, PALM
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 TABLES = ("tasks", "series", "palm", "averages", "verdicts", "verdict-counts", "ordering")
 NEARLY = 0.01

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from ushaped.figures import selection as selection_figure
 from ushaped.figures import style
 from ushaped.questions.selection import SELECTED, SUBMITTED
+from ushaped.report.findings import Findings
 from ushaped.report.methods import rule_settings
 from ushaped.report.pictures import Picture
 from ushaped.report.text import draws, listing, percent, plural, signed
@@ -26,9 +27,6 @@ from ushaped.terms import (
     PUBLISHED,
     SIGNIFICANCE,
 )
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 # Directions of the last step, of one task and of several.
 DIRECTIONS = {

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ushaped.figures.task_mean import common_tasks
+from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture
 from ushaped.report.text import listing, plural
 from ushaped.results import tables
 from ushaped.terms import AVERAGE, FLOPS, MAIN_VARIANT, PALM, PUBLISHED
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 
 @dataclass(frozen=True)

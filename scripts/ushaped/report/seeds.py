@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from ushaped.figures import seeds as seeds_figure
 from ushaped.figures import style
+from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture
 from ushaped.terms import MAIN_VARIANT
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 ALT = "One small panel per task and source of items: each training seed and their mean."
 

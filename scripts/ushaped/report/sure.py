@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from ushaped.report.findings import Findings
 from ushaped.report.verdicts import Answer, Tally, answers, tally
 from ushaped.terms import CONFIDENCE, PALM, PUBLISHED
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 
 @dataclass(frozen=True)

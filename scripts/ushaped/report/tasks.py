@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
+from ushaped.report.findings import Findings
 from ushaped.report.flips import FlipsView, flips_views
 from ushaped.report.parts import PartsView, parts_view
 from ushaped.report.pictures import Picture
@@ -22,9 +23,6 @@ from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
 from ushaped.results.tables import Edition
 from ushaped.terms import MAIN_VARIANT, PALM, PUBLISHED
-
-if TYPE_CHECKING:
-    from ushaped.report.findings import Findings
 
 SHOWN = {
     "accuracy": "Accuracy",
