@@ -347,7 +347,7 @@ def test_two_to_nine_parts_are_shown(page: Callable[..., str], parts: int, shown
 
 def test_numbers_by_part_are_those_of_the_table(page: Callable[..., str], tmp_path: Path) -> None:
     words = spaced(card(page((1, 4))))
-    assert "put together from 2 parts" in words
+    assert "The task consists of 2 parts" in words
     assert "Part 1 40 items Part 4 40 items" in words
     table = pd.read_csv(tmp_path / "parts.csv")
     own = table[(table["task"] == "neqa") & (table["variant"] == "zero-shot")]
