@@ -426,7 +426,7 @@ def test_a_section_says_what_the_evidence_says(page: str, told: dict[str, Any]) 
         assert f"{step['from']} {step['to']} " in words
         assert f"{p_value(step['p'])} {p_value(step['p_holm'])}" in words
     assert "part 1 (60 items) U-shaped, part 2 (60 items) inverse" in words
-    assert f"Valley at {one['valley']['at']}; 95% set of its place: " in words
+    assert f"Valley at {one['valley']['at']}; 95% confidence set: " in words
     assert "McNemar, exact" in words
     for fit in one["shapes"]:
         assert f"{fit['shape']} {number(fit['log_likelihood'], 1)} " in words

@@ -94,6 +94,8 @@ class PageView:
 
 
 def page_view(findings: Findings) -> PageView:
+    # First, since it names a missing table of the literature and the command that writes it.
+    published = published_view(findings)
     return PageView(
         verdicts=verdicts_view(findings),
         scaling=scaling_view(findings),
@@ -108,7 +110,7 @@ def page_view(findings: Findings) -> PageView:
         evidence=evidence_view(findings),
         mechanism=mechanism_view(findings),
         power=power_view(findings),
-        published=published_view(findings),
+        published=published,
         questions=questions_view(findings),
         methods=methods_view(findings),
         curves=curves_view(findings),
