@@ -6,25 +6,17 @@ import base64
 import html
 import json
 import re
-import shutil
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 
-from fabricate import (
-    metrics,
-    published,
-    shapes,
-    write_inputs,
-    write_tables,
-)
+from fabricate import published, shapes
 from ushaped.figures import figure_module
 from ushaped.figures.save import save
-from ushaped.report import Inputs, gather, render
+from ushaped.report import Inputs, gather
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,23 +116,6 @@ def inputs(folder: Path, **changed: Any) -> Inputs:
         "scores": [str(path) for path in sorted(folder.glob("scores/*/*/*/*.parquet"))],
     }
     return gather(**(paths | changed))
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory, literature: Path) -> Path:
-    """A small but complete set of results, with its figures."""
-    folder = tmp_path_factory.mktemp("results")
-    measured = metrics(**SMALL)
-    write_tables(folder, measured)
-    write_inputs(folder, measured)
-    draw_some(folder, measured)
-    shutil.copytree(literature, folder / "literature")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def page(results: Path) -> str:
-    return render(TEMPLATE, inputs(results))
 
 
 def own_scripts(parsed: Page) -> list[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
-from ushaped.results import tables
+from ushaped.terms import FLOPS, NATS, PARAMETERS
 
 MISSING = "–"
+AXES = {FLOPS: "training compute", PARAMETERS: "parameters"}
 PROBABILITIES = frozenset({"label_mass", "sequence_probability"})
 
 # What a flag says, in words: those of numbers, then those that only curves have.
@@ -52,7 +53,7 @@ def number(value: Any, digits: int = 2) -> str:
     if _missing(value):
         return MISSING
     text = f"{float(value):,.{digits}f}"
-    # A negative number that is rounded to nothing has no sign.
+    # A negative number that rounds to zero has no sign.
     return text.replace("-", "−" if float(text.replace(",", "")) else "")
 
 
@@ -65,7 +66,7 @@ def signed(value: Any, metric: str) -> str:
     """Write a difference with its sign: points for shares, else nats."""
     if _missing(value):
         return ""
-    text = f"{value:+.2f}" if metric in tables.NATS else f"{100 * value:+.1f}"
+    text = f"{value:+.2f}" if metric in NATS else f"{100 * value:+.1f}"
     return text.replace("-", "−")
 
 
@@ -74,7 +75,7 @@ def by_metric(value: Any, metric: str) -> str:
 
     A probability below one percent keeps two digits, however small it is.
     """
-    if metric in tables.NATS:
+    if metric in NATS:
         return number(value)
     if metric in PROBABILITIES and not _missing(value) and 0 < value < 0.01:
         return f"{float(f'{100 * value:.2g}'):g}%"
@@ -82,10 +83,34 @@ def by_metric(value: Any, metric: str) -> str:
 
 
 def probability(value: Any) -> str:
-    """Write a probability; never as an exact 0 or 1, which a bootstrap cannot show."""
+    """Write a probability; never as an exact 0 or 1, which a simulation cannot show."""
     if _missing(value):
         return MISSING
     return ">0.99" if value > 0.99 else "<0.01" if value < 0.01 else f"{value:.2f}"
+
+
+def draw_share(value: Any) -> str:
+    """Write a share of bootstrap draws; never as an exact 0 or 1, which draws cannot show.
+
+    Examples
+    --------
+    >>> draw_share(0.731), draw_share(1.0), draw_share(0.001)
+    ('73%', '>99%', '<1%')
+    """
+    if _missing(value):
+        return MISSING
+    return ">99%" if value > 0.99 else "<1%" if value < 0.01 else percent(value, 0)
+
+
+def draws(value: Any) -> str:
+    """Write a share of bootstrap draws with its noun; "" if it is missing.
+
+    Examples
+    --------
+    >>> draws(0.731)
+    '73% of draws'
+    """
+    return "" if _missing(value) else f"{draw_share(value)} of draws"
 
 
 def p_value(value: Any) -> str:
@@ -150,9 +175,29 @@ def setting(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """All settings below ``value`` as (dotted path, value).
+
+    Lists of plain values stay whole, and so does each mapping of plain values inside a list.
+    """
+    if isinstance(value, Mapping) and value:
+        for key, below in value.items():
+            yield from flatten(below, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+        for index, below in enumerate(value):
+            if isinstance(below, Mapping) and not any(
+                isinstance(item, Mapping | list) for item in below.values()
+            ):
+                yield f"{path}[{index}]", ", ".join(f"{k} {v}" for k, v in below.items())
+            else:
+                yield from flatten(below, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
 def in_order(flags: Iterable[str]) -> list[str]:
     """Different flags, those that are explained first and in that order."""
-    order = {flag: place for place, flag in enumerate(FLAGS)}
+    order = {flag: index for index, flag in enumerate(FLAGS)}
     return sorted(set(flags), key=lambda flag: (order.get(flag, len(order)), flag))
 
 
@@ -173,9 +218,9 @@ def listing(names: Iterable[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+def plural(count: int, noun: str, many: str = "") -> str:
     """Write a count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
 def glyphs() -> dict[str, str]:
