@@ -21,7 +21,7 @@ from ushaped.items.task import (
     SOURCES,
     ChainRule,
     Demonstration,
-    Inside,
+    EmbeddedDemonstrations,
     Item,
     as_item,
     load_task,
@@ -83,7 +83,7 @@ def test_zero_shot_cot_asks_for_reasoning_and_shows_none() -> None:
     assert "step by step" in rows[0]["modified"]
 
 
-HELD = Inside(3, re.compile("\n\n"))
+HELD = EmbeddedDemonstrations(3, re.compile("\n\n"))
 
 
 def holding(count: int) -> list[Item]:

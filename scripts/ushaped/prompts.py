@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.items.task import LOG_ODDS, ChainRule, Demonstration, Inside, Item, Task, question
+from ushaped.items.task import LOG_ODDS, ChainRule, Demonstration, EmbeddedDemonstrations, Item, Task, question
 
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"
@@ -89,7 +89,7 @@ def build(
     demonstrations: Sequence[Demonstration],
     rule: ChainRule,
     seed: int,
-    inside: Inside | None = None,
+    inside: EmbeddedDemonstrations | None = None,
 ) -> list[dict[str, Any]]:
     """Build one prompt per item; an item that does not split as ``inside-k`` needs has none.
 
@@ -106,7 +106,7 @@ def build(
     seed : int
         For drawing few-shot demonstrations; each item has its own stream, so adding items at the
         end changes nothing but the pool that is drawn from.
-    inside : Inside, optional
+    inside : EmbeddedDemonstrations, optional
         Of the task, for ``inside-k``.
 
     Returns
@@ -234,7 +234,7 @@ def _drawn(items: Sequence[Item], number: int, shots: int, rng: random.Random) -
 
 
 def _shortened(
-    items: Sequence[Item], variant: str, inside: Inside | None
+    items: Sequence[Item], variant: str, inside: EmbeddedDemonstrations | None
 ) -> dict[int, tuple[str, str | None]]:
     """Questions of the items by number, without the solved ones that a variant takes away.
 
@@ -266,7 +266,7 @@ def _shortened(
     return found
 
 
-def _last(question: str, kept: int, inside: Inside) -> str | None:
+def _last(question: str, kept: int, inside: EmbeddedDemonstrations) -> str | None:
     """A question with its opening and the last of its solved ones; None if it does not split."""
     opening, ends = _split(question, inside)
     if len(ends) != inside.count:
@@ -274,7 +274,7 @@ def _last(question: str, kept: int, inside: Inside) -> str | None:
     return question[:opening] + question[ends[inside.count - kept - 1] :]
 
 
-def _split(question: str, inside: Inside) -> tuple[int, list[int]]:
+def _split(question: str, inside: EmbeddedDemonstrations) -> tuple[int, list[int]]:
     """Where the opening of a question ends, and each of its separators."""
     opening = inside.opening.match(question) if inside.opening else None
     start = opening.end() if opening else 0
@@ -282,7 +282,7 @@ def _split(question: str, inside: Inside) -> tuple[int, list[int]]:
 
 
 def _modification(
-    variant: str, demonstrations: Sequence[Demonstration], inside: Inside | None
+    variant: str, demonstrations: Sequence[Demonstration], inside: EmbeddedDemonstrations | None
 ) -> str:
     laid_out = next((one.form for one in demonstrations), "")
     form = f", in the form of {laid_out}," if laid_out else ""

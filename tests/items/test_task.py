@@ -35,7 +35,7 @@ from ushaped.items.task import (
     SEQUENCE,
     SOURCES,
     ChainRule,
-    Draft,
+    GeneratedItem,
     as_item,
     is_test,
     load_demonstrations,
@@ -54,7 +54,7 @@ every_task = pytest.mark.parametrize("name", TASKS)
 
 
 @cache
-def drafts(name: str, seed: int = 1, n: int = N) -> list[Draft]:
+def drafts(name: str, seed: int = 1, n: int = N) -> list[GeneratedItem]:
     """Test questions of a task."""
     return replicate(load_task(ROOT / "tasks" / name), n, seed)
 
@@ -153,10 +153,10 @@ def test_too_many_items_are_refused_in_one_line(tmp_path: Path) -> None:
     facts = (ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8")
     (tmp_path / "few/task.yaml").write_text(facts)
     (tmp_path / "few/replica.py").write_text(
-        "from ushaped.items.task import Draft\n"
+        "from ushaped.items.task import GeneratedItem\n"
         "def draw(rng):\n"
         "    n = rng.randrange(40)\n"
-        "    return Draft(f'{n}?', (' a', ' b'), n % 2, 1 - n % 2, 1, key=str(n), chain=' c')\n"
+        "    return GeneratedItem(f'{n}?', (' a', ' b'), n % 2, 1 - n % 2, 1, key=str(n), chain=' c')\n"
     )
     with pytest.raises(UserError, match=r"replica\.py: only \d+ different .*replica\.items is 50"):
         replicate(load_task(tmp_path / "few"), 50, seed=0)

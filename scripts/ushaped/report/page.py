@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ushaped.errors import UserError
 from ushaped.figures import style
-from ushaped.items.released import said
+from ushaped.items.released import describe_sources
 from ushaped.report import text
 from ushaped.report.compare import compare_values
 from ushaped.report.comparisons import MAIN, PALM, editions_of, seed_spread, verdict_matrix
@@ -115,7 +115,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "panel_names": PANELS,
         "sources": {one.source for one in run},
         "average_sources": [one.source for one in editions if one.task == tables.AVERAGE],
-        "items_said": said(run) if run else "",
+        "items_said": describe_sources(run) if run else "",
     }
 
 

@@ -298,7 +298,7 @@ def task_view(
     rows = tables.of_edition(inputs.metrics, edition)
     metric = tables.primary_metric(rows)
     judged = rows[rows["metric"] == metric]
-    facts = inputs.tasks[task].facts if task in inputs.tasks else {}
+    facts = inputs.tasks[task].facts.model_dump() if task in inputs.tasks else {}
     return TaskView(
         edition=edition,
         name=name,
