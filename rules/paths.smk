@@ -28,7 +28,7 @@ from ushaped.settings import (
 from ushaped.errors import UserError
 from ushaped.models.lock import known, needed
 from ushaped.models.load import UNKNOWN
-from ushaped.items.released import OWN, describe_sources, find_own, mirror
+from ushaped.items.released import BLOCKS, OWN, describe_sources, find_own, mirror
 from ushaped.prompts import applies, keeps_inside
 from ushaped.models.registry import points, read_registry
 from ushaped.code_dependencies import closure

@@ -19,6 +19,7 @@ from tokenizers.models import BPE
 from project import ROOT, TINY, Project
 from ushaped.items.task import Task, as_item, load_demonstrations, load_task, read_items, replicate
 from ushaped.ladder.flops import Shape, forward_flops
+from ushaped.models.registry import read_registry
 from ushaped.plan import (
     CHARACTERS_PER_TOKEN,
     GPUS,
@@ -322,9 +323,7 @@ def test_the_plan_of_the_paper_runs_no_other_job_and_needs_no_file_of_items(
         values = [float(one[key]) for one in rows]
         assert values[0] > 0
         assert values[-1] == max(values)
-    items = sum(
-        load_task(p.parent).facts.official.rows for p in ROOT.glob("tasks/*/replica.py")
-    )
+    items = sum(load_task(p.parent).facts.official.rows for p in ROOT.glob("tasks/*/replica.py"))
     assert int(rows[0]["prompts"]) >= 5 * items
     # Chains of two variants, each as long as the family's may become.
     longest = read_registry(ROOT)["pythia"]["chain_tokens"]

@@ -16,7 +16,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.items.task import LOG_ODDS, ChainRule, Demonstration, EmbeddedDemonstrations, Item, Task, question
+from ushaped.items.task import (
+    LOG_ODDS,
+    ChainRule,
+    Demonstration,
+    EmbeddedDemonstrations,
+    Item,
+    Task,
+    question,
+)
 
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"

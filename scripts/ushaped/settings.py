@@ -43,7 +43,7 @@ SETTINGS = ("bos", "trust_remote_code", "chain_tokens")
 
 
 def _check_output(output: str) -> str:
-    """The path without detours, if every step, and Snakemake, can write to a folder of this name."""
+    """The path without detours, if every step and Snakemake can write to such a folder."""
     path = os.path.normpath(os.path.expanduser(output))
     # Snakemake reads the first four as wildcards and as variables of paths.
     bad = sorted({c for c in path if c in "{}<>*?\\" or not c.isprintable()})
@@ -170,7 +170,9 @@ class Corpus(Model):
         "Share of a task's texts in which the true regularity decides; in the rest the "
         "distractor's answer is right."
     )
-    demonstrated: Share = setting("Share of texts that show two or three solved questions in a row.")
+    demonstrated: Share = setting(
+        "Share of texts that show two or three solved questions in a row."
+    )
     worked: Share = setting("Share of the true texts that spell out their reasoning.")
     background: Number = setting(
         "Share of the whole corpus that is lists of random words, each written twice.", ge=0, lt=1
@@ -204,7 +206,7 @@ class Ladder(Model):
     seeds: Distinct[Annotated[int, Field(ge=0, le=2**32 - 1)]] = setting(
         "Training seeds; every rung is trained once with each."
     )
-    corpus: Corpus = setting("The training text, and how common each regularity is in it.")
+    corpus: Corpus
     vocabulary: int = setting("Tokens of the ladder's tokenizer, at most.", ge=300)
     context: int = setting("Longest prompt, in tokens.", ge=16)
     row_lengths: Distinct[Annotated[int, Field(ge=16)]] = setting(
@@ -247,19 +249,19 @@ class Configuration(Model):
         "of some tasks hold."
     )
     families: Distinct[str] = setting("Families of config/models.yaml.")
-    replica: Replica = setting("The generated items.")
+    replica: Replica
     sources: dict[str, Sources] = setting(
         "Where the items of each task come from, a list of sources, as in [official, replica], for "
         "each task, and below 'all' for tasks without a key of their own; with several sources a "
         "task is run on the items of each, and they are never mixed.",
         json_schema_extra={"required": [ALL]},
     )
-    official: Official = setting("The released files of the Inverse Scaling Prize.")
-    prompts: Prompts = setting("How prompts are drawn.")
-    scoring: Scoring = setting("How models are run.")
-    plan: Plan = setting("What `snakemake plan` computes hours and memory for.", None)
-    shapes: Shapes = setting("How a curve gets its verdict.")
-    ladder: Ladder = setting("The embedded family, trained by this workflow.")
+    official: Official
+    prompts: Prompts
+    scoring: Scoring
+    plan: Plan
+    shapes: Shapes
+    ladder: Ladder
 
     @model_validator(mode="after")
     def _check(self) -> Configuration:
@@ -359,7 +361,9 @@ def editions(config: Config) -> list[tuple[str, str]]:
     [('official', 'neqa'), ('replica', 'neqa'), ('replica', 'redefine')]
     """
     sources = config["sources"]
-    return [(source, task) for task in config["tasks"] for source in sources.get(task, sources[ALL])]
+    return [
+        (source, task) for task in config["tasks"] for source in sources.get(task, sources[ALL])
+    ]
 
 
 def merge_defaults(config: Config, default: Config) -> dict[str, Any]:

@@ -49,10 +49,9 @@ def _distinct(values: list[T]) -> list[T]:
 
 
 # Checked as a number, but a whole number stays one: parameters of jobs show it as it is written.
-Number = Annotated[
-    float, Field(allow_inf_nan=False), WrapValidator(lambda value, check: (check(value), value)[1])
-]
-Share = Annotated[Number, Field(ge=0, le=1)]
+AS_WRITTEN = WrapValidator(lambda value, check: (check(value), value)[1])
+Number = Annotated[float, Field(allow_inf_nan=False), AS_WRITTEN]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), AS_WRITTEN]
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(pattern=r"\S")]
 Distinct = Annotated[
@@ -136,6 +135,8 @@ def _user_error(error: Mapping[str, Any], schema: dict[str, Any], where: str) ->
         return UserError(f"{place}{'.' if path else ', '}{key}" if key else place, what, do)
     if is_key and not isinstance(last, str):
         return UserError(place, f"key {last!r} is no text", f"write '{last}' in quotes")
+    if kind == "string_pattern_mismatch" and not value.strip():
+        kind = "string_too_short"
     # Somebody may have written a password into a key that is only to be written.
     what = WRONG[kind].format(**error.get("ctx", {})) if kind in WRONG else error["msg"]
     shown = "its value" if part.get("writeOnly") else _shortened(repr(value))
@@ -151,16 +152,14 @@ def _locate(schema: dict[str, Any], location: Sequence[str | int]) -> tuple[list
     part: dict[str, Any] = schema
     for key in location:
         if "oneOf" in part:
-            below = [one for one in part["oneOf"] if str(one.get("$ref")).endswith(f"/{key}")]
-            part = {"description": part.get("description", "")} | (below[0] if below else {})
+            branches = [one for one in part["oneOf"] if str(one.get("$ref")).endswith(f"/{key}")]
+            below = branches[0] if branches else {}
         else:
             path.append(str(key))
             inner = part.get("additionalProperties") or part.get("items") or {}
             below = part.get("properties", {}).get(key, inner)
-            part = {"description": part.get("description", "")} | below
-        if "$ref" in part:
-            named = schema["$defs"][part["$ref"].removeprefix("#/$defs/")]
-            part = named | {key: part[key] for key in ("description",) if key in part}
+        named = schema.get("$defs", {}).get(below.get("$ref", "").removeprefix("#/$defs/"), {})
+        part = {"description": part.get("description", "")} | named | below
     return path, part
 
 

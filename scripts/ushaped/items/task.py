@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, Tag, model_validator
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
@@ -111,7 +111,9 @@ class Demonstration:
 class SolvedQuestion(Model):
     """A solved question."""
 
-    prompt: Text = setting("A question, in double quotes or a block |-, without a space at its end.")
+    prompt: Text = setting(
+        "A question, in double quotes or a block |-, without a space at its end."
+    )
     chain: Text = setting('Reasoning, in double quotes and with a leading space, as in " It is."')
     answer: Text = setting('An answer, in double quotes and with a leading space, as in " B".')
 
@@ -163,6 +165,17 @@ class ItemsFile(Model):
     )
 
 
+def _compile(pattern: Any) -> Any:
+    try:
+        return re.compile(pattern) if isinstance(pattern, str) else pattern
+    except re.error as error:
+        what = f"{pattern!r} is no regular expression ({error})"
+        raise InvalidError(what, "write one, as in '\\n\\n'") from None
+
+
+Pattern = Annotated[re.Pattern[str], BeforeValidator(_compile)]
+
+
 class TaskFile(Model):
     """What is known of a task (``task.yaml``)."""
 
@@ -170,7 +183,7 @@ class TaskFile(Model):
     round: int = setting("Round of the Inverse Scaling Prize; left out for other tasks.", 0, ge=0)
     # BaseModel has an attribute of the shorter name.
     item_schema: Literal["classification", "sequence-probability", "log-odds"] = setting(
-        "Columns of the items.", alias="schema"
+        "Which columns the items have.", alias="schema"
     )
     metric: Literal["accuracy", "sequence-loss", "log-odds", "absolute-log-odds"] = setting(
         "What judges the task."
@@ -178,15 +191,15 @@ class TaskFile(Model):
     balanced: bool = setting("Whether the replica makes every answer index right equally often.")
     true_task: Text = setting("What the prompt asks for, in the imperative.")
     distractor_task: Text = setting("What a model may do instead, in the imperative.")
-    chain: ChainRule = setting("How a chain of thought ends, and where its answer is.")
-    demonstrations_inside: int = setting("Solved questions inside every prompt.", 0, ge=0)
-    inside_separator: re.Pattern[str] = setting(
+    chain: ChainRule
+    demonstrations_inside: int = setting("Number of solved questions inside every prompt.", 0, ge=0)
+    inside_separator: Pattern = setting(
         "Regular expression of the text between two solved questions, as in '\\n\\n'.", None
     )
-    inside_opening: re.Pattern[str] = setting(
+    inside_opening: Pattern = setting(
         "Regular expression of the text before the first solved question.", None
     )
-    class_form: dict[Literal["replica", "official", "own"], re.Pattern[str]] = setting(
+    class_form: dict[Literal["replica", "official", "own"], Pattern] = setting(
         "Regular expressions that match every class in full, by replica, official or own.", {}
     )
     official: ItemsFile = setting("The released file.", None)
@@ -268,7 +281,8 @@ class Task:
 
         Items of ``round-1`` have the form of ``official`` ones.
         """
-        return dict(self.facts.class_form).get(_layout(source))
+        forms: Mapping[Any, re.Pattern[str]] = self.facts.class_form
+        return forms.get(_layout(source))
 
     def demonstrations(self, source: str) -> list[Demonstration]:
         """Our demonstrations for the items of a source; see `load_demonstrations`."""
@@ -340,7 +354,7 @@ def load_demonstrations(
 
 
 def load_replica(folder: str | Path) -> ModuleType:
-    """Import a task's ``replica.py``: ``draw(rng) -> GeneratedItem`` and ``practise(rng) -> str``."""
+    """Import ``replica.py``: ``draw(rng) -> GeneratedItem`` and ``practise(rng) -> str``."""
     path = Path(folder) / "replica.py"
     if not path.exists():
         raise UserError(str(path), "no such file", "write a replica.py or use another source")

@@ -70,7 +70,7 @@ def gather(series: Path, humans: Path, shapes: Path, tasks: Sequence[Path]) -> L
 
 def task_rows(known: Literature) -> list[Row]:
     """One row per published task: its size, metric, chance, what is asked, human agreement."""
-    found = []
+    found: list[Row] = []
     for task in known.tasks:
         own = [p for p in known.points if p.task == task.name and p.metric in SIGNS]
         if not own:

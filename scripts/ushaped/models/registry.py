@@ -15,6 +15,7 @@ from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.models.load import UNKNOWN
 from ushaped.validation import (
+    AS_WRITTEN,
     NUMBER_OR_WORD,
     Count,
     Distinct,
@@ -60,11 +61,7 @@ class Architecture(Model):
 
 
 class Entry(Model):
-    """Numbers of one model, and where its weights are.
-
-    By 'hub' and 'revision', by 'path', by 'package', 'gguf' and 'sha256', or the server that holds
-    them, by 'endpoint' and 'served_as'.
-    """
+    """Numbers of one model, and where its weights are."""
 
     hub: str = setting("Repository on the Hugging Face hub.", None)
     revision: str = setting("Commit hash or branch.", None)
@@ -80,13 +77,13 @@ class Entry(Model):
     sha256: str = setting("SHA-256 of that file.", None, pattern="^[0-9a-f]{64}$")
     # The values of these two are never shown: somebody may have written a password into them.
     endpoint: str = setting(
-        "Address of an OpenAI-compatible server, up to and with /v1; without user, password or key.",
+        "Address of an OpenAI-compatible server, with /v1; without user, password or key.",
         None,
         pattern=r"^https?://[^@?#\s]+$",
         json_schema_extra={"writeOnly": True},
     )
     key_variable: str = setting(
-        "Name, in capitals, of the environment variable with the server's key; never the key itself.",
+        "Name, in capitals, of the environment variable with the server's key; never the key.",
         None,
         pattern="^[A-Z][A-Z0-9_]*$",
         json_schema_extra={"writeOnly": True},
@@ -99,9 +96,7 @@ class Entry(Model):
     retries: int = setting(
         "How often a request that may succeed later is sent again (default 6).", None, ge=0
     )
-    size: Name = setting(
-        "What the report calls this size, in letters, digits, '.', '_' and '-'."
-    )
+    size: Name = setting("What the report calls this size, in letters, digits, '.', '_' and '-'.")
     gpus: Count = setting(
         "GPUs that the weights are spread over, where scoring.device is cuda (default 1).", None
     )
@@ -120,10 +115,12 @@ class Entry(Model):
         "unknown."
     )
     training_tokens: Annotated[
-        Annotated[Number, Field(gt=0, le=10**18), Tag("number")] | Unknown, NUMBER_OR_WORD
+        Annotated[float, Field(gt=0, le=1e18, allow_inf_nan=False), AS_WRITTEN, Tag("number")]
+        | Unknown,
+        NUMBER_OR_WORD,
     ] = setting("Tokens seen in training, or the text unknown.")
     training_flops: Annotated[
-        Annotated[Number, Field(gt=0, le=10**35), Tag("number")]
+        Annotated[float, Field(gt=0, le=1e35, allow_inf_nan=False), AS_WRITTEN, Tag("number")]
         | Annotated[Literal["6ND", "unknown"], Tag("word")],
         NUMBER_OR_WORD,
     ] = setting(
@@ -137,8 +134,8 @@ class Entry(Model):
         keys = {key for needed, more in WEIGHTS for key in (*needed, *more)} & self.model_fields_set
         if not any({*needed} <= keys <= {*needed, *more} for needed, more in WEIGHTS):
             ways = "; ".join(" and ".join(map(repr, needed)) for needed, _ in WEIGHTS)
-            what = f"{' and '.join(sorted(keys))} do not say" if keys else "does not say"
-            raise InvalidError(f"{what} where the weights are", f"give exactly one of: {ways}")
+            what = f"has {', '.join(sorted(keys)) or 'no key'} for its weights"
+            raise InvalidError(what, f"give exactly one of: {ways}")
         for key in ("parameters", "training_tokens"):
             if self.training_flops == "6ND" and getattr(self, key) == UNKNOWN:
                 do = f"write {UNKNOWN} here too, or the number of the source"
