@@ -63,7 +63,7 @@ def test_the_configurations_of_this_project_are_sound(settings: Settings, path: 
         ("tasks", ["published"], ["config, tasks", "'published'", "use one of: hindsight-neglect"]),
         ("tasks", [], ["config, tasks"]),
         ("variants", ["zeroshot"], ["config, variants", "'zeroshot'", "'zero-shot'"]),
-        ("variants", ["few-shot-0"], ["config, variants", "'few-shot-0'", "'few-shot-2'"]),
+        ("variants", ["few-shot-0"], ["config, variants", "'few-shot-0'", "'few-shot-k'"]),
         ("variants", ["inside-5"], ["config, variants", "none of them is one of task"]),
         ("sources.memotrap", ["own"], ["config, sources", "'memotrap'", "'memo-trap'?"]),
         (

@@ -16,11 +16,11 @@ from pydantic import AfterValidator, Field, model_validator
 from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.items import released
-from ushaped.items.task import OFFICIAL, OWN, REPLICA, ROUND_1, Task, demonstrations_file, load_task
+from ushaped.items.task import Task, demonstrations_file, load_task
 from ushaped.models import unpack
 from ushaped.models.load import check_folder
 from ushaped.models.registry import FILE, Folder, Name
-from ushaped.prompts import EXAMPLES, applies, is_variant, needs_demonstrations
+from ushaped.terms import LADDER, OFFICIAL, OWN, REPLICA, ROUND_1
 from ushaped.validation import (
     Count,
     Distinct,
@@ -32,10 +32,10 @@ from ushaped.validation import (
     unknown,
     validate,
 )
+from ushaped.variants import PATTERNS, is_variant, parse_variant
 
 Config = Mapping[str, Any]
 
-LADDER = "ladder"
 # The key of `sources` that stands for every task without a key of its own.
 ALL = "all"
 # What a family says of all its models.
@@ -64,7 +64,7 @@ def _check_output(output: str) -> str:
 
 def _check_variant(name: str) -> str:
     if not is_variant(name):
-        _, what, do = unknown("", "variant", name, EXAMPLES).args
+        _, what, do = unknown("", "variant", name, PATTERNS).args
         raise InvalidError(what, do)
     return name
 
@@ -306,7 +306,7 @@ def check(
             raise unknown(f"{where}, ladder.corpus.tasks", "task", name, known)
     tasks = {name: load_task(root / "tasks" / name) for name in settings.tasks}
     for task in tasks.values():
-        if not any([applies(variant, task) for variant in settings.variants]):
+        if not any([parse_variant(variant).applies(task) for variant in settings.variants]):
             raise UserError(
                 f"{where}, variants",
                 f"none of them is one of task '{task.name}'",
@@ -495,7 +495,7 @@ def _check_sources(
 
 def _check_demonstrations(variants: list[str], task: Task, source: str, where: str) -> None:
     """Look whether demonstrations are there, and fit the items, where a variant shows some."""
-    shown = [variant for variant in variants if needs_demonstrations(variant)]
+    shown = [variant for variant in variants if parse_variant(variant).needs_demonstrations]
     if not shown:
         return
     path = demonstrations_file(task.folder, source)

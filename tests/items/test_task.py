@@ -29,11 +29,7 @@ from ushaped.items.lexicon import KIND_OF, SAYINGS
 from ushaped.items.task import (
     CLASSIFICATION,
     LOG_ODDS,
-    OFFICIAL,
-    REPLICA,
-    ROUND_1,
     SEQUENCE,
-    SOURCES,
     ChainRule,
     GeneratedItem,
     as_item,
@@ -45,7 +41,9 @@ from ushaped.items.task import (
     replicate,
 )
 from ushaped.ladder import corpus
-from ushaped.prompts import SEPARATOR, THOUGHT, extract, worked
+from ushaped.prompts import extract
+from ushaped.terms import OFFICIAL, REPLICA, ROUND_1, SOURCES
+from ushaped.variants import SEPARATOR, THOUGHT, worked
 
 TASKS = sorted(path.parent.name for path in (ROOT / "tasks").glob("*/task.yaml"))
 INSIDE = {"hindsight-neglect": 10, "repetitive-algebra": 10}

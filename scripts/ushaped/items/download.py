@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.items.released import VARIABLE, Release, differences
-from ushaped.items.task import ROUND_1
+from ushaped.terms import ROUND_1
 from ushaped.validation import Model, setting, validate
 
 # Seconds without a sign of life, and seconds for a whole file.

@@ -29,6 +29,7 @@ from pydantic import BeforeValidator, Field, Tag, model_validator
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
+from ushaped.terms import OFFICIAL, OWN, REPLICA, ROUND_1
 from ushaped.validation import (
     NUMBER_OR_WORD,
     Count,
@@ -54,10 +55,6 @@ METRICS = {
     SEQUENCE: ("sequence-loss",),
     LOG_ODDS: ("log-odds", "absolute-log-odds"),
 }
-
-# Where items come from.
-REPLICA, OFFICIAL, ROUND_1, OWN = "replica", "official", "round-1", "own"
-SOURCES = (REPLICA, OFFICIAL, ROUND_1, OWN)
 
 # One item in five is kept for testing: enough left on both sides for tasks with few combinations.
 TEST_BYTES = 51

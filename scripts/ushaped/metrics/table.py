@@ -12,7 +12,7 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.files import whole
-from ushaped.metrics.definitions import SIGNS, Floats, Questions, Scores, joined
+from ushaped.metrics.definitions import Floats, Questions, Scores, joined
 from ushaped.metrics.flags import Flag, flags_of, names_for, values_of
 from ushaped.metrics.intervals import (
     generator,
@@ -21,22 +21,7 @@ from ushaped.metrics.intervals import (
     resampled_means,
     share_interval,
 )
-
-TEN_TASKS = (
-    "resisting-correction",
-    "memo-trap",
-    "redefine",
-    "modus-tollens",
-    "pattern-matching-suppression",
-    "neqa",
-    "sig-figs",
-    "into-the-unknown",
-    "hindsight-neglect",
-    "repetitive-algebra",
-)
-"""The accuracy tasks; their unweighted mean is the ten-task average."""
-
-AVERAGE = "ten-task-average"
+from ushaped.terms import AVERAGE, SIGNS, TEN_TASKS
 
 COLUMNS = (
     "family",

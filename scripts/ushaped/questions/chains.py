@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from ushaped.metrics.table import Row
 from ushaped.shapes.curves import ABOUT
-
-CHAINS = ("cot", "zero-shot-cot")
+from ushaped.variants import kind_of
 
 COLUMNS = (
     *ABOUT,
@@ -53,7 +52,7 @@ def chains(compared: Sequence[dict[str, str]], measured: Sequence[dict[str, str]
     }
     rows: list[Row] = []
     for row in compared:
-        if row["variant"] in CHAINS:
+        if (kind := kind_of(row["variant"])) and kind.generates:
             here = {"unparsed": unparsed.get(tuple(row[key] for key in keys), "")}
             rows.append({name: (row | here)[name] for name in COLUMNS})
     return rows

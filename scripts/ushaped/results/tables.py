@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from ushaped.terms import AVERAGE, LOSSES, NATS, PRIMARY, TASKS
 from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.metrics.intervals import wilson
@@ -17,29 +18,11 @@ from ushaped.protocols import COLUMNS as PROTOCOLS
 from ushaped.questions import chains, continuing, matching, selection
 from ushaped.shapes.curves import COLUMNS as SHAPES
 
-AVERAGE = "ten-task-average"
 CHANCE = "chance"
-# In nats and better where they are lower; and all that is in nats.
-LOSSES = frozenset({"sequence_loss", "loss", "absolute_log_odds"})
-NATS = LOSSES | {"log_odds"}
-PRIMARY = ("accuracy", "sequence_loss", "log_odds", "absolute_log_odds")
 # The flag of a result that stands on a family's curve but was not measured here.
 PUBLISHED_POINT = "published"
 
 # The order of the paper; a task that is not named here follows in alphabetical order.
-TASKS = (
-    "resisting-correction",
-    "memo-trap",
-    "redefine",
-    "prompt-injection",
-    "modus-tollens",
-    "pattern-matching-suppression",
-    "neqa",
-    "sig-figs",
-    "into-the-unknown",
-    "hindsight-neglect",
-    "repetitive-algebra",
-)
 
 # The columns that hold words, in whatever table they stand; all others hold numbers.
 WORDS = frozenset(
