@@ -666,7 +666,7 @@ def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
         "published_tables",
         *("--series", LITERATURE / "series.csv", "--humans", LITERATURE / "humans.csv"),
         *("--shapes", folder / "shapes.csv", "--output", folder / "tables"),
-        *("--tasks", *sorted(LITERATURE.parent.glob("*/task.yaml"))),
+        *("--tasks", *sorted(LITERATURE.parent.glob("tasks/*/task.yaml"))),
     )
     for name in figures:
         markers = ("--markers", LITERATURE / "markers.csv")
