@@ -35,9 +35,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from ushaped.files import write_text  # noqa: E402
+from ushaped.items.released import release  # noqa: E402
 from ushaped.items.task import as_item, load_task, read_items, replicate  # noqa: E402
+from ushaped.models.registry import read_registry  # noqa: E402
 from ushaped.prompts import build  # noqa: E402
-from ushaped.settings import read_registry  # noqa: E402
 
 WORK = ROOT / "results" / "benchmarks"
 REPLICAS = tuple(sorted(path.parent.name for path in ROOT.glob("tasks/*/replica.py")))
@@ -123,7 +124,7 @@ def questions(name: str, items: int, variants: list[str]) -> list[Question]:
     task = load_task(ROOT / "tasks" / name.removeprefix("official/"))
     source = "official" if name.startswith("official/") else "replica"
     if source == "official":
-        path = Path(os.environ["USHAPED_MIRROR"]) / task.facts["official"]["file"]
+        path = Path(os.environ["USHAPED_MIRROR"]) / release(task).file
     else:
         path = WORK / f"{name}.jsonl"
         drawn = [as_item(task, draft) for draft in replicate(task, items, seed=1)]

@@ -15,13 +15,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ushaped import plan, yaml_files
+from ushaped import plan
 from ushaped.errors import run
 from ushaped.files import whole
-from ushaped.items.released import BLOCKS, UNKNOWN
 from ushaped.items.task import load_task
 from ushaped.models.load import read
-from ushaped.models.registry import with_folders
+from ushaped.models.registry import read_families
 from ushaped.plan import GPUS, Limits, Model, TokenCounter, Work
 from ushaped.settings import models as configured
 from ushaped.terms import LADDER
@@ -46,7 +45,7 @@ SUMS = ("prompts", "unique_tokens", "generated_tokens", "flops", "gpu_hours", "d
 def main() -> None:
     """Read the command line, estimate, print, write."""
     arguments = parse()
-    registry = with_folders(yaml_files.read_mapping(arguments.registry)["families"])
+    registry = read_families(arguments.registry, str(arguments.registry))
     config = {"families": arguments.families, LADDER: arguments.ladder}
     rows = []
     for family, group in groupby(
@@ -132,12 +131,12 @@ def estimate_workload(
         bases.append(counter.basis)
     for folder, files in groupby(absent, key=lambda path: path.parent):
         task = load_task(tasks / folder.name)
-        facts = task.facts[BLOCKS[str(folder.parent)]]
+        file = task.items_file(str(folder.parent))
         variants = [path.stem for path in files]
-        if UNKNOWN in (facts["rows"], facts["bytes"]):
+        if file is None or isinstance(file.rows, str) or isinstance(file.bytes, str):
             bases.append(f"without {folder}, whose size is unknown")
             continue
-        work += plan.from_file_size(task, facts["rows"], facts["bytes"], variants, limits)
+        work += plan.from_file_size(task, file.rows, file.bytes, variants, limits)
         bases.append(plan.FILE_SIZE)
     return work, "; ".join(dict.fromkeys(bases))
 

@@ -19,6 +19,7 @@ from tokenizers.models import BPE
 from project import ROOT, TINY, Project
 from ushaped.items.task import Task, as_item, load_demonstrations, load_task, read_items, replicate
 from ushaped.ladder.flops import Shape, forward_flops
+from ushaped.models.registry import read_registry
 from ushaped.plan import (
     CHARACTERS_PER_TOKEN,
     GPUS,
@@ -37,7 +38,6 @@ from ushaped.plan import (
 )
 from ushaped.prompts import build
 from ushaped.settings import models as configured
-from ushaped.settings import read_registry
 
 LIMITS = Limits(batch_tokens=2048, chain_tokens=40)
 H100 = GPUS["H100"]
@@ -286,7 +286,7 @@ def test_weights_that_are_here_tell_their_layers_and_need_no_download(tmp_path: 
 
 def test_the_schema_names_the_gpus_of_the_table() -> None:
     schema = yaml.safe_load((ROOT / "config/schema/config.schema.yaml").read_text())
-    assert schema["properties"]["plan"]["properties"]["gpu"]["enum"] == sorted(GPUS)
+    assert schema["$defs"]["Plan"]["properties"]["gpu"]["enum"] == sorted(GPUS)
 
 
 # -- the command ----------------------------------------------------------------------------------
@@ -315,9 +315,7 @@ def test_the_plan_of_the_paper_runs_no_other_job_and_needs_no_file_of_items(
         values = [float(one[key]) for one in rows]
         assert values[0] > 0
         assert values[-1] == max(values)
-    items = sum(
-        load_task(p.parent).facts["official"]["rows"] for p in ROOT.glob("tasks/*/replica.py")
-    )
+    items = sum(load_task(p.parent).facts.official.rows for p in ROOT.glob("tasks/*/replica.py"))
     assert int(rows[0]["prompts"]) >= 5 * items
     # Chains of two variants, each as long as the family's may become.
     longest = read_registry(ROOT)["pythia"]["chain_tokens"]

@@ -219,8 +219,8 @@ def test_the_table_of_tasks_agrees_with_their_facts(made: dict[str, list[dict[st
     assert {row["task"] for row in made["tasks"]} == set(PALM)
     for row in made["tasks"]:
         facts = load_task(SERIES.parents[1] / row["task"]).facts
-        assert int(row["n"]) == facts["official"]["rows"]
-        assert row["metric"] == facts["metric"].replace("-", "_")
+        assert int(row["n"]) == facts.official.rows
+        assert row["metric"] == facts.metric.replace("-", "_")
         if row["chance"]:
             assert float(row["chance"]) == pytest.approx(facts["chance"], abs=1e-4)
 

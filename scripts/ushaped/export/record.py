@@ -171,7 +171,7 @@ def _tasks(given: Given) -> Iterator[Value]:
     for edition in tables.editions(given.metrics):
         found.setdefault(edition.task, []).append(edition.source)
     for task, sources in found.items():
-        facts = given.tasks[task].facts if task in given.tasks else {}
+        facts = given.tasks[task].facts.model_dump(by_alias=True) if task in given.tasks else {}
         told = {name: facts.get(name) for name in TASK}
         yield {"task": task, "sources": sources, "average": task == tables.AVERAGE} | told
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ushaped import variants
 from ushaped.items.lexicon import CITIES, ENDINGS, FOODS, JOBS, KIND_OF, KINDS, NAMES, THINGS
-from ushaped.items.task import Draft, Task, load_replica, questions
+from ushaped.items.task import GeneratedItem, Task, load_replica, questions
 
 SHARES = ("true_frequency", "demonstrated", "worked")
 
@@ -71,7 +71,7 @@ def shuffle(texts: list[str], seed: int) -> list[str]:
 
 def _document(
     rng: random.Random,
-    train: Iterator[Draft],
+    train: Iterator[GeneratedItem],
     practise: Callable[[random.Random], str],
     mixture: Mixture,
     answer_after: str,

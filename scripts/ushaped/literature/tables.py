@@ -68,7 +68,7 @@ def gather(series: Path, humans: Path, shapes: Path, tasks: Sequence[Path]) -> L
 
 def task_rows(known: Literature) -> list[Row]:
     """One row per published task: its size, metric, chance, what is asked, human agreement."""
-    found = []
+    found: list[Row] = []
     for task in known.tasks:
         own = [p for p in known.points if p.task == task.name and p.metric in SIGNS]
         if not own:
@@ -77,12 +77,12 @@ def task_rows(known: Literature) -> list[Row]:
         found.append(
             {
                 "task": task.name,
-                "title": task.facts["title"],
+                "title": task.facts.title,
                 "n": own[0].n,
                 "metric": own[0].metric,
                 "chance": known.chance.get(task.name),
-                "true_task": task.facts["true_task"],
-                "distractor_task": task.facts["distractor_task"],
+                "true_task": task.facts.true_task,
+                "distractor_task": task.facts.distractor_task,
                 "human_agreement": UNKNOWN if human.agreement is None else human.agreement,
                 "human_source": human.source,
             }

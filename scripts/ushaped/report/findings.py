@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ushaped.items.released import said
+from ushaped.items.released import describe_sources
 from ushaped.report.evidence import CurveEvidence, Key, index_evidence
 from ushaped.report.inputs import Inputs
 from ushaped.report.pictures import Picture, picture
@@ -61,7 +61,7 @@ class Findings:
     @cached_property
     def item_sources(self) -> str:
         """A sentence: where the items of each task come from."""
-        return said(self.editions) if self.editions else ""
+        return describe_sources(self.editions) if self.editions else ""
 
     @cached_property
     def scale(self) -> str:

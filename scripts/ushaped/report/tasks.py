@@ -235,7 +235,7 @@ def task_view(findings: Findings, edition: Edition, number: int) -> TaskView:
     rows = tables.of_edition(results.metrics, edition)
     metric = tables.primary_metric(rows)
     judged = rows[rows["metric"] == metric]
-    facts = results.tasks[task].facts if task in results.tasks else {}
+    facts = results.tasks[task].facts.model_dump() if task in results.tasks else {}
     card, scale = findings.card(edition), AXES[tables.axis_of(rows)]
     verdicts = [v for v in findings.verdicts if v.task == task]
     drawn = "; ".join(v.description for v in verdicts if v.source == edition.source)
