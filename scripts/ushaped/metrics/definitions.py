@@ -12,9 +12,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# The metrics that judge a task, and their sign where higher is to be better.
-SIGNS = {"accuracy": 1.0, "sequence_loss": -1.0, "log_odds": 1.0, "absolute_log_odds": -1.0}
-
 CONSTANT = "constant-answer"
 CONSTANT_SHARE = 0.99
 MERGED = "boundary-merged"
