@@ -30,11 +30,13 @@ from ushaped.settings import (
 from ushaped.errors import UserError
 from ushaped.models.lock import known, needed
 from ushaped.models.load import UNKNOWN
-from ushaped.items.released import BLOCKS, OWN, find_own, mirror, said
+from ushaped.items.released import (BLOCKS, find_own, mirror, said)
+from ushaped.terms import (OWN)
 from ushaped.prompts import applies, keeps_inside
 from ushaped.models.registry import points
 from ushaped.code_dependencies import closure
-from ushaped.items.task import REPLICA, SOURCES, demonstrations_file, load_task
+from ushaped.items.task import (demonstrations_file, load_task)
+from ushaped.terms import (REPLICA, SOURCES)
 from ushaped.yaml_files import read_mapping
 
 

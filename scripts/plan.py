@@ -23,8 +23,8 @@ from ushaped.items.task import load_task
 from ushaped.models import load as models
 from ushaped.models.registry import with_folders
 from ushaped.plan import GPUS, Limits, Model, Ruler, Work
-from ushaped.settings import LADDER
 from ushaped.settings import models as configured
+from ushaped.terms import LADDER
 
 COLUMNS = ["prompt", "other_prompt", "classes", "chain", "chain_limit", "stop", "answer_after"]
 # Of the printed table: title, column, how a number is written.

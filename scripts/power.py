@@ -19,10 +19,11 @@ from ushaped import yaml_files
 from ushaped.errors import UserError, run
 from ushaped.metrics.table import write_table
 from ushaped.models.load import compute, read
-from ushaped.shapes.curves import FLOPS, PARAMETERS, Curve
+from ushaped.shapes.curves import Curve
 from ushaped.shapes.power import COLUMNS, power_rows
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Floats, Rule
+from ushaped.terms import FLOPS, PARAMETERS
 
 ITEMS = (100, 300, 1000, 3000, 10_000)
 RATIOS = (0.5, 1.0)

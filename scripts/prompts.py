@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 
 from ushaped.errors import run
 from ushaped.files import whole
-from ushaped.items.task import REPLICA, SOURCES, load_task, read_items, repeated
+from ushaped.items.task import load_task, read_items, repeated
 from ushaped.prompts import build, misfits, needs_demonstrations, unsplit
+from ushaped.terms import REPLICA, SOURCES
 
 # Metadata of a prompt file: items that do not split, and how many ask the question of another.
 UNSPLIT, DUPLICATES = "unsplit", "duplicates"

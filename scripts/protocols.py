@@ -4,7 +4,7 @@ The columns are `ushaped.protocols.COLUMNS`. ``base_*`` are those of zero-shot w
 source and task; ``p*`` shares of the bootstrap draws, over items and training seeds, with the
 verdict beside which they stand, by the published-equivalent or (``*_literal``) the literal rule;
 ``p_differs`` the share of paired draws in which the two verdicts differ. ``flips`` says whether the
-verdicts differ, and ``settled`` whether both are those of nine tenths of the draws or more.
+verdicts differ, and ``settled`` whether both have at least 95 % of the draws.
 ``difference`` is the value at the largest size less that of zero-shot, with a 95 % interval from
 drawing the same items and seeds for both; where one of them lacks items, it and ``p_differs`` are
 of the items that both have. Draws and seed are those of the shapes, so the verdicts

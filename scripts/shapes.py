@@ -29,7 +29,7 @@ from typing import Any
 
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan, write_json
-from ushaped.metrics.table import AVERAGE, write_table
+from ushaped.metrics.table import write_table
 from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured, draw_published_average
 from ushaped.shapes.data import VERSION, Counts, Items, Settings
 from ushaped.shapes.evidence import control, examine, row
@@ -37,6 +37,7 @@ from ushaped.shapes.parts import verdicts_by_part
 from ushaped.shapes.read import AGAIN, read_items, read_metrics, read_published
 from ushaped.shapes.rules import Rule
 from ushaped.shapes.validity_flags import labels_of, read_labels, with_traps
+from ushaped.terms import AVERAGE
 
 # A curve with what `examine` needs to know of it.
 Job = tuple[Curve, dict[str, Any]]

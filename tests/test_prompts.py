@@ -18,7 +18,6 @@ import prompts as step
 from project import ROOT
 from ushaped.errors import UserError
 from ushaped.items.task import (
-    SOURCES,
     ChainRule,
     Demonstration,
     Inside,
@@ -29,6 +28,7 @@ from ushaped.items.task import (
     replicate,
 )
 from ushaped.prompts import SEPARATOR, THOUGHT, build, extract, is_variant, misfits, unsplit, worked
+from ushaped.terms import SOURCES
 
 OURS = [
     Demonstration("First?", " It is so.", " yes"),

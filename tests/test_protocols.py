@@ -14,13 +14,13 @@ import pytest
 import protocols as step
 from ushaped.errors import UserError
 from ushaped.figures import protocols as protocols_figure
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
 from ushaped.protocols import COLUMNS
 from ushaped.protocols import compare as compare_curves
 from ushaped.report.protocols import count, protocol_values, ways
 from ushaped.results import tables
 from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.rules import Rule
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 LITERAL, EQUIVALENT = Rule.literal(), Rule.published_equivalent()
 ITEMS = np.arange(200)

@@ -20,16 +20,18 @@ from scipy.special import expit, logit
 
 from ushaped.metrics.intervals import generator
 from ushaped.shapes.bootstrap import binomial_draws
-from ushaped.shapes.conclude import STATISTICAL, conclude, widest
+from ushaped.shapes.conclude import conclude, widest
 from ushaped.shapes.fits import fits, loss_of
 from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
 from ushaped.shapes.hypothesis_tests.significance import Nulls, p_values, p_values_of
 from ushaped.shapes.laws.mechanism import fit_mechanism
 from ushaped.shapes.power import shares_of_verdicts
 from ushaped.shapes.read import read_published
-from ushaped.shapes.rules import U_SHAPED, Floats, Ints, Rule, valley
+from ushaped.shapes.rules import Floats, Ints, Rule, valley
 from ushaped.shapes.sample import from_counts, from_items
 from ushaped.shapes.turning import turning
+from ushaped.terms import STATISTICAL_SHAPES as STATISTICAL
+from ushaped.terms import U_SHAPED
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "literature" / "series.csv"
 RULE = Rule.published_equivalent()

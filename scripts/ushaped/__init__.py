@@ -1,2 +1,1 @@
 """U-Shaped: how does a task change as language models grow?"""
-

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.items.task import OFFICIAL, Task
+from ushaped.items.task import Task
 from ushaped.ladder.flops import Shape
 from ushaped.models.load import UNKNOWN
 from ushaped.prompts import CHAINS, FEW_SHOT, keeps_inside, needs_demonstrations
 from ushaped.scoring.engine.encoding import TOKEN
 from ushaped.scoring.engine.tree import prefix_lengths
+from ushaped.terms import OFFICIAL
 
 # On the eleven replicas and two released files, SmolLM2's tokenizer takes 1.7 (numbers) to 4.3
 # (plain English) characters for a token.

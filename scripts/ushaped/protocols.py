@@ -1,6 +1,6 @@
 """Whether the way of asking changes the verdict: every variant against zero-shot.
 
-A variant is compared with the variant `MAIN` of the same family, source and task: the verdicts on
+A variant is compared with `MAIN_VARIANT` of the same family, source and task: the verdicts on
 the two curves by both rules, and the values at the largest size. Both curves are drawn again over
 the same items, so the difference of two values has an interval of its own (paired bootstrap: Efron
 and Tibshirani 1993, chapter 13), which is narrower than two separate intervals suggest. Where one
@@ -15,14 +15,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ushaped.metrics.definitions import SIGNS
 from ushaped.metrics.intervals import percentile_interval
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, Row
+from ushaped.metrics.table import Row
 from ushaped.shapes.curves import ABOUT, Answers, Curve, Key, draw_measured
-from ushaped.shapes.rules import VERDICTS, Floats, Rule, verdict, verdicts
+from ushaped.shapes.rules import Floats, Rule, verdict, verdicts
+from ushaped.terms import AVERAGE, CONFIDENCE, MAIN_VARIANT, SHAPES, SIGNS, TEN_TASKS
 
-MAIN = "zero-shot"
-SETTLED = 0.9
 """Share of draws that both verdicts of a comparison need; ours, a convention."""
 
 COLUMNS = (
@@ -87,8 +85,8 @@ def compare(
     for curve in curves:
         rules = {"": equivalent, "_literal": literal}
         row = _own(curve, drawn[curve.key], rules)
-        base = by_key.get((curve.family, curve.source, curve.task, MAIN))
-        if base is not None and curve.variant != MAIN:
+        base = by_key.get((curve.family, curve.source, curve.task, MAIN_VARIANT))
+        if base is not None and curve.variant != MAIN_VARIANT:
             other = _own(base, drawn[base.key], rules)
             row |= {f"base_{name}": other[name] for name in _BASE}
             row |= _flips(row, "equivalent", "")
@@ -135,17 +133,17 @@ def _share(drawn: Floats, rule: Rule, shape: str) -> float:
     """Share of the draws with one verdict; NaN without draws."""
     if not len(drawn):
         return math.nan
-    return float((verdicts(drawn, rule) == VERDICTS.index(shape)).mean())
+    return float((verdicts(drawn, rule) == SHAPES.index(shape)).mean())
 
 
 def _flips(row: Row, name: str, ending: str) -> Row:
-    """Whether two verdicts differ, and whether both are as sure as `SETTLED` asks."""
+    """Whether two verdicts differ, and whether both are as sure as `CONFIDENCE` asks."""
     if not row[name] or not row[f"base_{name}"]:
         return {}
     shares = np.array([row[f"p{ending}"], row[f"base_p{ending}"]], dtype=np.float64)
     return {
         f"flips{ending}": _yes(row[name] != row[f"base_{name}"]),
-        f"settled{ending}": _yes(bool((shares >= SETTLED).all())),
+        f"settled{ending}": _yes(bool((shares >= CONFIDENCE).all())),
     }
 
 

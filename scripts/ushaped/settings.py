@@ -19,15 +19,15 @@ import jsonschema
 from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.items import released as official
-from ushaped.items.task import OFFICIAL, OWN, REPLICA, ROUND_1, Task, demonstrations_file, load_task
+from ushaped.items.task import Task, demonstrations_file, load_task
 from ushaped.models import registry, unpack
 from ushaped.models.load import check_folder
 from ushaped.models.registry import check_name
 from ushaped.prompts import EXAMPLES, applies, is_variant, needs_demonstrations
+from ushaped.terms import LADDER, OFFICIAL, OWN, REPLICA, ROUND_1
 
 Config = Mapping[str, Any]
 
-LADDER = "ladder"
 # The key of `sources` that stands for every task without a key of its own.
 ALL = "all"
 # What a family says of all its models.

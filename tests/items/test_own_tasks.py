@@ -15,9 +15,10 @@ import yaml
 
 from project import ROOT, TINY, Project
 from ushaped.errors import UserError
-from ushaped.items.released import OWN, VARIABLE, accept, find_own, release
+from ushaped.items.released import VARIABLE, accept, find_own, release
 from ushaped.items.task import load_task
 from ushaped.settings import check, check_present, read_registry, taught
+from ushaped.terms import OWN
 
 NAME = "fewer"
 SETTINGS: dict[str, Any] = TINY | {

@@ -18,10 +18,11 @@ import yaml
 
 from project import ROOT, TINY, Project
 from released import complaint, declare, make
-from ushaped.items.released import ROUND_1, VARIABLE, Release, accept, find, mirror, release, said
-from ushaped.items.task import CLASSIFICATION, OFFICIAL, REPLICA, load_task, read_items
+from ushaped.items.released import VARIABLE, Release, accept, find, mirror, release, said
+from ushaped.items.task import CLASSIFICATION, load_task, read_items
 from ushaped.prompts import applies, build, keeps_inside, misfits
 from ushaped.settings import check_present, read_registry, sources, told
+from ushaped.terms import OFFICIAL, REPLICA, ROUND_1
 
 TASKS = sorted(path.parent.name for path in (ROOT / "tasks").glob("*/task.yaml"))
 MIRROR = os.environ.get(VARIABLE, "")

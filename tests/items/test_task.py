@@ -29,11 +29,7 @@ from ushaped.items.lexicon import KIND_OF, SAYINGS
 from ushaped.items.task import (
     CLASSIFICATION,
     LOG_ODDS,
-    OFFICIAL,
-    REPLICA,
-    ROUND_1,
     SEQUENCE,
-    SOURCES,
     ChainRule,
     Draft,
     as_item,
@@ -46,6 +42,7 @@ from ushaped.items.task import (
 )
 from ushaped.ladder import corpus
 from ushaped.prompts import SEPARATOR, THOUGHT, extract, worked
+from ushaped.terms import OFFICIAL, REPLICA, ROUND_1, SOURCES
 
 TASKS = sorted(path.parent.name for path in (ROOT / "tasks").glob("*/task.yaml"))
 INSIDE = {"hindsight-neglect": 10, "repetitive-algebra": 10}

@@ -10,7 +10,7 @@ import pytest
 from ushaped.errors import UserError
 from ushaped.literature.ordering import Drawn, as_drawn, find, is_consistent, rows, solutions
 from ushaped.literature.points import Point, read_points
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 SERIES = Path(__file__).parents[2] / "literature" / "series.csv"
 MIXED = {"OPT", "GPT-2", "GPT-3 FeedME"}

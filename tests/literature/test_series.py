@@ -14,10 +14,10 @@ from project import Project
 from ushaped.errors import UserError
 from ushaped.items.task import load_task
 from ushaped.literature.points import read_humans
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Rule, verdict
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 SERIES = Path(__file__).parents[2] / "literature" / "series.csv"
 

@@ -29,7 +29,8 @@ from ushaped.metrics.definitions import (
 from ushaped.metrics.flags import FLAGS
 from ushaped.metrics.intervals import generator, interval, resampled_means, share_interval, wilson
 from ushaped.metrics.read import read_unsplit
-from ushaped.metrics.table import COLUMNS, TEN_TASKS, Row, one_protocol, ten_task_mean
+from ushaped.metrics.table import COLUMNS, Row, one_protocol, ten_task_mean
+from ushaped.terms import TEN_TASKS
 
 PADDING = -np.inf
 

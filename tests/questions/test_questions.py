@@ -15,7 +15,6 @@ import plot
 import questions as step
 from project import Project
 from ushaped.errors import UserError
-from ushaped.metrics.table import TEN_TASKS
 from ushaped.questions import chains, continuing, matching, selection
 from ushaped.questions.selection import INDEPENDENT, LAST_FALL, SLOPE, WALK
 from ushaped.report import questions as shown
@@ -23,6 +22,7 @@ from ushaped.results import tables
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Rule
+from ushaped.terms import TEN_TASKS
 
 ROOT = Path(__file__).parents[2]
 SERIES = ROOT / "literature/series.csv"

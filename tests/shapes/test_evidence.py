@@ -23,8 +23,7 @@ import fabricate
 import shapes as shapes_step
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
-from ushaped.shapes.conclude import STATISTICAL, Conclusion, conclude
+from ushaped.shapes.conclude import Conclusion, conclude
 from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence import control, examine, row
@@ -32,8 +31,10 @@ from ushaped.shapes.fits import SHAPES, fits, loss_of
 from ushaped.shapes.hypothesis_tests.significance import Nulls, PValues
 from ushaped.shapes.power import shares_of_verdicts, u_curve
 from ushaped.shapes.read import read_published
-from ushaped.shapes.rules import VERDICTS, Floats, Rule
+from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import from_counts
+from ushaped.terms import AVERAGE, STATISTICAL_SHAPES, TEN_TASKS
+from ushaped.terms import SHAPES as VERDICTS
 
 RULE = Rule.published_equivalent()
 SETTINGS = Settings(draws=400)
@@ -120,7 +121,7 @@ def test_known_shapes_get_their_verdict(shares: list[float], n: int, shape: str)
     found = verdict_of(shares, n)
     assert found["statistical"] == shape
     assert found["because"]
-    assert found["statistical"] in STATISTICAL
+    assert found["statistical"] in STATISTICAL_SHAPES
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import shapes as step
 from ushaped.errors import UserError
-from ushaped.metrics.table import COLUMNS, TEN_TASKS
+from ushaped.metrics.table import COLUMNS
 from ushaped.shapes.bootstrap import (
     binomial_draws,
     clustered_means,
@@ -28,9 +28,10 @@ from ushaped.shapes.bootstrap import (
 )
 from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.read import read_items
-from ushaped.shapes.rules import VERDICTS, Rule, valley, verdict, verdicts
+from ushaped.shapes.rules import Rule, valley, verdict, verdicts
 from ushaped.shapes.sample import from_counts
 from ushaped.shapes.turning import turning
+from ushaped.terms import SHAPES, TEN_TASKS
 
 LITERAL, EQUIVALENT = Rule.literal(), Rule.published_equivalent()
 
@@ -119,7 +120,7 @@ def test_two_sizes_are_never_a_u(values: np.ndarray) -> None:
 @given(st.integers(2, 6), st.integers(0, 10_000))
 def test_many_curves_at_once_get_the_verdicts_of_each_alone(scales: int, seed: int) -> None:
     rows = np.random.default_rng(seed).integers(0, 6, (30, scales)) / 5
-    together = [VERDICTS[code] for code in verdicts(rows, EQUIVALENT)]
+    together = [SHAPES[code] for code in verdicts(rows, EQUIVALENT)]
     assert together == [verdict(row, EQUIVALENT) for row in rows]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import SEEN, SETTINGS, STARTED, without_scores
 
+from cluster import SEEN, SETTINGS, STARTED, without_scores
 from project import Project
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from cluster import MODELS, OUT, Logs, Run, ask, assert_as_undisturbed, made, score
 
+from cluster import MODELS, OUT, Logs, Run, ask, assert_as_undisturbed, made, score
 from project import Project
 
 pytestmark = pytest.mark.needs("slurm-accounting")

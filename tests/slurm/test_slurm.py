@@ -16,6 +16,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+
 from cluster import (
     FOLDER,
     MODELS,
@@ -29,7 +30,6 @@ from cluster import (
     wait_for,
     without_scores,
 )
-
 from project import ROOT, Project
 
 pytestmark = pytest.mark.needs("slurm")

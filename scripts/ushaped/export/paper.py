@@ -24,8 +24,8 @@ from ushaped.report.text import (
     whole_number,
 )
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT
 
-MAIN = "zero-shot"
 # What a table of numbers shows; the metric that judges the task comes first.
 METRICS = (*tables.PRIMARY, "distractor_share", "loss", "label_mass", "sequence_probability")
 PUBLISHED = "published"
@@ -207,7 +207,7 @@ def _modified_notes(rows: pd.DataFrame) -> list[str]:
 
 def protocol_table(protocols: pd.DataFrame, source: str) -> Table:
     """Every way of asking against the main one."""
-    rows = protocols[(protocols["source"] == source) & (protocols["variant"] != MAIN)]
+    rows = protocols[(protocols["source"] == source) & (protocols["variant"] != MAIN_VARIANT)]
     known = rows[rows["base_equivalent"] != ""]
     groups = []
     for family, of_family in known.groupby("family"):
@@ -216,14 +216,14 @@ def protocol_table(protocols: pd.DataFrame, source: str) -> Table:
             groups.append(Group(f"{task}, {family}", lines))
     return Table(
         name=f"protocols-{source}",
-        caption=f"The way of asking against {MAIN}, {source} items: verdicts of the "
+        caption=f"The way of asking against {MAIN_VARIANT}, {source} items: verdicts of the "
         "published-equivalent rule with the share of bootstrap draws that give them (a change is "
-        "settled where each of the two has nine tenths); value at the largest size and its "
-        f"difference to that of {MAIN}, with 95% bootstrap intervals, the same items drawn for "
-        "both (shares in percent, losses in nats).",
+        "settled where each of the two has 95%); value at the largest size and its difference to "
+        f"that of {MAIN_VARIANT}, with 95% bootstrap intervals, the same items drawn for both "
+        "(shares in percent, losses in nats).",
         columns=[
             ("Variant (protocol)", TEXT),
-            (f"{MAIN.capitalize()} verdict", TEXT),
+            (f"{MAIN_VARIANT.capitalize()} verdict", TEXT),
             ("Verdict", TEXT),
             ("Changed", TEXT),
             ("Value", NUMBER),
@@ -283,8 +283,8 @@ def _value_table(given: Given, series: str) -> Table:
         rows.append([task, unit, *(cells.get(size, MISSING) for size in sizes)])
     return Table(
         name=f"published-{series}-values",
-        caption=f"Published results of {series} on official items, {MAIN}{_protocol_said(points)}, "
-        "by size. A lower loss is better.",
+        caption=f"Published results of {series} on official items, {MAIN_VARIANT}"
+        f"{_protocol_said(points)}, by size. A lower loss is better.",
         columns=[("Task", TEXT), ("Unit", TEXT), *((size, NUMBER) for size in sizes)],
         groups=[Group("", rows)],
     )
@@ -300,7 +300,7 @@ def _label_table(given: Given, series: str, labels: Mapping[str, str]) -> Table:
     return Table(
         name=f"published-{series}-verdicts",
         caption=f"The published verdict on each curve of {series}, and ours from the published "
-        f"numbers ({MAIN}{_protocol_said(rows)}, official items). {_verdicts_said(given)}",
+        f"numbers ({MAIN_VARIANT}{_protocol_said(rows)}, official items). {_verdicts_said(given)}",
         columns=[("Task", TEXT), ("Published", TEXT), *VERDICT_COLUMNS],
         groups=[Group("", lines)],
         notes=_flag_notes(rows),

@@ -14,10 +14,11 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.export.given import KEY, Given
 from ushaped.metrics.flags import FLAGS as DOUBTS
-from ushaped.report.evidence import LEVEL, VERDICT, Key, key_of
+from ushaped.report.evidence import VERDICT, Key, key_of
 from ushaped.report.formats import Precision
 from ushaped.results import tables
 from ushaped.shapes.curves import ABOUT
+from ushaped.terms import SIGNIFICANCE
 
 FORMAT, VERSION = "ushaped-report", "1.1"
 
@@ -159,7 +160,7 @@ def _rules(config: Mapping[str, Any]) -> Value:
     return {
         "equivalent": {name: section.get(name) for name in ("equivalence", "recovery")},
         "literal": {"equivalence": section.get("equivalence")},
-        "statistical": {"level": LEVEL, "correction": "Benjamini-Hochberg"},
+        "statistical": {"level": SIGNIFICANCE, "correction": "Benjamini-Hochberg"},
         "draws": section.get("draws"),
         "seed": section.get("seed"),
     }

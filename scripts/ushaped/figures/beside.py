@@ -9,8 +9,8 @@ from ushaped.figures import panels, style
 from ushaped.figures.published import parts
 from ushaped.figures.published.tasks import panel_grid
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT, OFFICIAL
 
-MAIN, OFFICIAL = "zero-shot", "official"
 NONE_HERE = "Published series only: nothing was run\nhere zero-shot under the official protocol"
 
 
@@ -27,7 +27,7 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
     for task in tables.order_tasks(metrics["task"]):
         if task != tables.AVERAGE:
             judged = tables.primary_metric(metrics[metrics["task"] == task])
-            rows = tables.curves(metrics, task, [judged], variants=[MAIN], seeds=False)
+            rows = tables.curves(metrics, task, [judged], variants=[MAIN_VARIANT], seeds=False)
             ours.append(rows[rows["protocol"] == OFFICIAL])
     run = set(metrics["task"]) - {tables.AVERAGE}
     theirs = tables.published_curves(published[published["task"].isin(run)])

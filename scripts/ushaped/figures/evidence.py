@@ -15,7 +15,7 @@ from typing import Any
 
 from ushaped.figures import style
 from ushaped.files import without_nan
-from ushaped.metrics.definitions import SIGNS
+from ushaped.terms import SIGNS
 
 WIDTH, HEIGHT = 640, 320
 # Of the part in which curves are drawn; the key stands to its right.

@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 
 from ushaped.figures import panels, style
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT
 
 COLUMNS = 4
-MAIN = "zero-shot"
 
 
 def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -18,7 +18,7 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
     Of several families only the main variant is shown: the figure is to be read at a glance.
     """
     parts = []
-    shown = [MAIN] if metrics["family"].nunique() > 1 else metrics["variant"].unique()
+    shown = [MAIN_VARIANT] if metrics["family"].nunique() > 1 else metrics["variant"].unique()
     variants = [name for name in shown if style.variant_kind(name) not in style.LEFT_OUT]
     for one in tables.editions(metrics):
         if one.task != tables.AVERAGE:

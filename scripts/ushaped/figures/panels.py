@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 
 from ushaped.figures import style
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +22,6 @@ SCALES = {"training_flops": "Training compute (FLOPs)", "parameters": "Parameter
 SHORT_SCALES = {"training_flops": "FLOPs", "parameters": "Parameters"}
 TICKS = {"training_flops": style.power_of_ten, "parameters": style.metric_prefix}
 CONSTANT = "constant-answer"
-MAIN = "zero-shot"
 # Opacity of bands. More curves than so many hide each other's bands and seeds: then only the main
 # variant has a band, and the seeds are left to the figure of seeds.
 BAND, NO_BAND, FEW = 0.15, 0.0, 4
@@ -246,7 +246,7 @@ def metric_panel(
         chance_line(axis, chance_of(chosen))
     crowded = is_crowded(rows)
     for (family, variant), look in looks.items():
-        band = NO_BAND if crowded and variant != MAIN else BAND
+        band = NO_BAND if crowded and variant != MAIN_VARIANT else BAND
         if not crowded:
             seed_dots(axis, _of(seeds, family, variant), look, x=x)
         curve(axis, _of(means, family, variant), look, x=x, band=band)

@@ -17,8 +17,8 @@ import pandas as pd
 
 from ushaped.figures import style
 from ushaped.figures.evidence import coordinate, round_ticks, written
-from ushaped.metrics.definitions import SIGNS
 from ushaped.results import tables
+from ushaped.terms import SIGNS
 
 # A task of one part has nothing to tell apart; of more than so many, panels tell nothing.
 FEWEST, MOST = 2, 9

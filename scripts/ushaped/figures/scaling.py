@@ -12,13 +12,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ushaped.figures import panels, style
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SERIES = ("PaLM", "Gopher", "Chinchilla", "Anthropic LM")
 ZETTA = 1e21
-MAIN = "zero-shot"
 # Letters of a legend's entry, of which four still stand side by side.
 LONG = 32
 CHANCE: dict[str, Any] = {"color": style.MUTED, "linestyle": (0, (2, 2)), "linewidth": 1.1}
@@ -82,7 +82,7 @@ def figure(table: pd.DataFrame) -> Figure:
 
 
 def _legible(ours: pd.DataFrame) -> pd.DataFrame:
-    main = ours[ours["variant"] == MAIN]
+    main = ours[ours["variant"] == MAIN_VARIANT]
     return main if ours["family"].nunique() > 1 and len(main) else ours
 
 
@@ -131,7 +131,7 @@ def _draw(axis: Axes, rows: pd.DataFrame, x: str, looks: dict[tuple[str, str], s
         axis.plot(ends, [float(str(level))] * 2, **CHANCE, zorder=1)
     for (family, variant), look in looks.items():
         chosen = rows[(rows["family"] == family) & (rows["variant"] == variant)]
-        panels.curve(axis, chosen, look, x=x, band=0.18 if variant == MAIN else 0.06)
+        panels.curve(axis, chosen, look, x=x, band=0.18 if variant == MAIN_VARIANT else 0.06)
 
 
 def _looks(rows: pd.DataFrame) -> dict[tuple[str, str], style.Look]:
@@ -141,7 +141,7 @@ def _looks(rows: pd.DataFrame) -> dict[tuple[str, str], style.Look]:
     looks = {}
     for family, variant in sorted(set(zip(rows["family"], rows["variant"], strict=True))):
         look = families[family]
-        if variant != MAIN:
+        if variant != MAIN_VARIANT:
             look = style.Look(look.colour, variants[variant].marker, variants[variant].line)
         looks[family, variant] = look
     return looks

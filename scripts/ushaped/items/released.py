@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.items.task import OFFICIAL, OWN, ROUND_1, Task
+from ushaped.items.task import Task
+from ushaped.terms import OFFICIAL, OWN, ROUND_1
 
 BLOCKS = {OFFICIAL: "official", ROUND_1: "round1", OWN: "own"}
 VARIABLE = "USHAPED_MIRROR"

@@ -27,6 +27,7 @@ from typing import Any
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
+from ushaped.terms import OFFICIAL, OWN, REPLICA, ROUND_1
 
 CLASSIFICATION = "classification"
 SEQUENCE = "sequence-probability"
@@ -42,10 +43,6 @@ METRICS = {
     SEQUENCE: ("sequence-loss",),
     LOG_ODDS: ("log-odds", "absolute-log-odds"),
 }
-
-# Where items come from.
-REPLICA, OFFICIAL, ROUND_1, OWN = "replica", "official", "round-1", "own"
-SOURCES = (REPLICA, OFFICIAL, ROUND_1, OWN)
 
 # What task.yaml says of every task, beside `chain`.
 FACTS: dict[str, tuple[type, str]] = {

@@ -17,7 +17,8 @@ import numpy as np
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import joined
 from ushaped.metrics.intervals import wilson
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, Condition, Model, Row, row_of
+from ushaped.metrics.table import Condition, Model, Row, row_of
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 PUBLISHED = "published"
 SOURCE, VARIANT, PROTOCOL = "official", "zero-shot", "official"

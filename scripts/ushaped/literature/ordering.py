@@ -20,8 +20,8 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.literature.points import UNKNOWN_SIZE, Point, series_names
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
 from ushaped.shapes.rules import Floats
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 # Values and averages are given to six digits.
 TOLERANCE = 1e-5

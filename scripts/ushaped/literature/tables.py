@@ -20,11 +20,9 @@ from ushaped.literature.points import (
     read_points,
     series_names,
 )
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
 from ushaped.shapes.bootstrap import share_column
-from ushaped.shapes.curves import SIGNS
 from ushaped.shapes.read import read_rows
-from ushaped.shapes.rules import VERDICTS
+from ushaped.terms import AVERAGE, SHAPES, SIGNS, TEN_TASKS
 
 ZETTA = 1e21
 LEAD = "PaLM"
@@ -178,7 +176,7 @@ def count_rows(known: Literature) -> list[Row]:
         own = [r for r in known.shapes if r["family"] == series and r["task"] != AVERAGE]
         for rule in RULES:
             given = [row[rule] for row in own]
-            counts = {verdict: given.count(verdict) for verdict in VERDICTS}
+            counts = {verdict: given.count(verdict) for verdict in SHAPES}
             found.append({"series": series, "rule": rule, "tasks": len(own), **counts})
     return found
 

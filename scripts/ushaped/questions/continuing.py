@@ -15,8 +15,9 @@ import numpy as np
 
 from ushaped.metrics.intervals import percentile_interval
 from ushaped.metrics.table import Row
-from ushaped.shapes.curves import ABOUT, SIGNS, Curve
-from ushaped.shapes.rules import INVERSE, VERDICTS, Floats, Rule, verdict, verdicts
+from ushaped.shapes.curves import ABOUT, Curve
+from ushaped.shapes.rules import Floats, Rule, verdict, verdicts
+from ushaped.terms import INVERSE, SHAPES, SIGNS
 
 COLUMNS = (
     *ABOUT,
@@ -98,7 +99,7 @@ def _row(curve: Curve, drawn: Floats | None, chance: float, rule: Rule) -> Row:
     if drawn is not None and len(drawn):
         steps = drawn[:, -1] - drawn[:, -2]
         low, high = (float(end) for end in percentile_interval(steps))
-        inverse = float((verdicts(drawn, rule) == VERDICTS.index(INVERSE)).mean())
+        inverse = float((verdicts(drawn, rule) == SHAPES.index(INVERSE)).mean())
         share = directions(steps, rule.equivalence).count(direction) / len(steps)
     value = float(curve.values[-1])
     bounded = SIGNS[curve.metric] > 0

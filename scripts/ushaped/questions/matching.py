@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.metrics.intervals import percentile_interval
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, Row, ten_task_mean
+from ushaped.metrics.table import Row, ten_task_mean
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.rules import Floats
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 OPTIMAL = "Chinchilla"
 OTHERS = ("Gopher", "PaLM")

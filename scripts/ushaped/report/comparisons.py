@@ -12,9 +12,7 @@ from ushaped.figures import seeds as seeds_figure
 from ushaped.figures import style
 from ushaped.report.verdicts import Verdict
 from ushaped.results import tables
-
-MAIN = "zero-shot"
-PALM = "PaLM"
+from ushaped.terms import PALM
 
 
 @dataclass(frozen=True)

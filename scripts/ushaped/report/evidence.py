@@ -14,17 +14,15 @@ from markupsafe import Markup
 from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.figures.evidence import evidence_svg, next_shape, shown_shape
-from ushaped.metrics.definitions import SIGNS
 from ushaped.report.text import by_metric, listing, p_value, percent, signed, slug
-from ushaped.report.verdicts import UNDETERMINED, Verdict
+from ushaped.report.verdicts import Verdict
 from ushaped.results import tables
+from ushaped.terms import PALM, SIGNIFICANCE, SIGNS, UNDETERMINED
 
 VERSION = 1
 IRREGULAR = "irregular"
 STATISTICAL = (*style.SHAPES, IRREGULAR, UNDETERMINED)
 # A movement is said to be shown below this.
-LEVEL = 0.05
-PALM = "PaLM"
 
 ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
 PARTS = (
@@ -363,7 +361,7 @@ def evidence_values(
         ],
         "power": power_rows(power),
         "sampling": SAMPLING,
-        "level": LEVEL,
+        "level": SIGNIFICANCE,
     }
 
 
@@ -389,7 +387,9 @@ def _missing(proof: Proof, label: str) -> list[str]:
     """Movements that a label has and the data do not show."""
     shown = {move: proof.verdict[f"p_{move}"] for move in MOVES.get(label, ())}
     return [
-        f"no {move} is shown (p {_p(p)})" for move, p in shown.items() if p is None or p > LEVEL
+        f"no {move} is shown (p {_p(p)})"
+        for move, p in shown.items()
+        if p is None or p > SIGNIFICANCE
     ]
 
 
@@ -398,7 +398,7 @@ def _unexpected(proof: Proof, label: str) -> list[str]:
     found = []
     for move, name in (("fall", "depth"), ("rise", "rise")):
         p = proof.verdict[f"p_{move}"]
-        if move in MOVES.get(label, ()) or p is None or p > LEVEL:
+        if move in MOVES.get(label, ()) or p is None or p > SIGNIFICANCE:
             continue
         size = ((proof.given["valley"] or {}).get(name) or [None])[0]
         by = "" if size is None else f" by {_size_of(proof, size)}"

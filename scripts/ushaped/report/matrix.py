@@ -12,11 +12,12 @@ import pandas as pd
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
-from ushaped.report.comparisons import PALM, editions_of
-from ushaped.report.evidence import LEVEL, Key, Proof
+from ushaped.report.comparisons import editions_of
+from ushaped.report.evidence import Key, Proof
 from ushaped.report.text import glyphs, p_value, slug
-from ushaped.report.verdicts import SURE, UNDETERMINED, Verdict, main_variant
+from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
+from ushaped.terms import CONFIDENCE, PALM, SIGNIFICANCE, UNDETERMINED
 
 RULES = {
     "equivalent": "published-equivalent rule",
@@ -244,7 +245,7 @@ def _cell(verdict: Verdict, proof: Proof | None, literal: Mapping[Key, float]) -
 
 def _drawn(shape: str, share: float) -> Opinion:
     """A rule's verdict, as sure as the bootstrap draws are."""
-    return Opinion(shape, tables.say_probability(share) if shape else "", share >= SURE)
+    return Opinion(shape, tables.say_probability(share) if shape else "", share >= CONFIDENCE)
 
 
 def _tested(proof: Proof) -> Opinion:
@@ -258,7 +259,7 @@ def _tested(proof: Proof) -> Opinion:
     test = "u" if shape == "U-shaped" else "change"
     name = "p" if proof.about["task"] == tables.AVERAGE else "q"
     value = proof.verdict[f"{name}_{test}"]
-    sure = shape != UNDETERMINED and value is not None and value <= LEVEL
+    sure = shape != UNDETERMINED and value is not None and value <= SIGNIFICANCE
     return Opinion(shape, say_level(name, value), sure)
 
 

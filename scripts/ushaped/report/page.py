@@ -16,7 +16,7 @@ from ushaped.figures import style
 from ushaped.items.released import said
 from ushaped.report import text
 from ushaped.report.compare import compare_values
-from ushaped.report.comparisons import MAIN, PALM, editions_of, seed_spread, verdict_matrix
+from ushaped.report.comparisons import editions_of, seed_spread, verdict_matrix
 from ushaped.report.evidence import agreeing, evidence_values, shown_by_data, test_name
 from ushaped.report.formats import precisions
 from ushaped.report.inputs import Inputs
@@ -30,6 +30,7 @@ from ushaped.report.questions import question_values
 from ushaped.report.tasks import JUDGES, PANELS, SHOWN, task_view
 from ushaped.report.verdicts import tallies, tally, verdicts
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT, PALM
 
 FILTERS = (
     "percent",
@@ -110,7 +111,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
         "flag_words": text.FLAGS,
         "doubts": text.DOUBTS,
         "average": tables.AVERAGE,
-        "main_variant": MAIN,
+        "main_variant": MAIN_VARIANT,
         "several_families": len(ours) > 1,
         "panel_names": PANELS,
         "sources": {one.source for one in run},

@@ -18,8 +18,7 @@ from ushaped.report.questions import said_in_pictures
 from ushaped.report.text import by_metric, plural
 from ushaped.report.verdicts import Tally, Verdict
 from ushaped.results import tables
-
-PALM = "PaLM"
+from ushaped.terms import PALM
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from ushaped.report.comparisons import Column
 from ushaped.report.text import plural
 from ushaped.report.verdicts import ONE_SIZE
 from ushaped.results import tables
-
-MAIN = "zero-shot"
+from ushaped.terms import MAIN_VARIANT
 
 
 @dataclass(frozen=True)
@@ -222,5 +221,5 @@ def protocol_values(found: pd.DataFrame | None) -> dict[str, Any]:
         "changes": [way for way in rows if way.changes],
         "columns": shown,
         "lines": lines(rows, shown),
-        "compared": any(way.variant != MAIN for way in rows),
+        "compared": any(way.variant != MAIN_VARIANT for way in rows),
     }

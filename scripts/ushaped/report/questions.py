@@ -13,10 +13,9 @@ from ushaped.figures import style
 from ushaped.questions.selection import SELECTED, SUBMITTED
 from ushaped.report.text import listing, percent, plural, signed
 from ushaped.results import tables
+from ushaped.terms import CONFIDENCE, PALM
 
-PALM = "PaLM"
 INVERSE = "inverse"
-SURE = 0.9
 WORDS = {"down": "still falls", "flat": "stands still", "up": "rises again"}
 
 Row = dict[str, Any]
@@ -75,8 +74,8 @@ class Steps:
 
     @property
     def unsure(self) -> list[str]:
-        """Tasks that fewer than nine tenths of the draws call inverse."""
-        return [row["task"] for row in self.single if row["p_inverse"] < SURE]
+        """Tasks that fewer than 95 % of the draws call inverse."""
+        return [row["task"] for row in self.single if row["p_inverse"] < CONFIDENCE]
 
     def floored(self, margin: float) -> list[str]:
         """Tasks that cannot fall by more than the margin, with the accuracy they have."""
@@ -146,7 +145,7 @@ class Chains:
         if not self.inverse:
             return f"{who}: none of {plural(len(self.judged), 'task')} is inverse"
         named = [f"{row['task']} ({tables.say_probability(row['p'])})" for row in self.inverse]
-        sure = sum(row["p"] >= SURE for row in self.inverse)
+        sure = sum(row["p"] >= CONFIDENCE for row in self.inverse)
         count = f"{len(self.inverse)} of {plural(len(self.judged), 'task')}"
         verb = "is" if len(self.inverse) == 1 else "are"
         told = f"{who}: {count} {verb} inverse: {listing(named)}"

@@ -14,13 +14,13 @@ from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
-from ushaped.report.comparisons import MAIN, PALM
 from ushaped.report.flips import Flips, flips_of
 from ushaped.report.inputs import Inputs
 from ushaped.report.parts import Parts, parts_of
 from ushaped.report.text import in_order
 from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT, PALM
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class TaskView:
         bases = {
             (curve.family, line.size): line
             for curve in self.curves
-            if curve.variant == MAIN
+            if curve.variant == MAIN_VARIANT
             for line in curve.lines
         }
         found = []

@@ -14,8 +14,9 @@ from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.text import in_order, listing
 from ushaped.results import tables
+from ushaped.terms import CONFIDENCE
 
-SURE, UNSURE = 0.95, 0.8
+UNSURE = 0.8
 UNDETERMINED = "undetermined"
 ONE_SIZE = "none: one size"
 
@@ -222,7 +223,7 @@ def tally(chosen: Sequence[Verdict], seeds: int = 0) -> Tally:
         expected={s: count_range([v.shares[s] for v in single]) for s in style.SHAPES}
         if complete
         else {},
-        sure=[v for v in judged if v.probability >= SURE],
+        sure=[v for v in judged if v.probability >= CONFIDENCE],
         unsure=[v for v in judged if v.probability < UNSURE],
         average=next((v for v in chosen if v.task == tables.AVERAGE), None),
     )

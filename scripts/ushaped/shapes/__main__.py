@@ -15,12 +15,12 @@ from typing import Any
 
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan, write_json, write_text
-from ushaped.metrics.definitions import SIGNS
 from ushaped.report.text import FLAGS, listing, plural, scientific, signed, slug
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import VERSION, Data, Settings
 from ushaped.shapes.standalone.lm_eval_input import read_harness
 from ushaped.shapes.standalone.table_input import FORMS, read_curves, write_curves
+from ushaped.terms import SIGNS
 
 Evidence = Mapping[str, Any]
 Examine = Callable[[Curve, Data, Settings], dict[str, Any]]

@@ -18,7 +18,8 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import generator, resampled_means, resampled_sums
-from ushaped.shapes.rules import VERDICTS, Floats, Ints, Rule, verdicts
+from ushaped.shapes.rules import Floats, Ints, Rule, verdicts
+from ushaped.terms import SHAPES
 
 LEAST_CLUSTERS = 10
 """Clusters that must be there to be drawn; ours, a convention.
@@ -246,8 +247,8 @@ def verdict_shares(drawn: Floats, rule: Rule) -> dict[str, float]:
     dict of str to float
         One per verdict; they add up to 1.
     """
-    counts = np.bincount(verdicts(drawn, rule), minlength=len(VERDICTS))
-    return {name: count / len(drawn) for name, count in zip(VERDICTS, counts.tolist(), strict=True)}
+    counts = np.bincount(verdicts(drawn, rule), minlength=len(SHAPES))
+    return {name: count / len(drawn) for name, count in zip(SHAPES, counts.tolist(), strict=True)}
 
 
 def share_column(name: str) -> str:
@@ -255,7 +256,7 @@ def share_column(name: str) -> str:
 
     Examples
     --------
-    >>> [share_column(name) for name in VERDICTS]
+    >>> [share_column(name) for name in SHAPES]
     ['p_positive', 'p_inverse', 'p_u', 'p_inverted_u', 'p_flat']
     """
     return "p_" + name.lower().removesuffix("-shaped").replace("-", "_")

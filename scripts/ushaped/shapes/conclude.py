@@ -19,25 +19,20 @@ import numpy as np
 
 from ushaped.shapes.fits import ANY, Fit
 from ushaped.shapes.hypothesis_tests.significance import PValues, null_errors
-from ushaped.shapes.rules import (
+from ushaped.shapes.rules import Floats, Rule, valley, verdict
+from ushaped.shapes.sample import Sample, half_counts
+from ushaped.terms import (
     FLAT,
     INVERSE,
     INVERTED_U,
+    IRREGULAR,
     POSITIVE,
+    SIGNIFICANCE,
     U_SHAPED,
-    Floats,
-    Rule,
-    valley,
-    verdict,
+    UNDETERMINED,
 )
-from ushaped.shapes.sample import Sample, half_counts
 
-IRREGULAR, UNDETERMINED = "irregular", "undetermined"
-STATISTICAL = (POSITIVE, INVERSE, U_SHAPED, INVERTED_U, FLAT, IRREGULAR, UNDETERMINED)
-
-LEVEL = 0.05
-
-# Quantile of the normal distribution for a one-sided test at `LEVEL`.
+# Quantile of the normal distribution for a one-sided test at `SIGNIFICANCE`.
 _ONE_SIDED = 1.6448536269514722
 
 # Flags of a curve.
@@ -75,10 +70,10 @@ def conclude(
         Upper 95 % limit of the difference between its highest and lowest value; see `widest`.
     """
     if span <= rule.equivalence:
-        notes = (TINY,) if p.change <= LEVEL else ()
+        notes = (TINY,) if p.change <= SIGNIFICANCE else ()
         return Conclusion(FLAT, "with 95 % confidence it stays within practical equivalence", notes)
     significant = [
-        s for s, value in ((U_SHAPED, p.u), (INVERTED_U, p.inverted_u)) if value <= LEVEL
+        s for s, value in ((U_SHAPED, p.u), (INVERTED_U, p.inverted_u)) if value <= SIGNIFICANCE
     ]
     turns = [s for s in significant if counts(s, found[s].heights[0], sample, rule)]
     if len(turns) == 2:
@@ -88,7 +83,7 @@ def conclude(
         return Conclusion(shape, _TURNS[shape], (MORE_TURNS,))
     if turns:
         return Conclusion(turns[0], _TURNS[turns[0]])
-    misfit = p.misfit <= LEVEL
+    misfit = p.misfit <= SIGNIFICANCE
     if misfit and _zigzags(sample.heights, rule):
         return Conclusion(IRREGULAR, "it turns significantly more than once", (MORE_TURNS,))
     return _direction(p, found, rule, (SMALL_TURN,) if significant or misfit else ())
@@ -147,7 +142,7 @@ def _zigzags(heights: Floats, rule: Rule) -> bool:
 
 def _direction(p: PValues, found: dict[str, Fit], rule: Rule, notes: tuple[str, ...]) -> Conclusion:
     """Conclude on a curve without a turn that counts."""
-    rises, falls = p.rise <= LEVEL, p.fall <= LEVEL
+    rises, falls = p.rise <= SIGNIFICANCE, p.fall <= SIGNIFICANCE
     if rises and falls:
         turn = min((U_SHAPED, INVERTED_U), key=lambda shape: found[shape].loss[0])
         shape = verdict(found[turn].heights[0], rule)
@@ -164,7 +159,7 @@ def _direction(p: PValues, found: dict[str, Fit], rule: Rule, notes: tuple[str, 
             FLAT, f"its {word} is significant but practically nothing", (*notes, TINY)
         )
     other = "fall" if rises else "rise"
-    if p.misfit <= LEVEL:
+    if p.misfit <= SIGNIFICANCE:
         reason = f"its {word} is significant, and what turns is too small to count beside it"
         return Conclusion(shape, reason, notes)
     return Conclusion(shape, f"its {word} is significant, and no {other} is", notes)

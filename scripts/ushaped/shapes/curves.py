@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import SIGNS
 from ushaped.metrics.intervals import generator
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, one_protocol, ten_task_mean
+from ushaped.metrics.table import one_protocol, ten_task_mean
 from ushaped.shapes.bootstrap import binomial_draws, over_seeds, paired_draws
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.terms import AVERAGE, FLOPS, PARAMETERS, SIGNS, TEN_TASKS
 
 # What a curve is of.
 ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
@@ -66,9 +66,6 @@ COLUMNS = (
 
 # The flag of a curve of which some sizes were not measured here.
 PUBLISHED_POINTS = "published-points"
-
-# The columns that can order sizes.
-FLOPS, PARAMETERS = "training_flops", "parameters"
 
 Key = tuple[str, str, str, str]
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ushaped.metrics.definitions import SIGNS, joined
+from ushaped.metrics.definitions import joined
 from ushaped.metrics.intervals import NORMAL_QUANTILE, generator, wilson
-from ushaped.metrics.table import AVERAGE
 from ushaped.shapes.bootstrap import (
     binomial_draws,
     clustered_means,
@@ -24,8 +23,8 @@ from ushaped.shapes.bootstrap import (
     share_column,
     verdict_shares,
 )
-from ushaped.shapes.conclude import UNDETERMINED, conclude, widest
-from ushaped.shapes.curves import COLUMNS, FLOPS, Curve
+from ushaped.shapes.conclude import conclude, widest
+from ushaped.shapes.curves import COLUMNS, Curve
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.fits import ANY, fits, loss_of
 from ushaped.shapes.hypothesis_tests.goric import supports
@@ -39,6 +38,7 @@ from ushaped.shapes.laws.prediction import predict_largest
 from ushaped.shapes.rules import Floats, Rule, valley, verdict
 from ushaped.shapes.sample import Sample, from_counts, from_draws, from_errors, from_items
 from ushaped.shapes.turning import turning
+from ushaped.terms import AVERAGE, FLOPS, SIGNS, UNDETERMINED
 
 Evidence = dict[str, Any]
 

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats, as_rows
+from ushaped.shapes.rules import Floats, as_rows
 from ushaped.shapes.sample import Sample
+from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
 ANY = "any"
 SHAPES = (FLAT, POSITIVE, INVERSE, U_SHAPED, INVERTED_U, ANY)

@@ -16,8 +16,9 @@ from ushaped.metrics.intervals import generator
 from ushaped.shapes.conclude import conclude, widest
 from ushaped.shapes.fits import Fit, fits, loss_of
 from ushaped.shapes.hypothesis_tests.significance import Nulls, p_values_of
-from ushaped.shapes.rules import U_SHAPED, Floats, Rule
+from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import Sample, from_counts
+from ushaped.terms import U_SHAPED
 
 COLUMNS = ("family", "sizes", "n", "ratio", "dip", "probability")
 

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import CONSTANT, SIGNS
-from ushaped.shapes.curves import FLOPS, PARAMETERS, PUBLISHED_POINTS, Answers, Curve, Key
+from ushaped.metrics.definitions import CONSTANT
+from ushaped.shapes.curves import PUBLISHED_POINTS, Answers, Curve, Key
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.terms import FLOPS, PARAMETERS, SIGNS
 
 AGAIN = "delete it and run the workflow again"
 ITEM_COLUMNS = ("correct", "cluster", "answer", "distractor")

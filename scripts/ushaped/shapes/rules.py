@@ -27,17 +27,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ushaped.errors import UserError
+from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, SHAPES, U_SHAPED
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-POSITIVE, INVERSE, U_SHAPED, INVERTED_U, FLAT = VERDICTS = (
-    "positive",
-    "inverse",
-    "U-shaped",
-    "inverted-U",
-    "flat",
-)
 
 # Means of the same numbers in another order differ in the last digits; that is no difference.
 DIGITS = 12
@@ -133,7 +127,7 @@ def valley(values: ArrayLike) -> Valley:
 
 
 def verdicts(values: ArrayLike, rule: Rule) -> Ints:
-    """Shape of every curve, as a place in `VERDICTS`.
+    """Shape of every curve, as a place in `SHAPES`.
 
     Parameters
     ----------
@@ -159,8 +153,8 @@ def verdicts(values: ArrayLike, rule: Rule) -> Ints:
     ends_higher = np.round(rows[:, -1] - rows[:, 0], DIGITS) > 0
     return np.select(
         [span <= rule.equivalence, _turns(rows, rule), _turns(-rows, rule), ends_higher],
-        [VERDICTS.index(name) for name in (FLAT, U_SHAPED, INVERTED_U, POSITIVE)],
-        VERDICTS.index(INVERSE),
+        [SHAPES.index(name) for name in (FLAT, U_SHAPED, INVERTED_U, POSITIVE)],
+        SHAPES.index(INVERSE),
     )
 
 
@@ -176,7 +170,7 @@ def verdict(values: ArrayLike, rule: Rule) -> str:
     >>> verdict([0.50, 0.49, 0.90], Rule.literal())
     'U-shaped'
     """
-    return VERDICTS[int(verdicts(values, rule)[0])]
+    return SHAPES[int(verdicts(values, rule)[0])]
 
 
 def _turns(rows: Floats, rule: Rule) -> NDArray[np.bool_]:

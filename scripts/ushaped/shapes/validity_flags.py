@@ -16,10 +16,10 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import CONSTANT
-from ushaped.metrics.table import AVERAGE
 from ushaped.shapes.curves import Answers, Curve
 from ushaped.shapes.read import number, read_rows
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.terms import AVERAGE
 
 ONE_ANSWER = "one-answer"
 UNBALANCED = "unbalanced-labels"

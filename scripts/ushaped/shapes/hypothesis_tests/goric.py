@@ -16,8 +16,9 @@ import numpy as np
 
 from ushaped.shapes.fits import SHAPES, Fit, fits, normal_loss
 from ushaped.shapes.hypothesis_tests.significance import null_errors
-from ushaped.shapes.rules import FLAT, Floats
+from ushaped.shapes.rules import Floats
 from ushaped.shapes.sample import Sample
+from ushaped.terms import FLAT
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.shapes.fits import ANY, Fit, Loss, fits, loss_of, normal_loss
-from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats
+from ushaped.shapes.rules import Floats
 from ushaped.shapes.sample import Sample, half_counts
+from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
 # Where the number of items is not known, kappa is that of this many.
 USUAL_ITEMS = 300
