@@ -1,7 +1,7 @@
 """Step: how large a dip must be for a family's curve to be called U-shaped.
 
 One row per family, number of items and ratio of recovery to dip, with the columns
-`ushaped.shapes.power.COLUMNS`: the families that are run here (``--models``), published
+`ushaped.results.columns.POWER`: the families that are run here (``--models``), published
 series (``--series`` of ``--published``), and families of the registry (``--reference`` of
 ``--registry``). ``dip`` is the smallest fall that the statistical verdict calls U-shaped with the
 probability in the last column; empty where no dip is large enough.
@@ -11,19 +11,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ushaped import yaml_files
 from ushaped.errors import UserError, run
-from ushaped.metrics.table import write_table
-from ushaped.models.load import compute, read
+from ushaped.metrics.read import read_model
+from ushaped.metrics.table import Model, scale
+from ushaped.models.load import compute
+from ushaped.options import add_bootstrap, add_rule
+from ushaped.results.columns import POWER
+from ushaped.results.text_files import write_table
 from ushaped.shapes.curves import Curve
-from ushaped.shapes.power import COLUMNS, power_rows
+from ushaped.shapes.power import power_rows
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Floats, Rule
-from ushaped.terms import FLOPS, PARAMETERS
 
 ITEMS = (100, 300, 1000, 3000, 10_000)
 RATIOS = (0.5, 1.0)
@@ -44,30 +46,28 @@ def main() -> None:
     rows = power_rows(
         families, ITEMS, RATIOS, rule, arguments.simulations, arguments.draws, arguments.seed
     )
-    write_table(arguments.output, COLUMNS, list(rows))
+    write_table(arguments.output, POWER, list(rows))
 
 
 def run_here(paths: list[Path]) -> dict[str, Floats]:
     """Log scale of the families of some ``model.json``."""
-    by_family: dict[str, list[dict[str, Any]]] = {}
-    for path in paths:
-        told = read(path)
-        by_family.setdefault(told["family"], []).append(told)
-    found = {}
-    for family, models in by_family.items():
-        unknown = any(one[FLOPS] is None for one in models)
-        places = {one["size"]: one[PARAMETERS if unknown else FLOPS] for one in models}
-        found[family] = np.sort(np.log10(np.array(list(places.values()), dtype=np.float64)))
-    return found
+    families: dict[str, list[Model]] = {}
+    for model in map(read_model, paths):
+        families.setdefault(model.family, []).append(model)
+    logs = {}
+    for family, models in families.items():
+        by_size = dict(zip((model.size for model in models), scale(models), strict=True))
+        logs[family] = np.sort(np.log10(np.array(list(by_size.values()), dtype=np.float64)))
+    return logs
 
 
 def longest(curves: list[Curve]) -> dict[str, Floats]:
     """Log scale of each family, of its curve with the most sizes."""
-    found: dict[str, Floats] = {}
+    logs: dict[str, Floats] = {}
     for curve in curves:
-        if len(curve.sizes) > len(found.get(curve.family, ())):
-            found[curve.family] = np.log10(curve.at)
-    return found
+        if len(curve.sizes) > len(logs.get(curve.family, ())):
+            logs[curve.family] = np.log10(curve.at)
+    return logs
 
 
 def registered(path: Path, family: str) -> Floats:
@@ -93,11 +93,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--series", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--registry", type=Path, required=True, metavar="YAML")
     parser.add_argument("--reference", nargs="*", default=[], metavar="FAMILY")
-    parser.add_argument("--recovery", type=float, default=1 / 3)
-    parser.add_argument("--equivalence", type=float, default=0.02)
-    parser.add_argument("--simulations", type=int, default=200, help="curves for each dip tried")
-    parser.add_argument("--draws", type=int, default=1000, help="from the null distributions")
-    parser.add_argument("--seed", type=int, default=0)
+    add_rule(parser)
+    add_bootstrap(parser)
+    parser.add_argument("--simulations", type=int, required=True, help="curves for each dip tried")
     parser.add_argument("--output", type=Path, required=True, metavar="CSV")
     return parser.parse_args()
 

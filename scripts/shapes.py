@@ -3,7 +3,7 @@
 Two products:
 
 ``--output`` (CSV)
-    One row per family, source, task and variant with the columns `ushaped.shapes.curves.COLUMNS`;
+    One row per family, source, task and variant with the columns `ushaped.results.columns.SHAPES`;
     the rules stand in `ushaped.shapes.rules`, the statistical verdict in
     `ushaped.shapes.conclude`. ``p_*`` are shares of the bootstrap draws, over items and training
     seeds, whose verdict, by the published-equivalent rule, is that one; like everything that needs
@@ -29,12 +29,13 @@ from typing import Any
 
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan, write_json
-from ushaped.metrics.table import write_table
-from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured, draw_published_average
+from ushaped.results.columns import SHAPES
+from ushaped.results.text_files import AGAIN, write_table
+from ushaped.shapes.curves import Answers, Curve, draw_measured, draw_published_average
 from ushaped.shapes.data import VERSION, Counts, Items, Settings
 from ushaped.shapes.evidence import control, examine, row
 from ushaped.shapes.parts import verdicts_by_part
-from ushaped.shapes.read import AGAIN, read_items, read_metrics, read_published
+from ushaped.shapes.read import read_items, read_metrics, read_published
 from ushaped.shapes.rules import Rule
 from ushaped.shapes.validity_flags import labels_of, read_labels, with_traps
 from ushaped.terms import AVERAGE
@@ -57,7 +58,7 @@ def main() -> None:
     control(records)
     if arguments.judged:
         records += judged(arguments.judged)
-    write_table(arguments.output, COLUMNS, [row(one) for one in records], exact=("valley_flops",))
+    write_table(arguments.output, SHAPES, [row(one) for one in records], exact=("valley_flops",))
     write_json(arguments.evidence, {"version": VERSION, "curves": without_nan(records)})
 
 

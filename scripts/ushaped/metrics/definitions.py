@@ -85,7 +85,7 @@ class Questions:
         """Whether these are items that compare two prompts."""
         return self.metric.endswith("log-odds")
 
-    def chosen(self, keep: Bools) -> Questions:
+    def select(self, keep: Bools) -> Questions:
         """Some of the items."""
         arrays = ("item", "count", "answer", "distractor", "text", "part", "cluster")
         return replace(self, **{name: getattr(self, name)[keep] for name in arrays})
@@ -119,7 +119,7 @@ class Scores:
     cut: Bools
     contrast: Floats
 
-    def chosen(self, keep: Bools) -> Scores:
+    def select(self, keep: Bools) -> Scores:
         """Some of the items, with the flags of all."""
         arrays = ("log_likelihoods", "parsed", "stopped", "contrast")
         return replace(self, **{name: getattr(self, name)[:, keep] for name in arrays})

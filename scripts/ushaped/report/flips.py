@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.flips import COLUMNS, VERSION
+from ushaped.flips import VERSION
 from ushaped.report.evidence import key_of
 from ushaped.results import tables
 
@@ -121,11 +121,6 @@ class Flips:
     def way(self) -> Way | None:
         """The way that items go if the curve's verdict is theirs too."""
         return next((way for way in self.ways if way.shape == self.shape), None)
-
-
-def read_flips(path: str) -> pd.DataFrame:
-    """Read ``flips.csv``."""
-    return tables.read(path, COLUMNS)
 
 
 def read_items(path: str) -> dict[tuple[str, str, str, str], dict[str, Any]]:

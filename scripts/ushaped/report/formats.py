@@ -14,12 +14,10 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import Ints, answers
-from ushaped.metrics.read import lists, read_table
+from ushaped.results.parquet import MADE, lists, read_table
 
 EXACT = "float32"
 TIES = "tie_share"
-# Key of the metadata of a file of scores that says how they were made.
-MADE = b"made"
 
 
 @dataclass(frozen=True)
@@ -181,7 +179,7 @@ def _made(paths: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
 
     for path in paths:
         try:
-            told = (pq.read_schema(path).metadata or {}).get(MADE)
+            told = (pq.read_schema(path).metadata or {}).get(MADE.encode())
             if told:
                 made = dict(json.loads(told))
                 if made.get("audit"):

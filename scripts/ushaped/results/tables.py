@@ -8,7 +8,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from ushaped.errors import UserError

@@ -22,6 +22,7 @@ from ushaped.errors import UserError
 from ushaped.files import digest, whole
 from ushaped.models import load as models
 from ushaped.prompts import extract
+from ushaped.results.parquet import MADE, SCORES
 from ushaped.scoring.audit import TIME_SHARE, TOLERANCE, Audit, Auditor, Reference, sample
 from ushaped.scoring.devices import chosen
 from ushaped.scoring.store import Store, Value, key
@@ -36,29 +37,11 @@ if TYPE_CHECKING:
 # Of the time that a prompt with a chain takes, the part that goes into writing the chain; a guess,
 # for the time left alone.
 CHAIN_SHARE = 0.7
-# The row of a store that says how its scores were made.
-MADE = "made"
 # What the names of the rows begin with that say which libraries computed a store's scores. They are
 # not part of a score's key: another release moves scores by rounding, not by more.
 LIBRARIES = "libraries "
 # Part of the key of every stored score: raise it when a change to the code can move a score.
 VERSION = "4"
-SCHEMA = pa.schema(
-    [
-        ("item", pa.int64()),
-        ("log_likelihood", pa.list_(pa.float64())),
-        ("last_token", pa.list_(pa.float64())),
-        ("other_last_token", pa.list_(pa.float64())),
-        ("prompt_tokens", pa.int64()),
-        ("class_tokens", pa.list_(pa.int64())),
-        ("boundary_merged", pa.bool_()),
-        ("cut", pa.int64()),
-        ("chain", pa.string()),
-        ("chain_tokens", pa.int64()),
-        ("chain_stopped", pa.bool_()),
-        ("parsed", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -507,7 +490,7 @@ class Scorer:
         path = file.path
         with whole(output / path.parts[-3] / path.parts[-2] / path.name) as beside:
             made = self._made() | {"audit": self.store.rows.get(self._audit_key(file))}
-            schema = SCHEMA.with_metadata({MADE: json.dumps(made)})
+            schema = SCORES.with_metadata({MADE: json.dumps(made)})
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
 
     def _made(self) -> Value:

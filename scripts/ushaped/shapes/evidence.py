@@ -15,6 +15,7 @@ import numpy as np
 
 from ushaped.metrics.definitions import joined
 from ushaped.metrics.intervals import NORMAL_QUANTILE, generator, wilson
+from ushaped.results.columns import SHAPES as COLUMNS
 from ushaped.shapes.bootstrap import (
     binomial_draws,
     clustered_means,
@@ -24,7 +25,7 @@ from ushaped.shapes.bootstrap import (
     verdict_shares,
 )
 from ushaped.shapes.conclude import conclude, widest
-from ushaped.shapes.curves import COLUMNS, Curve
+from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.fits import ANY, fits, loss_of
 from ushaped.shapes.hypothesis_tests.goric import supports

@@ -20,8 +20,6 @@ from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import Sample, from_counts
 from ushaped.terms import U_SHAPED
 
-COLUMNS = ("family", "sizes", "n", "ratio", "dip", "probability")
-
 PROBABILITY = 0.8
 
 # How much of what an accuracy can be a simulated curve may take up.

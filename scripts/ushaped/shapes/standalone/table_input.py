@@ -21,9 +21,10 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.files import whole
+from ushaped.results.text_files import number
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Counts, Data, Items, Means
-from ushaped.shapes.read import BY_PARAMETERS, number
+from ushaped.shapes.read import BY_PARAMETERS
 from ushaped.shapes.rules import Floats, Ints
 from ushaped.terms import SIGNS
 
