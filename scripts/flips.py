@@ -30,12 +30,13 @@ from scipy.special import softmax
 
 from ushaped.errors import run
 from ushaped.files import write_json
-from ushaped.flips import VERSION, Transition, about, step_rows, transitions
+from ushaped.flips import Transition, about, step_rows, transitions
 from ushaped.metrics.definitions import Scores, answers
 from ushaped.metrics.read import add_inputs, read_conditions
 from ushaped.metrics.table import Condition, by_size, mean_over
 from ushaped.results.columns import FLIPS
 from ushaped.results.parquet import read_table
+from ushaped.results.records import FLIPS_VERSION
 from ushaped.results.text_files import Row, write_table
 
 # Examples of each transition: the lowest item numbers, so that nobody chose them.
@@ -58,7 +59,7 @@ def main() -> None:
             curves.append(curve(condition, scores, metrics["accuracy"].values))
     write_table(arguments.output, FLIPS, rows)
     limits = {"prompt_end": PROMPT_END, "class_start": CLASS_START}
-    write_json(arguments.items, {"version": VERSION} | limits | {"curves": curves})
+    write_json(arguments.items, {"version": FLIPS_VERSION} | limits | {"curves": curves})
 
 
 def parse() -> argparse.Namespace:

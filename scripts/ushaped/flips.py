@@ -17,9 +17,6 @@ from ushaped.metrics.table import Condition, by_size, mean_over
 from ushaped.results.text_files import Row
 from ushaped.terms import INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
-# Of the file of items; another number means another layout.
-VERSION = 1
-
 
 @dataclass(frozen=True)
 class Transition:

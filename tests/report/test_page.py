@@ -51,7 +51,7 @@ from ushaped.errors import UserError
 from ushaped.figures import NAMES, OF_ONE_TABLE, style
 from ushaped.report import Inputs, render
 from ushaped.report import page as page_module
-from ushaped.report.formats import Precision, precisions, read_made
+from ushaped.results.formats import Precision, precisions, read_made
 from ushaped.report.origin import costs, flatten, frequencies, scorings, total
 from ushaped.report.packed import as_json, pack
 from ushaped.report.pictures import svg_uri

@@ -139,7 +139,8 @@ def conditions(
             _refuse_twins(models_of, "/".join(key))
             read = [read_scores(path, questions) for _, path in entries]
             scores_of = Scores(*(np.stack(parts) for parts in zip(*read, strict=True)))
-            yield Condition(*key, questions, models_of), scores_of
+            source, task, variant = key
+            yield Condition(source, task, variant, questions, models_of), scores_of
 
 
 def read_questions(path: Path) -> Questions:

@@ -309,7 +309,7 @@ def one_protocol(where: str, protocols: Mapping[str, str]) -> str:
     UserError
         If there are two: an average must never mix protocols.
     """
-    first_task = {protocol: task for task, protocol in reversed(protocols.items())}
+    first_task = {protocol: task for task, protocol in reversed(list(protocols.items()))}
     if len(first_task) > 1:
         names = " and ".join(f"'{name}' ({first_task[name]})" for name in sorted(first_task))
         raise UserError(

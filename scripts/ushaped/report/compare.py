@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import style
-from ushaped.report.inputs import Inputs
 from ushaped.report.matrix import PUBLISHED, RULES, Cell, Way, card_of, ways
 from ushaped.report.tasks import SHOWN
 from ushaped.report.text import PROBABILITIES, glyphs
 from ushaped.report.verdicts import Verdict
 from ushaped.results import tables
+from ushaped.results.folder import Results
 
 RATE = "answer_rate_"
 # Significant digits of a value: more than any reading of a curve needs.
@@ -31,7 +31,7 @@ Family = tuple[str, bool]
 
 
 def compare_values(
-    inputs: Inputs,
+    inputs: Results,
     found: Sequence[Verdict],
     cells: Mapping[Key, Cell],
     names: Mapping[tables.Edition, str],
@@ -40,7 +40,7 @@ def compare_values(
 
     Parameters
     ----------
-    inputs : Inputs
+    inputs : Results
     found : sequence of Verdict
         In reading order.
     cells : mapping
@@ -98,7 +98,7 @@ def compare_values(
     }
 
 
-def published_points(inputs: Inputs) -> pd.DataFrame:
+def published_points(inputs: Results) -> pd.DataFrame:
     """The published values with their intervals, from the evidence on them.
 
     Parameters of their models come from the tables of the literature; where those were not made,

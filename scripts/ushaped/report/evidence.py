@@ -11,62 +11,17 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.figures.evidence import evidence_svg, next_shape, shown_shape
 from ushaped.report.text import by_metric, listing, p_value, percent, signed, slug
 from ushaped.report.verdicts import Verdict
 from ushaped.results import tables
+from ushaped.results.records import VERDICT, key_of
 from ushaped.terms import PALM, SIGNIFICANCE, SIGNS, UNDETERMINED
 
-VERSION = 1
 IRREGULAR = "irregular"
 STATISTICAL = (*style.SHAPES, IRREGULAR, UNDETERMINED)
 # A movement is said to be shown below this.
-
-ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
-PARTS = (
-    "about",
-    "unit",
-    "scale",
-    "sizes",
-    "at",
-    "values",
-    "low",
-    "high",
-    "chance",
-    "n",
-    "trials",
-    "seeds",
-    "sampling",
-    "clusters",
-    "verdict",
-    "shapes",
-    "neighbours",
-    "two_lines",
-    "lind_mehlum",
-    "valley",
-    "mechanism",
-    "broken",
-    "prediction",
-    "parts",
-)
-VERDICT = (
-    "statistical",
-    "literal",
-    "equivalent",
-    "because",
-    "p_u",
-    "p_inverted_u",
-    "p_misfit",
-    "p_rise",
-    "p_fall",
-    "p_change",
-    "q_u",
-    "q_change",
-    "probabilities",
-    "notes",
-)
 
 # What the intervals and tests of a curve come from.
 SAMPLING = {
@@ -98,49 +53,8 @@ PARAMETERS = {
     "distractor_baseline": "distractor answers of such a model",
 }
 
+
 Key = tuple[str, str, str, str]
-
-
-def read_curves(value: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
-    """Take the curves out of ``evidence.json``.
-
-    Parameters
-    ----------
-    value : mapping
-        What the file holds.
-    where : str
-        Its path.
-
-    Raises
-    ------
-    UserError
-        If it is of another version, or a curve lacks a part.
-    """
-    if value.get("version") != VERSION:
-        raise UserError(
-            where,
-            f"is of version {value.get('version', 'unknown')}, not {VERSION}",
-            "judge the curves again",
-        )
-    curves = value.get("curves")
-    if not isinstance(curves, list):
-        raise UserError(where, "has no list of curves", "judge the curves again")
-    for place, curve in enumerate(curves):
-        about = curve.get("about") or {}
-        missing = [name for name in PARTS if name not in curve]
-        missing += [f"about.{name}" for name in ABOUT if name not in about]
-        if missing:
-            raise UserError(
-                f"{where}, curve {place + 1}", f"lacks '{missing[0]}'", "judge the curves again"
-            )
-    return curves
-
-
-def read_published_verdicts(path: str) -> dict[tuple[str, str], str]:
-    """Read what papers say of their curves, by series and task."""
-    table = tables.read(path, ("series", "task", "verdict", "source"))
-    names = zip(table["series"], table["task"], strict=True)
-    return dict(zip(names, table["verdict"], strict=True))
 
 
 @dataclass(frozen=True)
@@ -232,11 +146,6 @@ class Proof:
 def test_name(test: str) -> str:
     """A test between neighbouring sizes in words."""
     return TESTS.get(test, test)
-
-
-def key_of(about: Mapping[str, str]) -> Key:
-    """What tells a curve from others: family, source, task and variant."""
-    return about["family"], about["source"], about["task"], about["variant"]
 
 
 def proofs_of(curves: Sequence[dict[str, Any]]) -> dict[Key, Proof]:

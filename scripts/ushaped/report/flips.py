@@ -10,24 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.errors import UserError
-from ushaped.flips import VERSION
 from ushaped.report.evidence import key_of
 from ushaped.results import tables
-
-CUT = ("prompt_end", "class_start")
-PARTS = (
-    "family",
-    "source",
-    "task",
-    "variant",
-    "protocol",
-    "modified",
-    "n",
-    "sizes",
-    "seeds",
-    "ways",
-)
 
 # How the items of a curve go that makes each shape, in words; sizes are put in.
 WAYS = {
@@ -123,30 +107,6 @@ class Flips:
         return next((way for way in self.ways if way.shape == self.shape), None)
 
 
-def read_items(path: str) -> dict[tuple[str, str, str, str], dict[str, Any]]:
-    """Read ``flips.json``: curves by family, source, task and variant, with how texts were cut.
-
-    Raises
-    ------
-    UserError
-        If it is not there, no JSON, of another version, or lacks a part.
-    """
-    again = "find the flips again"
-    try:
-        with open(path, encoding="utf-8") as handle:
-            told = json.load(handle)
-    except (OSError, ValueError) as error:
-        raise UserError(path, f"is not readable JSON ({error})", again) from None
-    if not isinstance(told, dict) or told.get("version") != VERSION:
-        raise UserError(path, f"is not of version {VERSION}", again)
-    missing = [name for name in (*CUT, "curves") if name not in told]
-    missing += [name for curve in told.get("curves", ()) for name in PARTS if name not in curve]
-    if missing:
-        raise UserError(path, f"lacks '{missing[0]}'", again)
-    cut = {name: told[name] for name in CUT}
-    return {key_of(curve): curve | cut for curve in told["curves"]}
-
-
 def flips_of(
     edition: tables.Edition,
     steps: pd.DataFrame | None,
@@ -162,7 +122,7 @@ def flips_of(
     steps : DataFrame or None
         ``flips.csv``.
     items : mapping
-        As `read_items` gives it.
+        As `ushaped.results.records.read_flip_items` gives it.
     evidence : sequence of dict
         The curves of ``evidence.json``, whose tests between neighbours stand beside the counts.
     shapes : mapping

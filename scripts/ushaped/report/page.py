@@ -18,8 +18,6 @@ from ushaped.report import text
 from ushaped.report.compare import compare_values
 from ushaped.report.comparisons import editions_of, seed_spread, verdict_matrix
 from ushaped.report.evidence import agreeing, evidence_values, shown_by_data, test_name
-from ushaped.report.formats import precisions
-from ushaped.report.inputs import Inputs
 from ushaped.report.matrix import cells_of, switched
 from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, scorings, total
 from ushaped.report.packed import as_json, pack
@@ -30,6 +28,8 @@ from ushaped.report.questions import question_values
 from ushaped.report.tasks import JUDGES, PANELS, SHOWN, task_view
 from ushaped.report.verdicts import tallies, tally, verdicts
 from ushaped.results import tables
+from ushaped.results.folder import Results
+from ushaped.results.formats import precisions
 from ushaped.terms import MAIN_VARIANT, PALM
 
 FILTERS = (
@@ -51,7 +51,7 @@ FILTERS = (
 )
 
 
-def page_values(inputs: Inputs) -> dict[str, Any]:
+def page_values(inputs: Results) -> dict[str, Any]:
     """Everything that the templates refer to."""
     found = verdicts(inputs.shapes)
     counted = tallies(found, inputs.metrics)
@@ -120,7 +120,7 @@ def page_values(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _taught(inputs: Inputs, tasks: list[str]) -> list[str]:
+def _taught(inputs: Results, tasks: list[str]) -> list[str]:
     """The tasks in the training text of the embedded family: those with a generator."""
     return [name for name in tasks if name in inputs.tasks and inputs.tasks[name].has_replica]
 
@@ -217,14 +217,14 @@ def _sealed(text: str) -> tuple[Markup, str]:
     return Markup(text), f"sha256-{seal}"
 
 
-def render(template: str | Path, inputs: Inputs) -> str:
+def render(template: str | Path, inputs: Results) -> str:
     """Render the page.
 
     Parameters
     ----------
     template : str or Path
         ``report.html.j2``; its folder holds ``style.css``, the partial templates and the script.
-    inputs : Inputs
+    inputs : Results
         What to show.
 
     Raises

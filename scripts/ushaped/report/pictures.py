@@ -12,12 +12,12 @@ from markupsafe import Markup
 from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.report.evidence import say_power
-from ushaped.report.inputs import Inputs
 from ushaped.report.protocols import say_summaries, summaries, ways
 from ushaped.report.questions import said_in_pictures
 from ushaped.report.text import by_metric, plural
 from ushaped.report.verdicts import Tally, Verdict
 from ushaped.results import tables
+from ushaped.results.folder import Results
 from ushaped.terms import PALM
 
 
@@ -106,7 +106,7 @@ def say_tally(counted: Tally) -> str:
 
 
 def pictures(
-    inputs: Inputs, found: Sequence[Verdict], counted: Sequence[Tally]
+    inputs: Results, found: Sequence[Verdict], counted: Sequence[Tally]
 ) -> dict[str, Picture | None]:
     """Load all figures, each with a text that states what it shows."""
     averages = [v for v in found if v.task == tables.AVERAGE]

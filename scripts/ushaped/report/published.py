@@ -11,10 +11,10 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.figures import style
-from ushaped.report.inputs import find_figures
 from ushaped.report.pictures import Picture, picture
 from ushaped.report.text import by_metric, listing, percent, plural
 from ushaped.results import tables
+from ushaped.results.folder import find_figures
 
 LEAD = "PaLM"
 TABLES = ("tasks", "series", "palm", "averages", "verdicts", "verdict-counts", "ordering")

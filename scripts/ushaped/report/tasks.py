@@ -15,11 +15,11 @@ from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.flips import Flips, flips_of
-from ushaped.report.inputs import Inputs
 from ushaped.report.parts import Parts, parts_of
 from ushaped.report.text import in_order
 from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
+from ushaped.results.folder import Results
 from ushaped.terms import MAIN_VARIANT, PALM
 
 
@@ -271,7 +271,7 @@ def _said(flag: Flag, curve: Curve, bases: Mapping[tuple[str, str], Line]) -> li
     return [(", ".join(some), words) for words, some in sizes.items()]
 
 
-def examples(inputs: Inputs, edition: tables.Edition) -> list[Example]:
+def examples(inputs: Results, edition: tables.Edition) -> list[Example]:
     """One example per variant of an edition: the same item, the first that all variants have."""
     own = {v: p for (s, t, v), p in inputs.prompts.items() if (s, t) == edition}
     item = shared_item(own.values())
@@ -291,7 +291,7 @@ def shared_item(paths: Iterable[Path]) -> int | None:
 
 
 def task_view(
-    inputs: Inputs, edition: tables.Edition, name: str, found: Sequence[Verdict]
+    inputs: Results, edition: tables.Edition, name: str, found: Sequence[Verdict]
 ) -> TaskView:
     """Collect what the page says about one edition, which it calls ``name``."""
     task = edition.task

@@ -8,6 +8,7 @@ from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.results.numbers import (
     MISSING,
+    PROBABILITIES,
     by_metric,
     duration,
     number,
@@ -24,6 +25,7 @@ from ushaped.results.numbers import (
 
 __all__ = [
     "MISSING",
+    "PROBABILITIES",
     "by_metric",
     "duration",
     "number",

@@ -41,7 +41,7 @@ def read_metrics(path: Path) -> list[Curve]:
     single, pooled = table[table["model"] != ""], table[table["model"] == ""]
     models = single.groupby([*KEY, "size"])["model"].agg(tuple).to_dict()
     return [
-        _measured(path, CurveKey(*key), rows, models)
+        _measured(path, CurveKey(*map(str, key)), rows, models)
         for key, rows in pooled.groupby(list(KEY), sort=False)
     ]
 
@@ -93,14 +93,12 @@ def read_published(path: Path) -> list[Curve]:
     table = table[(table["series"] != CHANCE) & table["metric"].isin(list(SIGNS))]
     _check_counts(path, table)
     return [
-        _published(path, CurveKey(series, PUBLISHED, task, MAIN_VARIANT), rows, chance)
+        _published(path, CurveKey(str(series), PUBLISHED, str(task), MAIN_VARIANT), rows, chance)
         for (series, task), rows in table.groupby(["series", "task"], sort=False)
     ]
 
 
-def _published(
-    path: Path, key: CurveKey, rows: pd.DataFrame, chance: Mapping[Any, float]
-) -> Curve:
+def _published(path: Path, key: CurveKey, rows: pd.DataFrame, chance: Mapping[Any, float]) -> Curve:
     rows = _in_order(path, key, rows, FLOPS)
     metric, n = _shared(path, key, rows, "metric"), _shared(path, key, rows, "n")
     counted = rows["k"].notna().all()
@@ -140,7 +138,8 @@ def read_items(path: Path) -> dict[CurveKey, Answers]:
     frame = frame.astype(dict.fromkeys([*KEY, "model"], "category"))
     frame = frame.sort_values([*KEY, "model", "item"], kind="stable")
     curves = frame.groupby(list(KEY), sort=False, observed=True)
-    return {CurveKey(*key): _answers(path, CurveKey(*key), rows) for key, rows in curves}
+    keys = {CurveKey(*map(str, names)): rows for names, rows in curves}
+    return {key: _answers(path, key, rows) for key, rows in keys.items()}
 
 
 def _answers(path: Path, key: CurveKey, rows: pd.DataFrame) -> Answers:
