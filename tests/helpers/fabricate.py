@@ -18,10 +18,9 @@ import pyarrow.parquet as pq
 import yaml
 from scipy.optimize import isotonic_regression
 
-from ushaped.metrics.table import COLUMNS as METRICS
-from ushaped.protocols import COLUMNS as COMPARED
 from ushaped.results import tables
-from ushaped.shapes.curves import COLUMNS as SHAPES
+from ushaped.results.columns import METRICS, SHAPES
+from ushaped.results.columns import PROTOCOLS as COMPARED
 
 FORMS = {
     "resisting-correction": "U-shaped",
@@ -666,7 +665,7 @@ def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
         "published_tables",
         *("--series", LITERATURE / "series.csv", "--humans", LITERATURE / "humans.csv"),
         *("--shapes", folder / "shapes.csv", "--output", folder / "tables"),
-        *("--tasks", *sorted(LITERATURE.parent.glob("*/task.yaml"))),
+        *("--tasks", *sorted(LITERATURE.parent.glob("tasks/*/task.yaml"))),
     )
     for name in figures:
         markers = ("--markers", LITERATURE / "markers.csv")

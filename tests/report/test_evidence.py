@@ -504,7 +504,7 @@ def test_published_labels_stand_beside_the_statistical_verdicts(page: str) -> No
 
 
 def test_without_evidence_the_page_has_no_word_of_it(results: Path) -> None:
-    given = inputs(results, literature=None, evidence=None, published_verdicts=None, power=None)
+    given = inputs(results, literature=None, evidence=[], published_verdicts={}, power=None)
     text = render(TEMPLATE, given)
     assert "#evidence" not in text
     assert "#verdict-methods" not in text

@@ -23,8 +23,9 @@ import fabricate
 import shapes as shapes_step
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan
+from ushaped.results.columns import SHAPES as COLUMNS
 from ushaped.shapes.conclude import Conclusion, conclude
-from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured
+from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence import control, examine, row
 from ushaped.shapes.fits import SHAPES, fits, loss_of

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import shapes as step
 from ushaped.errors import UserError
-from ushaped.metrics.table import COLUMNS
+from ushaped.results.columns import METRICS as COLUMNS
 from ushaped.shapes.bootstrap import (
     binomial_draws,
     clustered_means,

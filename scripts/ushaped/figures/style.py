@@ -123,6 +123,7 @@ SHAPE_CURVES: dict[str, tuple[tuple[float, float], ...]] = {
     "flat": ((0.0, 0.5), (1.0, 0.5)),
 }
 
+
 def variant_looks(variants: Iterable[str]) -> dict[str, Look]:
     """Give each variant its look; the same variant has the same look in every figure."""
     looks: dict[str, Look] = {}
