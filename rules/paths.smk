@@ -30,14 +30,15 @@ from ushaped.settings import (
 from ushaped.errors import UserError
 from ushaped.models.lock import known, needed
 from ushaped.models.load import UNKNOWN
-from ushaped.items.released import (BLOCKS, find_own, mirror, said)
-from ushaped.terms import (OWN)
-from ushaped.prompts import applies, keeps_inside
+from ushaped.items.released import BLOCKS, find_own, mirror, said
+from ushaped.terms import OWN
 from ushaped.models.registry import points
 from ushaped.code_dependencies import closure
-from ushaped.items.task import (demonstrations_file, load_task)
-from ushaped.terms import (REPLICA, SOURCES)
+from ushaped.items.task import demonstrations_file, load_task
+from ushaped.terms import REPLICA, SOURCES
+from ushaped.terms import MAIN_VARIANT
 from ushaped.questions import QUESTIONS
+from ushaped.variants import parse_variant
 from ushaped.yaml_files import read_mapping
 
 
@@ -95,7 +96,7 @@ PROMPT_FILES = [
     f"{source}/{task}/{variant}.parquet"
     for source, task in EDITIONS
     for variant in VARIANTS
-    if applies(variant, FACTS[task])
+    if parse_variant(variant).applies(FACTS[task])
 ]
 
 # What Snakemake's own report calls figures and answers that a rule tells apart by a wildcard.
@@ -163,7 +164,7 @@ def own_items(wildcards):
 def main_file(source, task):
     """The prompts of the main way of asking: zero-shot where it is one, else the first."""
     own = [file for file in PROMPT_FILES if file.startswith(f"{source}/{task}/")]
-    return min(own, key=lambda file: Path(file).stem != "zero-shot")
+    return min(own, key=lambda file: Path(file).stem != MAIN_VARIANT)
 
 
 def at_hand(file):

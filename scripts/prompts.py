@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.items.task import load_task, read_items, repeated
-from ushaped.prompts import build, misfits, needs_demonstrations, unsplit
+from ushaped.prompts import build, misfits, unsplit
 from ushaped.results.parquet import DUPLICATES, UNSPLIT
 from ushaped.results.parquet import PROMPTS as SCHEMA
 from ushaped.terms import REPLICA, SOURCES
+from ushaped.variants import parse_variant
 
 
 def main() -> None:
@@ -45,7 +46,7 @@ def main() -> None:
     again = repeated(items)
     for line in warnings + ([said_again(arguments.items, again, len(items))] if again else []):
         log(line)
-    shown = any(map(needs_demonstrations, arguments.variants))
+    shown = any(parse_variant(variant).needs_demonstrations for variant in arguments.variants)
     demonstrations = task.demonstrations(arguments.source) if shown else []
     for answer in misfits(items, demonstrations):
         log(f"warning: {task.name}: a demonstration's answer {answer!r} is no class of any item")

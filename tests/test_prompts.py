@@ -27,8 +27,9 @@ from ushaped.items.task import (
     repeated,
     replicate,
 )
-from ushaped.prompts import SEPARATOR, THOUGHT, build, extract, is_variant, misfits, unsplit, worked
+from ushaped.prompts import build, extract, misfits, unsplit
 from ushaped.terms import SOURCES
+from ushaped.variants import SEPARATOR, THOUGHT, is_variant, worked
 
 OURS = [
     Demonstration("First?", " It is so.", " yes"),
@@ -361,7 +362,7 @@ def test_an_item_that_is_drawn_in_place_of_its_like_changes_no_other_prompt() ->
 
 def test_few_shot_needs_enough_other_questions() -> None:
     assert len(build(twice(6), "few-shot-4", [], RULE, 0)) == 6
-    with pytest.raises(UserError, match="item 0: only 4 other items ask another question; ask"):
+    with pytest.raises(UserError, match="item 0: only 4 other items ask another question; use"):
         build(twice(6), "few-shot-5", [], RULE, 0)
 
 

@@ -20,10 +20,10 @@ from ushaped.errors import UserError
 from ushaped.items.task import Task
 from ushaped.ladder.flops import Shape
 from ushaped.models.load import UNKNOWN
-from ushaped.prompts import CHAINS, FEW_SHOT, keeps_inside, needs_demonstrations
 from ushaped.scoring.engine.encoding import TOKEN
 from ushaped.scoring.engine.tree import prefix_lengths
 from ushaped.terms import OFFICIAL
+from ushaped.variants import parse_variant
 
 # On the eleven replicas and two released files, SmolLM2's tokenizer takes 1.7 (numbers) to 4.3
 # (plain English) characters for a token.
@@ -311,13 +311,10 @@ def from_file_size(
     per_token = CHARACTERS_PER_TOKEN
     one = size / rows / per_token
     work = Work()
-    for variant in variants:
-        few, kept = FEW_SHOT.fullmatch(variant), keeps_inside(variant)
-        length = one * (1 + (int(few.group(1)) if few else 0))
-        if kept is not None and task.inside:
-            length = one * (kept + 1) / (task.inside.count + 1)
-        shown = _shown(task, variant) / per_token
-        limit = (task.chain.tokens or limits.chain_tokens) if variant in CHAINS else 0
+    for variant in map(parse_variant, variants):
+        length = one * variant.item_share(task)
+        shown = variant.shown_characters(task, OFFICIAL) / per_token
+        limit = (task.chain.tokens or limits.chain_tokens) if variant.generates else 0
         pairs = rows * length * (shown + length / 2) + shown**2 / 2
         read = rows * (length + limit) + shown
         own = rows * limit * (shown + length + limit / 2)
@@ -336,16 +333,6 @@ def from_file_size(
             sent=CLASSES * rows * (shown + length + limit),
         )
     return work
-
-
-def _shown(task: Task, variant: str) -> int:
-    """Characters of our demonstrations that stand before every item."""
-    if not needs_demonstrations(variant):
-        return 0
-    some = task.demonstrations(OFFICIAL)
-    if variant in CHAINS:
-        return sum(len(one.prompt + one.chain + one.answer) for one in some)
-    return len(some[0].prompt + some[0].answer)
 
 
 # -- what it is done with -------------------------------------------------------------------------

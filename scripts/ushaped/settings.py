@@ -23,8 +23,8 @@ from ushaped.items.task import Task, demonstrations_file, load_task
 from ushaped.models import registry, unpack
 from ushaped.models.load import check_folder
 from ushaped.models.registry import check_name
-from ushaped.prompts import EXAMPLES, applies, is_variant, needs_demonstrations
 from ushaped.terms import LADDER, OFFICIAL, OWN, REPLICA, ROUND_1
+from ushaped.variants import PATTERNS, is_variant, parse_variant
 
 Config = Mapping[str, Any]
 
@@ -80,9 +80,9 @@ def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = 
             raise _unknown(f"{where}, tasks", "task", task, known)
     for variant in config["variants"]:
         if not is_variant(variant):
-            raise _unknown(f"{where}, variants", "variant", variant, EXAMPLES)
+            raise _unknown(f"{where}, variants", "variant", variant, PATTERNS)
     for task in (load_task(root / "tasks" / name) for name in config["tasks"]):
-        if not any([applies(variant, task) for variant in config["variants"]]):
+        if not any([parse_variant(variant).applies(task) for variant in config["variants"]]):
             raise UserError(
                 f"{where}, variants",
                 f"none of them is one of task '{task.name}'",
@@ -331,7 +331,7 @@ def _check_sources(config: Config, known: list[str], root: Path, where: str) -> 
 
 def _check_demonstrations(variants: list[str], task: Task, source: str, where: str) -> None:
     """Look whether demonstrations are there, and fit the items, where a variant shows some."""
-    shown = [variant for variant in variants if needs_demonstrations(variant)]
+    shown = [variant for variant in variants if parse_variant(variant).needs_demonstrations]
     if not shown:
         return
     path = demonstrations_file(task.folder, source)

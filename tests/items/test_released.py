@@ -20,9 +20,10 @@ from project import ROOT, TINY, Project
 from released import complaint, declare, make
 from ushaped.items.released import VARIABLE, Release, accept, find, mirror, release, said
 from ushaped.items.task import CLASSIFICATION, load_task, read_items
-from ushaped.prompts import applies, build, keeps_inside, misfits
+from ushaped.prompts import build, misfits
 from ushaped.settings import check_present, read_registry, sources, told
 from ushaped.terms import OFFICIAL, REPLICA, ROUND_1
+from ushaped.variants import EmbeddedShots, parse_variant
 
 TASKS = sorted(path.parent.name for path in (ROOT / "tasks").glob("*/task.yaml"))
 MIRROR = os.environ.get(VARIABLE, "")
@@ -378,16 +379,16 @@ def test_released_items_have_classes_of_the_form_that_is_said_and_split_in_every
     assert all(form.fullmatch(text) for item in items for text in item.classes)
     assert misfits(items, ours) == []
     for variant in yaml.safe_load((ROOT / "config/config.yaml").read_text())["variants"]:
-        if not applies(variant, task):
+        if not parse_variant(variant).applies(task):
             continue
         rows = build(items, variant, ours, task.chain, 0, task.inside)
         assert len(rows) == len(items)
-        kept = keeps_inside(variant)
-        if kept is None:
+        parsed = parse_variant(variant)
+        if not isinstance(parsed, EmbeddedShots):
             continue
         for row, item in zip(rows, items, strict=True):
             assert item.prompt.endswith(row["prompt"])
-            assert row["prompt"].count("Question:") == kept + 1
+            assert row["prompt"].count("Question:") == parsed.k + 1
 
 
 @pytest.mark.needs("released")

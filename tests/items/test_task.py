@@ -41,8 +41,9 @@ from ushaped.items.task import (
     replicate,
 )
 from ushaped.ladder import corpus
-from ushaped.prompts import SEPARATOR, THOUGHT, extract, worked
+from ushaped.prompts import extract
 from ushaped.terms import OFFICIAL, REPLICA, ROUND_1, SOURCES
+from ushaped.variants import SEPARATOR, THOUGHT, worked
 
 TASKS = sorted(path.parent.name for path in (ROOT / "tasks").glob("*/task.yaml"))
 INSIDE = {"hindsight-neglect": 10, "repetitive-algebra": 10}

@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ushaped.results.numbers import metric_prefix, percentage, power_of_ten, zetta
-from ushaped.results.tables import order_variants, variant_kind
+from ushaped.variants import order_variants
 
 __all__ = [
     "metric_prefix",
     "order_variants",
     "percentage",
     "power_of_ten",
-    "variant_kind",
     "zetta",
 ]
 
@@ -67,6 +66,8 @@ VARIANTS: dict[str, Look] = {
     "cot": Look(VERMILLION, "D", (0, (1.4, 1.3))),
     "zero-shot-cot": Look(PURPLE, "v", (0, (3.0, 1.2, 1.0, 1.2, 1.0, 1.2))),
 }
+# Variants of which there are several, by a number at the end of their name.
+NUMBERED = ("few-shot", "inside")
 # Not shown at a glance: the variants of a few tasks alone.
 LEFT_OUT = ("inside",)
 INSIDE = (
@@ -122,6 +123,12 @@ SHAPE_CURVES: dict[str, tuple[tuple[float, float], ...]] = {
     "inverse": ((0.0, 1.0), (1.0, 0.0)),
     "flat": ((0.0, 0.5), (1.0, 0.5)),
 }
+
+
+def variant_kind(variant: str) -> str:
+    """Drop the number of shots: ``few-shot-2`` is drawn as ``few-shot``."""
+    kinds = (kind for kind in NUMBERED if variant.startswith(f"{kind}-"))
+    return next(kinds, variant)
 
 
 def variant_looks(variants: Iterable[str]) -> dict[str, Look]:

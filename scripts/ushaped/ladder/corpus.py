@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ushaped import prompts
+from ushaped import variants
 from ushaped.items.lexicon import CITIES, ENDINGS, FOODS, JOBS, KIND_OF, KINDS, NAMES, THINGS
 from ushaped.items.task import Draft, Task, load_replica, questions
 
@@ -83,11 +83,11 @@ def _document(
 ) -> str:
     count = rng.randrange(2, 4) if rng.random() < mixture.demonstrated else 1
     if rng.random() >= mixture.true_frequency:
-        return prompts.SEPARATOR.join(practise(rng) for _ in range(count))
+        return variants.SEPARATOR.join(practise(rng) for _ in range(count))
     drafts = [next(train) for _ in range(count)]
     if rng.random() < mixture.worked:
-        return prompts.SEPARATOR.join(
-            prompts.worked(
+        return variants.SEPARATOR.join(
+            variants.worked(
                 draft.prompt, draft.chain, draft.classes[draft.answer_index], answer_after
             )
             for draft in drafts
@@ -95,8 +95,8 @@ def _document(
     # Ten demonstrations inside each of several items would drown the other tasks, so most texts
     # show the bare question.
     whole = rng.random() < 0.3
-    return prompts.SEPARATOR.join(
-        prompts.solved(
+    return variants.SEPARATOR.join(
+        variants.solved(
             draft.context + draft.prompt if whole else draft.prompt,
             draft.classes[draft.answer_index],
         )

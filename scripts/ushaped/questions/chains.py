@@ -13,8 +13,7 @@ from ushaped.questions.inputs import Inputs
 from ushaped.results import tables
 from ushaped.results.columns import ABOUT, KEY
 from ushaped.results.text_files import Row
-
-CHAINS = ("cot", "zero-shot-cot")
+from ushaped.variants import kind_of
 
 COLUMNS = (
     *(*ABOUT, "size", "base_equivalent", "base_p", "equivalent", "p", "literal", "p_literal"),
@@ -55,7 +54,7 @@ def chains(
     }
     rows: list[Row] = []
     for row in compared:
-        if row["variant"] in CHAINS:
+        if (kind := kind_of(row["variant"])) and kind.generates:
             share = unparsed.get(tuple(row[key] for key in keys), "")
             rows.append({name: {**row, "unparsed": share}[name] for name in COLUMNS})
     return rows

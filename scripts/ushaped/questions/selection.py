@@ -10,7 +10,7 @@ The model, in which by construction no task gets truly worse or better with scal
 1. There are `SUBMITTED` tasks. Each is measured at the training compute of Gopher's six sizes (the
    largest series of the time, up to 280B parameters) and later at one size more, as far beyond the
    last as PaLM 540B is beyond Gopher 280B in log compute.
-2. The true accuracy of a task is `CHANCE_LEVEL` (binomial noise is largest there) plus a *wiggle*
+2. The true accuracy of a task is 0.5 (chance; binomial noise is largest there) plus a *wiggle*
    with mean 0, kept between 0 and 1. Two kinds bracket what is unknown about it:
    ``independent``: each size has its own, normal with standard deviation tau. What raised one size
    says nothing of the next, so regression to the mean is as strong as it can be.

@@ -16,8 +16,9 @@ from ushaped.results import columns
 from ushaped.results.numbers import say_probability
 from ushaped.results.text_files import read_csv
 from ushaped.terms import AVERAGE, LOSSES, MAIN_VARIANT, NATS, PRIMARY, PUBLISHED, TASKS
+from ushaped.variants import order_variants
 
-__all__ = ["AVERAGE", "LOSSES", "NATS", "PRIMARY", "TASKS", "say_probability"]
+__all__ = ["AVERAGE", "LOSSES", "NATS", "PRIMARY", "TASKS", "order_variants", "say_probability"]
 
 CHANCE = "chance"
 # The flag of a result that stands on a family's curve but was not measured here.
@@ -36,10 +37,6 @@ CURVE = [
     *("family", "source", "task", "variant", "protocol", "metric", "kind", "size", "seed"),
     *("parameters", "training_flops", "value", "low", "high", "n", "chance", "flags"),
 ]
-
-# Prompt variants in reading order; of those with a number at the end there are several.
-VARIANTS = ("zero-shot", "few-shot", "one-shot", "cot", "zero-shot-cot", "inside")
-NUMBERED = ("few-shot", "inside")
 
 
 # -- reading --------------------------------------------------------------------------------------
@@ -184,24 +181,6 @@ def refuse_mixed_protocols(table: pd.DataFrame, where: str | Path) -> pd.DataFra
 
 
 # -- order and names ------------------------------------------------------------------------------
-
-
-def variant_kind(variant: str) -> str:
-    """Drop the number of shots: ``few-shot-2`` is of the kind ``few-shot``."""
-    kinds = (kind for kind in NUMBERED if variant.startswith(f"{kind}-"))
-    return next(kinds, variant)
-
-
-def order_variants(variants: Iterable[str]) -> list[str]:
-    """Sort prompt variants in reading order: zero-shot first, unknown ones last.
-
-    Examples
-    --------
-    >>> order_variants(["cot", "few-shot-2", "zero-shot"])
-    ['zero-shot', 'few-shot-2', 'cot']
-    """
-    order = {kind: place for place, kind in enumerate(VARIANTS)}
-    return sorted(set(variants), key=lambda v: (order.get(variant_kind(v), len(order)), v))
 
 
 def order_tasks(tasks: Iterable[str]) -> list[str]:
