@@ -1,10 +1,10 @@
-"""Step: how large a dip must be for a family's curve to be called U-shaped.
+"""Step: the smallest dip that makes a family's curve U-shaped.
 
 One row per family, number of items and ratio of recovery to dip, with the columns
-`ushaped.results.columns.POWER`: the families that are run here (``--models``), published
-series (``--series`` of ``--published``), and families of the registry (``--reference`` of
-``--registry``). ``dip`` is the smallest fall that the statistical verdict calls U-shaped with the
-probability in the last column; empty where no dip is large enough.
+`ushaped.results.columns.POWER`, for the families of this run (``--models``), published series
+(``--series`` of ``--published``), and families of the registry (``--reference`` of ``--registry``).
+``dip`` is the smallest fall that the statistical verdict calls U-shaped with the probability in the
+last column; empty where no dip is large enough.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from ushaped.options import add_bootstrap, add_rule
 from ushaped.results.columns import POWER
 from ushaped.results.text_files import write_table
 from ushaped.shapes.curves import Curve
+from ushaped.shapes.data import Settings
 from ushaped.shapes.power import power_rows
 from ushaped.shapes.read import read_published
-from ushaped.shapes.rules import Floats, Rule
+from ushaped.shapes.rules import Floats
 
 ITEMS = (100, 300, 1000, 3000, 10_000)
 RATIOS = (0.5, 1.0)
@@ -34,51 +35,49 @@ RATIOS = (0.5, 1.0)
 def main() -> None:
     """Read the command line, simulate, write the table."""
     arguments = parse()
-    families = run_here(arguments.models)
-    published = longest(read_published(arguments.published))
+    families = scales_of_models(arguments.models)
+    published = scales_of_series(read_published(arguments.published))
     for name in arguments.series:
         if name not in published:
             raise UserError(str(arguments.published), f"has no series '{name}'", "name another")
         families[name] = published[name]
     for name in arguments.reference:
-        families.setdefault(name, registered(arguments.registry, name))
-    rule = Rule.published_equivalent(arguments.equivalence, arguments.recovery)
-    rows = power_rows(
-        families, ITEMS, RATIOS, rule, arguments.simulations, arguments.draws, arguments.seed
-    )
+        families.setdefault(name, registered_scale(arguments.registry, name))
+    settings = Settings.from_options(arguments)
+    rows = power_rows(families, ITEMS, RATIOS, settings, arguments.simulations)
     write_table(arguments.output, POWER, list(rows))
 
 
-def run_here(paths: list[Path]) -> dict[str, Floats]:
-    """Log scale of the families of some ``model.json``."""
-    families: dict[str, list[Model]] = {}
+def scales_of_models(paths: list[Path]) -> dict[str, Floats]:
+    """Log scale of each family of the ``model.json`` files."""
+    by_family: dict[str, list[Model]] = {}
     for model in map(read_model, paths):
-        families.setdefault(model.family, []).append(model)
-    logs = {}
-    for family, models in families.items():
-        by_size = dict(zip((model.size for model in models), scale(models), strict=True))
-        logs[family] = np.sort(np.log10(np.array(list(by_size.values()), dtype=np.float64)))
-    return logs
+        by_family.setdefault(model.family, []).append(model)
+    scales = {}
+    for family, models in by_family.items():
+        sizes = dict(zip((model.size for model in models), scale(models), strict=True))
+        scales[family] = np.sort(np.log10(np.array(list(sizes.values()), dtype=np.float64)))
+    return scales
 
 
-def longest(curves: list[Curve]) -> dict[str, Floats]:
-    """Log scale of each family, of its curve with the most sizes."""
-    logs: dict[str, Floats] = {}
+def scales_of_series(curves: list[Curve]) -> dict[str, Floats]:
+    """Log scale of each series, of its curve with the most sizes."""
+    scales: dict[str, Floats] = {}
     for curve in curves:
-        if len(curve.sizes) > len(logs.get(curve.family, ())):
-            logs[curve.family] = np.log10(curve.at)
-    return logs
+        if len(curve.sizes) > len(scales.get(curve.family, ())):
+            scales[curve.family] = np.log10(curve.scale_values)
+    return scales
 
 
-def registered(path: Path, family: str) -> Floats:
+def registered_scale(path: Path, family: str) -> Floats:
     """Log training FLOPs of a family of the registry."""
     families = yaml_files.read_mapping(path)["families"]
     if family not in families:
         raise UserError(str(path), f"has no family '{family}'", "name one that it has")
     models = families[family]["models"].values()
     flops = [
-        compute(entry["training_flops"], entry["parameters"], entry["training_tokens"])
-        for entry in models
+        compute(model["training_flops"], model["parameters"], model["training_tokens"])
+        for model in models
     ]
     if None in flops:
         raise UserError(str(path), f"compute of {family} is unknown", "name another family")
@@ -86,8 +85,8 @@ def registered(path: Path, family: str) -> Floats:
 
 
 def parse() -> argparse.Namespace:
-    """Command line of the step."""
-    parser = argparse.ArgumentParser(description="How large a dip must be to be seen.")
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description="Find the smallest dip that is called U-shaped.")
     parser.add_argument("--models", nargs="+", type=Path, required=True, metavar="MODEL.JSON")
     parser.add_argument("--published", type=Path, required=True, metavar="CSV")
     parser.add_argument("--series", nargs="*", default=[], metavar="NAME")

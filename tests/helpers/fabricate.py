@@ -655,12 +655,15 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 LITERATURE = Path(__file__).parents[2] / "literature"
 
 
+SETTINGS = ("--recovery", 1 / 3, "--equivalence", 0.02, "--draws", 50, "--seed", 0)
+
+
 def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
     """Run the steps of ``snakemake figures`` on the real numbers; return the folder."""
     series = ("--published", LITERATURE / "series.csv")
     labels = ("--labels", LITERATURE / "labels.csv")
     products = ("--output", folder / "shapes.csv", "--evidence", folder / "evidence.json")
-    _run("shapes", *series, *labels, "--draws", 50, *products)
+    _run("shapes", *series, *labels, *SETTINGS, *products)
     _run(
         "published_tables",
         *("--series", LITERATURE / "series.csv", "--humans", LITERATURE / "humans.csv"),

@@ -15,7 +15,12 @@ from ushaped.shapes.curves import Answers, Curve
 from ushaped.shapes.parts import verdicts_by_part
 from ushaped.shapes.read import read_metrics, read_published
 from ushaped.shapes.rules import Rule
-from ushaped.shapes.validity_flags import deciding, labels_of, read_labels, with_traps
+from ushaped.shapes.validity_flags import (
+    add_validity_flags,
+    answer_counts,
+    deciding_sizes,
+    read_answer_counts,
+)
 
 PUBLISHED = Path(__file__).parents[2] / "literature"
 EQUIVALENT = Rule.published_equivalent()
@@ -44,7 +49,7 @@ def curve(*values: float, **told: Any) -> Curve:
 
 def traps(made: Curve, labels: np.ndarray | None = BALANCED) -> tuple[str, ...]:
     """Flags of a curve."""
-    return with_traps(made, labels).flags
+    return add_validity_flags(made, labels).flags
 
 
 # -- traps ----------------------------------------------------------------------------------------
@@ -65,9 +70,9 @@ def test_a_constant_answer_on_the_way_down_or_up_is_not_told() -> None:
 
 def test_the_highest_value_before_the_lowest_decides_a_u() -> None:
     heights = np.array([0.5, 0.6, 0.55, 0.2, 0.3, 0.9])
-    assert deciding(heights) == [0, 1, 3, 5]
+    assert deciding_sizes(heights) == [0, 1, 3, 5]
     # And the lowest before the highest its mirror image.
-    assert deciding(-heights) == [0, 1, 3, 5]
+    assert deciding_sizes(-heights) == [0, 1, 3, 5]
 
 
 def test_one_right_answer_for_all_items_is_told() -> None:
@@ -99,7 +104,7 @@ def test_a_loss_and_an_average_have_none_of_these_traps() -> None:
 def test_the_labels_of_answers_count_how_often_each_text_is_right() -> None:
     some = np.array([3, 1, 3, 3])
     answers = Answers(np.arange(4), {}, np.empty((0, 4)), np.zeros(4, dtype=int), some)
-    assert labels_of(answers).tolist() == [1, 3]
+    assert answer_counts(answers).tolist() == [1, 3]
 
 
 # -- from the tables ------------------------------------------------------------------------------
@@ -140,7 +145,7 @@ def test_the_traps_of_the_published_curves_are_named(literature: Path) -> None:
 
 def test_the_labels_of_the_released_files_count_every_item() -> None:
     items = {one.task: one.n for one in read_published(PUBLISHED / "series.csv")}
-    labels = read_labels(PUBLISHED / "labels.csv")
+    labels = read_answer_counts(PUBLISHED / "labels.csv")
     assert {task: int(counts.sum()) for task, counts in labels.items()} == {
         task: items[task] for task in ("modus-tollens", "neqa")
     }
@@ -151,7 +156,7 @@ def test_labels_that_are_no_counts_are_refused(tmp_path: Path, count: str) -> No
     path = tmp_path / "labels.csv"
     path.write_text(f"task,answer,items\nneqa,A,{count}\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"labels.csv, line 2: items is"):
-        read_labels(path)
+        read_answer_counts(path)
 
 
 # -- parts ----------------------------------------------------------------------------------------

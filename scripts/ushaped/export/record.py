@@ -17,7 +17,8 @@ from ushaped.results import tables
 from ushaped.results.columns import ABOUT, KEY, SCALE, CurveKey
 from ushaped.results.folder import Results
 from ushaped.results.formats import Precision
-from ushaped.results.records import VERDICT, Key, key_of
+from ushaped.results.records import Key, key_of
+from ushaped.shapes.evidence_record import Verdict
 from ushaped.terms import AVERAGE, PUBLISHED, SHAPES, SIGNIFICANCE
 
 FORMAT, VERSION = "ushaped-report", "1.1"
@@ -219,7 +220,7 @@ def _literal_probabilities(protocols: pd.DataFrame) -> dict[Key, float]:
 def _curve(proof: Mapping[str, Any], row: pd.Series, p_literal: float | None) -> Value:
     along = ("sizes", "at", "values", "low", "high", "trials", "seeds")
     described = ("unit", "scale", "chance", "n", "clusters", "sampling")
-    verdict = dict.fromkeys(VERDICT) | (proof["verdict"] or {})
+    verdict = dict.fromkeys(Verdict.__annotations__) | (proof["verdict"] or {})
     return {
         **{name: proof["about"][name] for name in ABOUT},
         **{name: proof[name] for name in (*described, *along)},

@@ -16,7 +16,8 @@ from ushaped.figures.evidence import evidence_svg, next_shape, shown_shape
 from ushaped.report.text import by_metric, listing, p_value, percent, signed, slug
 from ushaped.report.verdicts import Verdict
 from ushaped.results import tables
-from ushaped.results.records import VERDICT, key_of
+from ushaped.results.records import key_of
+from ushaped.shapes.evidence_record import Verdict as VerdictRecord
 from ushaped.terms import PALM, SIGNIFICANCE, SIGNS, UNDETERMINED
 
 IRREGULAR = "irregular"
@@ -80,7 +81,7 @@ class Proof:
     @cached_property
     def verdict(self) -> dict[str, Any]:
         """What is concluded; None where nothing is."""
-        return dict.fromkeys(VERDICT) | (self.given["verdict"] or {})
+        return dict.fromkeys(VerdictRecord.__annotations__) | (self.given["verdict"] or {})
 
     @property
     def statistical(self) -> str:
