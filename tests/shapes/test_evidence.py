@@ -641,7 +641,7 @@ def test_an_error_in_another_process_is_told_like_any_other(
     step: Step, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step.write()
-    step.monkeypatch.setattr(step, "examine", failing)
+    step.monkeypatch.setattr(shapes_step, "examine", failing)
     with pytest.raises(SystemExit):
         step.judge("--threads", "2")
     assert capsys.readouterr().err == "error: a curve: has no points; add some\n"

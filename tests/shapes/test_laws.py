@@ -145,20 +145,20 @@ def test_a_monotone_curve_shows_no_mechanism(shares: Floats, reason: str) -> Non
     assert reason in found.reason
 
 
-def test_a_recovery_beyond_the_largest_size_is_not_told() -> None:
+def test_a_recovery_beyond_the_largest_size_is_not_identifiable() -> None:
     x = np.linspace(0, 4, 9)
     found = fit(x, right(x, true_onset=4.5))
     assert not found.identifiable
     assert found.reason == "the true task may set in beyond the largest size"
 
 
-def test_a_decline_before_the_smallest_size_is_not_told() -> None:
+def test_a_decline_before_the_smallest_size_is_not_identifiable() -> None:
     x = np.linspace(0, 4, 9)
     found = fit(x, right(x, distractor_onset=-0.3))
     assert found.reason == "the distractor task may set in below the smallest size"
 
 
-def test_a_true_task_that_grows_over_more_than_the_sizes_is_not_told() -> None:
+def test_a_true_task_that_grows_over_more_than_the_sizes_is_not_identifiable() -> None:
     x = np.linspace(0, 4, 10)
     found = fit(x, right(x, true_onset=2, true_width=6, distractor_onset=1), n=5000)
     assert found.reason == "the true task sets in too gradually for these sizes to tell where"
@@ -307,7 +307,7 @@ def test_five_sizes_are_too_few_for_a_baseline_off_chance() -> None:
 # -- shares of 0 and 1 ----------------------------------------------------------------------------
 
 
-def test_shares_of_nought_and_one_are_fitted_and_the_onsets_told_between_sizes() -> None:
+def test_shares_of_nought_and_one_are_fitted_and_the_onsets_lie_between_sizes() -> None:
     x = np.arange(9.0)
     found = fit(x, np.array([1, 1, 1, 0, 0, 0, 1, 1, 1.0]))
     assert found.identifiable

@@ -439,7 +439,7 @@ def test_training_seeds_stand_at_one_size(tmp_path: Path, table) -> None:
         read_harness([tmp_path], table(header + rows.format(0, 0), "models.csv"))
 
 
-def test_a_model_without_output_is_told(tmp_path: Path, models: Path) -> None:
+def test_a_model_without_output_is_refused(tmp_path: Path, models: Path) -> None:
     write_run(tmp_path, "org/tiny-1b", {"neqa": SMALL})
     with pytest.raises(UserError, match="no output of model 'org/tiny-8b', only of org__tiny-1b"):
         read_harness([tmp_path], models)
@@ -567,7 +567,7 @@ def empty(sizes: int) -> dict[str, Any]:
     return evidence(sizes) | known
 
 
-def test_the_verdict_and_its_evidence_are_told_in_lines_of_eighty_columns() -> None:
+def test_the_verdict_and_its_evidence_are_printed_in_lines_of_eighty_columns() -> None:
     told = program.evidence_text(evidence())
     lines = told.splitlines()
     assert max(len(line) for line in lines) <= 80
@@ -595,13 +595,13 @@ def test_the_verdict_and_its_evidence_are_told_in_lines_of_eighty_columns() -> N
         assert part in text
 
 
-def test_why_a_mechanism_is_not_identifiable_is_told() -> None:
+def test_why_a_mechanism_is_not_identifiable_is_printed() -> None:
     reason = {"identifiable": False, "reason": "too few sizes", "gap": None, "back_at": None}
     text = program.evidence_text(evidence() | {"mechanism": reason})
     assert "not identifiable: too few sizes" in text
 
 
-def test_a_loss_is_told_in_its_own_unit() -> None:
+def test_a_loss_is_printed_in_its_own_unit() -> None:
     loss = evidence()
     loss["about"]["metric"] = "sequence_loss"
     loss |= {"unit": "nats", "values": [2.5, 2.75, 3.125, 2.25]}
@@ -622,7 +622,7 @@ def test_one_size_gets_no_verdict() -> None:
     assert "tests" not in told
 
 
-def test_of_two_sizes_it_is_said_that_they_cannot_show_a_turn() -> None:
+def test_for_two_sizes_a_note_says_that_they_cannot_show_a_turn() -> None:
     assert "two sizes cannot show a turn" in program.evidence_text(empty(2))
 
 
@@ -634,7 +634,7 @@ def arguments(monkeypatch: pytest.MonkeyPatch, *given: object) -> argparse.Names
     return program.parse()
 
 
-def test_curves_are_told_drawn_and_kept(
+def test_curves_are_examined_printed_and_drawn(
     table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = []
@@ -720,7 +720,7 @@ def test_the_direction_of_a_metric_of_the_harness_can_be_given(
         (["curve.csv", "--seed", "-1"], "--seed: is -1"),
     ],
 )
-def test_a_wrong_command_line_is_told(
+def test_a_wrong_command_line_is_refused(
     monkeypatch: pytest.MonkeyPatch, given: list[str], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):

@@ -94,14 +94,14 @@ class Curve(OfCurve):
 
     def without_published(self) -> Curve:
         """The curve of the sizes that were measured here."""
-        kept = self.measured
+        measured = self.measured
         return replace(
             self,
-            sizes=tuple(self.sizes[index] for index in kept),
-            flops=self.flops[kept],
-            values=self.values[kept],
-            parameters=None if self.parameters is None else self.parameters[kept],
-            models=tuple(self.models[index] for index in kept),
+            sizes=tuple(self.sizes[index] for index in measured),
+            flops=self.flops[measured],
+            values=self.values[measured],
+            parameters=None if self.parameters is None else self.parameters[measured],
+            models=tuple(self.models[index] for index in measured),
             flags=tuple(flag for flag in self.flags if flag != PUBLISHED_POINTS),
         )
 

@@ -105,8 +105,8 @@ def valley(values: ArrayLike) -> Valley:
 
     Examples
     --------
-    >>> found = valley([0.9, 0.3, 0.7])
-    >>> int(found.index[0]), round(float(found.recovery[0]), 3)
+    >>> lowest = valley([0.9, 0.3, 0.7])
+    >>> int(lowest.index[0]), round(float(lowest.recovery[0]), 3)
     (1, 0.667)
     """
     rows = as_rows(values)
@@ -174,10 +174,11 @@ def verdict(values: ArrayLike, rule: Rule) -> str:
 
 def _turns(rows: Floats, rule: Rule) -> NDArray[np.bool_]:
     """Whether curves fall and recover."""
-    found = valley(rows)
-    smaller, larger = np.minimum(found.rise, found.drop), np.maximum(found.rise, found.drop)
+    turn = valley(rows)
+    drop, rise = turn.drop, turn.rise
+    smaller, larger = np.minimum(rise, drop), np.maximum(rise, drop)
     enough = np.round(smaller - rule.recovery * larger, DIGITS) >= 0
-    return (found.drop > rule.drop) & (found.rise > 0) & enough
+    return (drop > rule.drop) & (rise > 0) & enough
 
 
 def as_rows(values: ArrayLike) -> Floats:

@@ -469,9 +469,9 @@ def _fits(data: _Data, chance: float, bounds: _Bounds) -> dict[str, _Fit]:
     deviances = np.maximum(0, loss - _saturated(data))
     fits, first = {}, 0
     for name, (starts, mask) in kinds.items():
-        some = slice(first, first + len(starts))
-        order = np.argsort(deviances[some], kind="stable")
-        fits[name] = _Fit(rows[some][order], deviances[some][order], mask)
+        own = slice(first, first + len(starts))
+        order = np.argsort(deviances[own], kind="stable")
+        fits[name] = _Fit(rows[own][order], deviances[own][order], mask)
         first += len(starts)
     return fits
 

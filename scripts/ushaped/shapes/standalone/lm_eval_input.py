@@ -335,8 +335,8 @@ def _protocol(where: str, task: str, runs: Mapping[Model, Run]) -> str:
     """The common protocol of all models."""
     models = {run.protocol(task): model.name for model, run in runs.items() if run.results}
     if len(models) > 1:
-        (one, first), (other, second) = list(models.items())[:2]
-        what = f"'{first}' was run with '{one}', '{second}' with '{other}'"
+        (protocol, model), (other_protocol, other) = list(models.items())[:2]
+        what = f"'{model}' was run with '{protocol}', '{other}' with '{other_protocol}'"
         raise UserError(where, what, "compare models that were run alike")
     return next(iter(models), "")
 
