@@ -6,8 +6,8 @@ described by the step that writes them. The columns of an open question stand in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 SCALE = ("parameters", "non_embedding_parameters", "training_tokens", "training_flops")
