@@ -35,6 +35,7 @@ from ushaped.code_dependencies import closure
 from ushaped.items.task import demonstrations_file, load_task
 from ushaped.terms import REPLICA, SOURCES
 from ushaped.terms import MAIN_VARIANT
+from ushaped.questions import QUESTIONS
 from ushaped.variants import parse_variant
 from ushaped.yaml_files import read_mapping
 
@@ -107,11 +108,7 @@ TITLES = {
     "compute": "parameters by compute of every model",
     "answers": "modus-tollens, the share of Yes",
     "ordering": "two orders of sizes in one source",
-    "continuing-published": "do inverse curves go on falling? (published)",
-    "continuing-measured": "do inverse curves go on falling? (measured)",
-    "chains": "does reasoning first change the verdict?",
-    "matching": "equal compute or equal parameters?",
-    "selection": "how many U by chance alone?",
+    **{name: question.title for name, question in QUESTIONS.items()},
 }
 
 
@@ -254,16 +251,6 @@ def paper_table(kind, source):
     return [report(f, caption=caption, category=category, labels=told) for f, told in pairs]
 
 
-def figure_folder(wildcards, input):
-    """The folder of the figures."""
-    return str(Path(input.figures[0]).parent)
-
-
-def literature_folder(wildcards, input):
-    """The folder of what `snakemake figures` makes."""
-    return str(Path(input.published_tables[0]).parents[1])
-
-
 def score_folder(wildcards, input):
     """The folder of all scores."""
     return str(Path(input.scores[0]).parents[3])
@@ -272,11 +259,6 @@ def score_folder(wildcards, input):
 def tasks_folder(wildcards, input):
     """The folder of all tasks."""
     return str(Path(input.facts[0]).parents[1])
-
-
-def benchmark_folder(wildcards, input):
-    """The folder of all benchmark files, from those of scoring inside it."""
-    return str(Path(input.benchmarks[0]).parents[1])
 
 
 def weights(wildcards):

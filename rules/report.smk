@@ -5,13 +5,6 @@ FIGURE_FILES = [
     for name in [*FIGURES, *(f"tasks/{source}/{task}" for source, task in EDITIONS)]
     for ending in ENDINGS
 ]
-QUESTION_NAMES = [
-    "continuing-published",
-    "continuing-measured",
-    "chains",
-    "matching",
-    "selection",
-]
 
 
 rule provenance:
@@ -62,7 +55,7 @@ rule report:
         flip_items=rules.flips.output.details,
         protocols=rules.protocols.output,
         protocols_figure=rules.protocols_figure.output,
-        questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
+        questions=ANSWER_FILES,
         question_figures=OPEN_QUESTION_FILES,
         published_tables=PUBLISHED_TABLE_FILES,
         published_figures=PUBLISHED_FIGURE_FILES,
@@ -90,18 +83,10 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        figures=figure_folder,
-        benchmarks=benchmark_folder,
-        literature=literature_folder,
-        # Not file by file: there are too many for a command line with some dozens of models.
-        scores=score_folder,
+        results=PLACE,
+        tasks=str(ROOT / "tasks"),
+        literature=str(ROOT / "literature"),
     shell:
-        "python {input.code[0]:q} --metrics {input.metrics:q} --shapes {input.shapes:q}"
-        " --literature {params.literature:q} --protocols {input.protocols:q}"
-        " --evidence {input.evidence:q} --published-verdicts {input.verdicts:q}"
-        " --power {input.power:q} --questions {input.questions:q} --figures {params.figures:q}"
-        " --prompts {input.prompts:q} --tasks {input.facts:q} --models {input.models:q}"
-        " --scores {params.scores:q} --config {input.config:q} --provenance {input.provenance:q}"
-        " --parts {input.parts_table:q} --flips {input.flips:q} --flip-items {input.flip_items:q}"
-        " --benchmarks {params.benchmarks:q} --template {input.template:q}"
+        "python {input.code[0]:q} --results {params.results:q} --tasks {params.tasks:q}"
+        " --literature {params.literature:q} --template {input.template:q}"
         " --output {output:q} 2>&1 | tee {log:q} >&2"

@@ -1,7 +1,7 @@
 """Step: the smallest dip that makes a family's curve U-shaped.
 
 One row per family, number of items and ratio of recovery to dip, with the columns
-`ushaped.shapes.power.COLUMNS`, for the families of this run (``--models``), published series
+`ushaped.results.columns.POWER`, for the families of this run (``--models``), published series
 (``--series`` of ``--published``), and families of the registry (``--reference`` of ``--registry``).
 ``dip`` is the smallest fall that the statistical verdict calls U-shaped with the probability in the
 last column; empty where no dip is large enough.
@@ -11,20 +11,22 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ushaped import yaml_files
 from ushaped.errors import UserError, run
-from ushaped.metrics.table import write_table
-from ushaped.models.load import compute, read
+from ushaped.metrics.read import read_model
+from ushaped.metrics.table import Model, scale
+from ushaped.models.load import compute
+from ushaped.options import add_bootstrap, add_rule
+from ushaped.results.columns import POWER
+from ushaped.results.text_files import write_table
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Settings
-from ushaped.shapes.power import COLUMNS, power_rows
+from ushaped.shapes.power import power_rows
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Floats
-from ushaped.terms import FLOPS, PARAMETERS
 
 ITEMS = (100, 300, 1000, 3000, 10_000)
 RATIOS = (0.5, 1.0)
@@ -43,19 +45,17 @@ def main() -> None:
         families.setdefault(name, registered_scale(arguments.registry, name))
     settings = Settings.from_options(arguments)
     rows = power_rows(families, ITEMS, RATIOS, settings, arguments.simulations)
-    write_table(arguments.output, COLUMNS, list(rows))
+    write_table(arguments.output, POWER, list(rows))
 
 
 def scales_of_models(paths: list[Path]) -> dict[str, Floats]:
     """Log scale of each family of the ``model.json`` files."""
-    by_family: dict[str, list[dict[str, Any]]] = {}
-    for path in paths:
-        model = read(path)
-        by_family.setdefault(model["family"], []).append(model)
+    by_family: dict[str, list[Model]] = {}
+    for model in map(read_model, paths):
+        by_family.setdefault(model.family, []).append(model)
     scales = {}
     for family, models in by_family.items():
-        unknown = any(model[FLOPS] is None for model in models)
-        sizes = {model["size"]: model[PARAMETERS if unknown else FLOPS] for model in models}
+        sizes = dict(zip((model.size for model in models), scale(models), strict=True))
         scales[family] = np.sort(np.log10(np.array(list(sizes.values()), dtype=np.float64)))
     return scales
 
@@ -92,8 +92,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--series", nargs="*", default=[], metavar="NAME")
     parser.add_argument("--registry", type=Path, required=True, metavar="YAML")
     parser.add_argument("--reference", nargs="*", default=[], metavar="FAMILY")
-    Settings.add_options(parser)
-    parser.add_argument("--simulations", type=int, default=200, help="curves per dip (default 200)")
+    add_rule(parser)
+    add_bootstrap(parser)
+    parser.add_argument("--simulations", type=int, required=True, help="curves for each dip tried")
     parser.add_argument("--output", type=Path, required=True, metavar="CSV")
     return parser.parse_args()
 

@@ -20,30 +20,10 @@ from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.items.task import load_task, read_items, repeated
 from ushaped.prompts import build, misfits, unsplit
+from ushaped.results.parquet import DUPLICATES, UNSPLIT
+from ushaped.results.parquet import PROMPTS as SCHEMA
 from ushaped.terms import REPLICA, SOURCES
 from ushaped.variants import parse_variant
-
-# Metadata of a prompt file: items that do not split, and how many ask the question of another.
-UNSPLIT, DUPLICATES = "unsplit", "duplicates"
-SCHEMA = pa.schema(
-    [
-        ("item", pa.int64()),
-        ("prompt", pa.string()),
-        ("other_prompt", pa.string()),
-        ("classes", pa.list_(pa.string())),
-        ("answer_index", pa.int64()),
-        ("distractor_index", pa.int64()),
-        ("part", pa.int64()),
-        ("cluster", pa.int64()),
-        ("protocol", pa.string()),
-        ("modified", pa.string()),
-        ("chain", pa.bool_()),
-        ("answer_after", pa.string()),
-        ("stop", pa.list_(pa.string())),
-        ("chain_limit", pa.int64()),
-        ("metric", pa.string()),
-    ]
-)
 
 
 def main() -> None:

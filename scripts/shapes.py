@@ -1,10 +1,10 @@
 """Step: name the shape of every curve, measured and published, with its uncertainty.
 
 ``--output`` (CSV)
-    One row per family, source, task and variant with the columns `ushaped.shapes.curves.COLUMNS`.
-    ``p_positive`` to ``p_flat`` are frequencies of the verdicts by the published-equivalent rule
-    among bootstrap draws of items and training seeds. Columns that need errors are empty for a
-    published mean without counts.
+    One row per family, source, task and variant, with the columns
+    `ushaped.results.columns.SHAPES`. ``p_positive`` to ``p_flat`` are frequencies of the verdicts
+    by the published-equivalent rule among bootstrap draws of items and training seeds. Columns that
+    need errors are empty for a published mean without counts.
 ``--evidence`` (JSON)
     The evidence on each curve, in the format of `ushaped.shapes.evidence_record`.
 
@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError, run
-from ushaped.metrics.table import write_table
-from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured, draw_published_average
+from ushaped.options import add_bootstrap, add_rule
+from ushaped.results.columns import SHAPES
+from ushaped.results.text_files import write_table
+from ushaped.shapes.curves import Answers, Curve, draw_measured, draw_published_average
 from ushaped.shapes.data import Counts, Items, Settings
 from ushaped.shapes.evidence import add_fdr_q_values, examine
 from ushaped.shapes.evidence_record import CurveEvidence, read_evidence, write_evidence
@@ -53,7 +55,7 @@ def main() -> None:
     if arguments.judged:
         records += read_evidence(arguments.judged)
     rows = [shapes_row(record) for record in records]
-    write_table(arguments.output, COLUMNS, rows, exact=("valley_flops",))
+    write_table(arguments.output, SHAPES, rows, exact=("valley_flops",))
     write_evidence(arguments.evidence, records)
 
 
@@ -113,7 +115,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--labels", type=Path, metavar="CSV", help="right answers of the released files"
     )
-    Settings.add_options(parser)
+    add_rule(parser)
+    add_bootstrap(parser)
     parser.add_argument("--threads", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--output", type=Path, required=True, metavar="CSV")
     parser.add_argument("--evidence", type=Path, required=True, metavar="JSON")

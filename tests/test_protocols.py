@@ -14,10 +14,11 @@ import pytest
 import protocols as step
 from ushaped.errors import UserError
 from ushaped.figures import protocols as protocols_figure
-from ushaped.protocols import COLUMNS
 from ushaped.protocols import compare as compare_curves
 from ushaped.report.protocols import count, read_comparisons, summarize
-from ushaped.results import tables
+from ushaped.results import columns, tables
+from ushaped.results.columns import METRICS
+from ushaped.results.columns import PROTOCOLS as COLUMNS
 from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.rules import Rule
 from ushaped.terms import AVERAGE, TEN_TASKS
@@ -213,7 +214,7 @@ def test_an_average_over_tasks_of_two_protocols_is_refused() -> None:
 def test_no_table_is_shown_in_which_one_variant_has_two_protocols(
     name: str, tmp_path: Path
 ) -> None:
-    row = dict.fromkeys(getattr(tables, name.upper()), "")
+    row = dict.fromkeys(getattr(columns, name.upper()), "")
     row |= {"family": "f", "variant": "zero-shot"}
     rows = [row | {"task": "neqa", "protocol": "official"}]
     rows += [row | {"task": "redefine", "protocol": "modified"}]
@@ -231,8 +232,6 @@ def test_the_step_writes_one_row_per_way_of_asking(
 ) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
-
-    from ushaped.metrics.table import COLUMNS as METRICS
 
     rows, items = [], []
     for variant, values in {"zero-shot": DOWN, "cot": U}.items():
@@ -260,7 +259,8 @@ def test_the_step_writes_one_row_per_way_of_asking(
     pd.DataFrame(rows).to_csv(tmp_path / "metrics.csv", index=False)
     pq.write_table(pa.Table.from_pylist(items), tmp_path / "items.parquet")
     words = ["--metrics", tmp_path / "metrics.csv", "--items", tmp_path / "items.parquet"]
-    words += ["--draws", "100", "--output", tmp_path / "protocols.csv"]
+    words += ["--recovery", "0.3", "--equivalence", "0.02", "--draws", "100", "--seed", "0"]
+    words += ["--output", tmp_path / "protocols.csv"]
     monkeypatch.setattr(sys, "argv", ["protocols.py", *map(str, words)])
     step.main()
     with open(tmp_path / "protocols.csv", encoding="utf-8", newline="") as handle:

@@ -1,4 +1,4 @@
-"""Whether the way of asking changes the verdict: every variant against zero-shot.
+"""Whether the prompt variant changes the verdict: every variant against zero-shot.
 
 A variant is compared with `MAIN_VARIANT` of the same family, source and task: the verdicts on
 the two curves by both rules, and the values at the largest size. Both curves are drawn again over
@@ -16,38 +16,11 @@ from dataclasses import replace
 import numpy as np
 
 from ushaped.metrics.intervals import percentile_interval
-from ushaped.metrics.table import Row
-from ushaped.shapes.curves import ABOUT, Answers, Curve, Key, draw_measured
+from ushaped.results.columns import PROTOCOLS
+from ushaped.results.text_files import Row
+from ushaped.shapes.curves import Answers, Curve, Key, draw_measured
 from ushaped.shapes.rules import Floats, Rule, verdict, verdicts
 from ushaped.terms import AVERAGE, CONFIDENCE, MAIN_VARIANT, SHAPES, SIGNS, TEN_TASKS
-
-"""Share of draws that both verdicts of a comparison need; ours, a convention."""
-
-COLUMNS = (
-    *ABOUT,
-    "n",
-    "size",
-    "base_equivalent",
-    "equivalent",
-    "base_p",
-    "p",
-    "p_differs",
-    "flips",
-    "settled",
-    "base_literal",
-    "literal",
-    "base_p_literal",
-    "p_literal",
-    "flips_literal",
-    "settled_literal",
-    "base_value",
-    "value",
-    "low",
-    "high",
-    "difference",
-    "difference_low",
-    "difference_high",
-)
 
 
 def compare(
@@ -74,18 +47,19 @@ def compare(
     Returns
     -------
     list of dict
-        One per curve with the keys `COLUMNS`, in the order of ``curves``. What a comparison needs
-        and is not there is None: all of it for the main variant itself, the verdicts where there is
-        one size, and the difference where the largest sizes differ, or each of the two has items
-        that the other lacks (of an average: where any items differ). Where one alone lacks items,
-        the difference and ``p_differs`` are of the shared ones; all else is of a curve's own items.
+        One per curve, in the order of ``curves``, with the columns
+        `ushaped.results.columns.PROTOCOLS`. What a comparison lacks is None: all of it for the main
+        variant itself, the verdicts where there is one size, and the difference where the largest
+        sizes differ, or each of the two has items that the other lacks (of an average: where any
+        items differ). Where one alone lacks items, the difference and ``p_differs`` are of the
+        shared ones; all else is of a curve's own items.
     """
     by_key = {curve.key: curve for curve in curves}
     rows: list[Row] = []
     for curve in curves:
         rules = {"": equivalent, "_literal": literal}
         row = _own(curve, drawn[curve.key], rules)
-        base = by_key.get((curve.family, curve.source, curve.task, MAIN_VARIANT))
+        base = by_key.get(curve.key._replace(variant=MAIN_VARIANT))
         if base is not None and curve.variant != MAIN_VARIANT:
             other = _own(base, drawn[base.key], rules)
             row |= {f"base_{name}": other[name] for name in _BASE}
@@ -108,7 +82,7 @@ def _own(curve: Curve, drawn: Floats, rules: Mapping[str, Rule]) -> Row:
     """What the row says of the curve alone."""
     low, high = _interval(drawn[:, -1], SIGNS[curve.metric])
     row: Row = (
-        dict.fromkeys(COLUMNS)
+        dict.fromkeys(PROTOCOLS)
         | curve.about
         | {
             "n": curve.n,
@@ -206,8 +180,7 @@ def _measured(curve: Curve, answers: Answers) -> Curve:
 def _items(curve: Curve, answers: Mapping[Key, Answers]) -> list[bytes]:
     """What identifies the items of a curve, for an average those of all its tasks."""
     tasks = TEN_TASKS if curve.task == AVERAGE else (curve.task,)
-    keys = [(curve.family, curve.source, task, curve.variant) for task in tasks]
-    return [answers[key].items.tobytes() for key in keys]
+    return [answers[curve.key._replace(task=task)].items.tobytes() for task in tasks]
 
 
 def _yes(value: bool) -> str:

@@ -279,7 +279,7 @@ def test_the_target_figures_needs_no_model_prompt_or_item(fresh: Project) -> Non
     assert {job.rule for job in jobs} == {
         "figures",
         "published_figure",
-        "published_question",
+        "questions",
         "published_shapes",
         "published_tables",
         "question_figure",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import plot
 import questions as step
 from project import Project
 from ushaped.errors import UserError
-from ushaped.questions import chains, continuing, matching, selection
+from ushaped.figures import OF_ONE_TABLE
+from ushaped.questions import QUESTIONS, chains, continuing, matching, selection
 from ushaped.questions.selection import INDEPENDENT, LAST_FALL, SLOPE, WALK
 from ushaped.report import questions as shown
 from ushaped.results import tables
@@ -27,6 +29,7 @@ from ushaped.terms import TEN_TASKS
 ROOT = Path(__file__).parents[2]
 SERIES = ROOT / "literature/series.csv"
 RULE = Rule.published_equivalent()
+SETTINGS = ("--recovery", "0.3333", "--equivalence", "0.02", "--draws", "200", "--seed", "0")
 
 
 def curve(values: list[float], **changed: object) -> Curve:
@@ -49,10 +52,19 @@ def curve(values: list[float], **changed: object) -> Curve:
 def answer(question: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Answer a question from the published series, as its rule does."""
     path = folder / f"{question}.csv"
-    words = [question, "--published", str(SERIES), "--draws", "200", "--output", str(path)]
+    words = [question, "--results", str(folder), "--published", str(SERIES), *SETTINGS]
+    words += ["--output", str(path)]
     monkeypatch.setattr(sys, "argv", ["questions.py", *words])
     step.main()
     return path
+
+
+def test_every_question_is_a_module_with_its_columns() -> None:
+    for name, question in QUESTIONS.items():
+        module = import_module(f"ushaped.questions.{name.replace('-', '_')}")
+        assert module.COLUMNS
+        assert set(module.COLUMNS) >= module.TEXT
+        assert question.figure == (name in OF_ONE_TABLE)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -65,8 +77,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_the_last_step_and_its_slope_per_factor_of_ten() -> None:
     drawn = np.array([[0.9, 0.5, 0.3], [0.9, 0.5, 0.1], [0.9, 0.4, 0.39], [0.9, 0.5, 0.3]])
-    chance = {("published", "neqa"): 0.5}
-    (row,) = continuing.continuing([curve([0.9, 0.5, 0.3])], lambda _: drawn, chance, RULE)
+    inverse = curve([0.9, 0.5, 0.3], chance=0.5)
+    (row,) = continuing.continuing([inverse], lambda _: drawn, RULE)
     assert row["step"] == pytest.approx(-0.2)
     # Compute grows by a factor of a hundred from size to size.
     assert row["slope"] == pytest.approx(-0.1)
@@ -79,15 +91,15 @@ def test_the_last_step_and_its_slope_per_factor_of_ten() -> None:
 
 def test_only_inverse_curves_are_followed() -> None:
     curves = [curve([0.9, 0.3, 0.8]), curve([0.1, 0.9]), curve([0.9]), curve([0.9, 0.3, 0.31])]
-    (row,) = continuing.continuing(curves, lambda _: None, {}, RULE)
+    (row,) = continuing.continuing(curves, lambda _: None, RULE)
     assert (row["before"], row["direction"]) == (0.3, "flat")
     assert math.isnan(row["p_direction"])
     assert math.isnan(row["step_low"])
 
 
 def test_a_loss_that_falls_rises_again_and_has_no_room_to_state() -> None:
-    loss = curve([0.3, 2.2, 1.7], metric="sequence_loss")
-    (row,) = continuing.continuing([loss], lambda _: None, {("published", "neqa"): 0.5}, RULE)
+    loss = curve([0.3, 2.2, 1.7], metric="sequence_loss", chance=0.5)
+    (row,) = continuing.continuing([loss], lambda _: None, RULE)
     assert row["step"] == pytest.approx(0.5)
     assert row["direction"] == "up"
     assert math.isnan(row["room_to_zero"])
@@ -387,10 +399,8 @@ def test_the_published_answers_are_drawn(
 def test_a_question_without_its_file_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["chains", "--metrics", "m.csv", "--output", str(tmp_path / "chains.csv")]
-    monkeypatch.setattr(sys, "argv", ["questions.py", *words])
-    with pytest.raises(UserError, match="chains: needs --protocols"):
-        step.main()
+    with pytest.raises(UserError, match=r"protocols\.csv: cannot be read: no such file"):
+        answer("chains", tmp_path, monkeypatch)
     with pytest.raises(UserError, match="is no open question"):
         tables.read_question(tmp_path / "other.csv")
 
@@ -402,7 +412,7 @@ def test_what_the_published_series_answer_needs_no_model(fresh: Project) -> None
         "results/figures/selection.csv",
     ]
     jobs = fresh.plan(*files)
-    assert {job.rule for job in jobs} == {"published_question", "question_figure"}
+    assert {job.rule for job in jobs} == {"questions", "question_figure"}
     data = {path for job in jobs for path in job.inputs if not path.startswith("scripts/")}
     made = {path for job in jobs for path in job.outputs}
     assert data - made == {"literature/series.csv"}

@@ -23,11 +23,11 @@ from page import HOSTILE, SMALL, TEMPLATE, Page, inputs, spaced
 from ushaped.errors import UserError
 from ushaped.figures import parts as figure
 from ushaped.figures import style
-from ushaped.flips import flipped, seeds_differ, ways
-from ushaped.metrics.parts import COLUMNS as PARTS
+from ushaped.flips import flipped, seeds_differ, transitions
 from ushaped.report import render
-from ushaped.report.flips import read_flips, read_items
 from ushaped.results import tables
+from ushaped.results.columns import PARTS
+from ushaped.results.records import read_flip_items
 
 # -- what flips --------------------------------------------------------------------------------
 
@@ -68,24 +68,26 @@ SHARES = np.array(
 
 
 def test_items_of_a_u_are_right_at_the_highest_size_before_the_lowest_wrong_and_right() -> None:
-    found = {way.shape: way for way in ways(SHARES)}
+    found = {way.shape: way for way in transitions(SHARES)}
     assert found["U-shaped"].sizes == (1, 2, 3)
-    assert np.flatnonzero(found["U-shaped"].goes).tolist() == [0, 1]
+    assert np.flatnonzero(found["U-shaped"].follows).tolist() == [0, 1]
     assert np.flatnonzero(found["U-shaped"].split).tolist() == [4]
-    assert np.flatnonzero(found["inverse"].goes).tolist() == [2]
-    assert np.flatnonzero(found["positive"].goes).tolist() == [1, 5]
+    assert np.flatnonzero(found["inverse"].follows).tolist() == [2]
+    assert np.flatnonzero(found["positive"].follows).tolist() == [1, 5]
 
 
 def test_items_of_an_inverted_u_are_the_mirror_image() -> None:
-    upright, turned = ({way.shape: way for way in ways(shares)} for shares in (SHARES, 1 - SHARES))
+    upright, turned = (
+        {way.shape: way for way in transitions(shares)} for shares in (SHARES, 1 - SHARES)
+    )
     for shape, other in (("U-shaped", "inverted-U"), ("inverse", "positive")):
         assert upright[shape].sizes == turned[other].sizes
-        assert upright[shape].goes.tolist() == turned[other].goes.tolist()
+        assert upright[shape].follows.tolist() == turned[other].follows.tolist()
 
 
 @pytest.mark.parametrize(("sizes", "shapes"), [(1, []), (2, ["inverse", "positive"])])
 def test_few_sizes_have_no_turn(sizes: int, shapes: list[str]) -> None:
-    assert [way.shape for way in ways(SHARES[:sizes])] == shapes
+    assert [way.shape for way in transitions(SHARES[:sizes])] == shapes
 
 
 # -- the step ----------------------------------------------------------------------------------
@@ -189,13 +191,13 @@ def test_the_table_counts_what_flips_from_size_to_size(found: Path) -> None:
         ("1k", "2k", "4", "2.5", "0", "", "1"),
         ("2k", "3k", "4", "1", "2.5", "1", ""),
     ]
-    assert read_flips(str(found / "flips.csv"))["lost"].tolist() == [2.5, 1.0]
+    assert tables.read_flips(found / "flips.csv")["lost"].tolist() == [2.5, 1.0]
 
 
 def test_examples_are_the_first_items_with_every_answer_and_the_end_of_their_prompt(
     found: Path,
 ) -> None:
-    (curve,) = read_items(str(found / "flips.json")).values()
+    (curve,) = read_flip_items(found / "flips.json").values()
     assert curve["sizes"] == ["1k", "2k", "3k"]
     assert curve["seeds"] == [1, 2, 1]
     by_shape = {way["shape"]: way for way in curve["ways"]}
@@ -218,7 +220,7 @@ def test_examples_are_the_first_items_with_every_answer_and_the_end_of_their_pro
     ("text", "said"),
     [
         ("no json", "not readable JSON"),
-        ("[]", "not of version 1"),
+        ("[]", "not a JSON object"),
         ('{"version": 2, "curves": []}', "not of version 1"),
         ('{"version": 1, "prompt_end": 9}', "lacks 'class_start'"),
         (
@@ -231,7 +233,7 @@ def test_a_file_of_items_that_cannot_be_used_is_named(tmp_path: Path, text: str,
     path = tmp_path / "flips.json"
     path.write_text(text)
     with pytest.raises(UserError, match=rf"flips.json.*{said}"):
-        read_items(str(path))
+        read_flip_items(path)
 
 
 # -- the page ----------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ def page(tmp_path: Path) -> Callable[..., str]:
         write_tables(tmp_path, measured)
         write_inputs(tmp_path, measured)
         write_parts(tmp_path, measured, parts)
-        given = inputs(tmp_path, literature=None, parts=str(tmp_path / "parts.csv"))
+        given = inputs(tmp_path, literature=None, parts=tables.read_parts(tmp_path / "parts.csv"))
         return render(TEMPLATE, given)
 
     return build
@@ -278,8 +280,8 @@ def flipping(found: Path, page: Callable[..., str], tmp_path: Path) -> Callable[
             tmp_path,
             literature=None,
             models=[],
-            flips=str(found / "flips.csv"),
-            flip_items=str(found / "flips.json"),
+            flips=tables.read_flips(found / "flips.csv"),
+            flip_items=read_flip_items(found / "flips.json"),
         )
         return card(render(TEMPLATE, given))
 

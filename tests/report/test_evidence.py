@@ -24,12 +24,13 @@ from ushaped.report.evidence import (
     Group,
     explain_difference,
     index_evidence,
-    read_curves,
     read_published_verdicts,
 )
 from ushaped.report.power import describe_power
-from ushaped.report.text import FLAGS, number, p_value, percent, scale_at, signed
+from ushaped.report.text import FLAGS
 from ushaped.results import tables
+from ushaped.results.numbers import number, p_value, percent, scale_at, signed
+from ushaped.shapes.evidence_record import check_evidence
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Rule, verdict
 
@@ -273,20 +274,20 @@ def test_few_sizes_without_anything_known_can_be_drawn(curve: Curve, sizes: int)
 
 
 def test_evidence_that_cannot_be_shown_is_refused_in_one_line(told: dict[str, Any]) -> None:
-    assert len(read_curves(told, "evidence.json")) == len(told["curves"])
-    with pytest.raises(UserError, match=r"evidence\.json: is of version 0, not 1; judge the curve"):
-        read_curves(told | {"version": 0}, "evidence.json")
+    assert len(check_evidence(told, "evidence.json")) == len(told["curves"])
+    with pytest.raises(UserError, match=r"evidence\.json: is of version 0, not 1; delete it"):
+        check_evidence(told | {"version": 0}, "evidence.json")
     with pytest.raises(UserError, match="is of version unknown"):
-        read_curves({}, "evidence.json")
+        check_evidence({}, "evidence.json")
     with pytest.raises(UserError, match="no list of curves"):
-        read_curves({"version": 1, "curves": {}}, "evidence.json")
+        check_evidence({"version": 1, "curves": {}}, "evidence.json")
     damaged = copy.deepcopy(told)
     del damaged["curves"][2]["valley"]
     with pytest.raises(UserError, match=r"evidence\.json, curve 3: lacks 'valley'"):
-        read_curves(damaged, "evidence.json")
+        check_evidence(damaged, "evidence.json")
     del damaged["curves"][1]["about"]["metric"]
     with pytest.raises(UserError, match=r"curve 2: lacks 'about\.metric'"):
-        read_curves(damaged, "evidence.json")
+        check_evidence(damaged, "evidence.json")
 
 
 def test_the_published_verdicts_on_palm_are_those_of_the_rule() -> None:
@@ -508,7 +509,7 @@ def test_published_labels_stand_beside_the_statistical_verdicts(page: str) -> No
 
 
 def test_without_evidence_the_page_has_no_word_of_it(results: Path) -> None:
-    given = inputs(results, literature=None, evidence=None, published_verdicts=None, power=None)
+    given = inputs(results, literature=None, evidence=[], published_verdicts={}, power=None)
     text = render(TEMPLATE, given)
     assert "#evidence" not in text
     assert "#verdict-methods" not in text

@@ -23,8 +23,9 @@ import fabricate
 import shapes as shapes_step
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan
+from ushaped.results.columns import SHAPES as COLUMNS
 from ushaped.shapes.conclude import Conclusion, conclude
-from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured
+from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence import add_fdr_q_values, examine
 from ushaped.shapes.fits import FITTED_SHAPES, fits, sample_loss
@@ -518,6 +519,9 @@ def test_p_values_are_corrected_over_the_tasks_of_a_family_and_variant_only() ->
 # -- the step -------------------------------------------------------------------------------------
 
 
+SETTINGS = ("--recovery", 0.3333, "--equivalence", 0.02, "--draws", 60, "--seed", 0)
+
+
 class Step:
     """The judging step on invented metrics and answers."""
 
@@ -534,7 +538,7 @@ class Step:
         """Run the step; the bytes of both of its files."""
         made = (self.folder / "made" / "shapes.csv", self.folder / "made" / "evidence.json")
         words = ["--metrics", self.folder / "metrics.csv", "--items", self.folder / "items.parquet"]
-        words += ["--output", made[0], "--evidence", made[1], "--draws", 60, *more]
+        words += ["--output", made[0], "--evidence", made[1], *SETTINGS, *more]
         self.monkeypatch.setattr(sys, "argv", ["shapes.py", *map(str, words)])
         run(shapes_step.main)
         return made[0].read_bytes(), made[1].read_bytes()

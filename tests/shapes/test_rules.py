@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import shapes as step
 from ushaped.errors import UserError
-from ushaped.metrics.table import COLUMNS
+from ushaped.results.columns import METRICS as COLUMNS
 from ushaped.shapes.bootstrap import (
     binomial_resamples,
     paired_resamples,
@@ -352,6 +352,8 @@ def test_more_right_answers_than_items_are_refused() -> None:
 
 # -- the step -------------------------------------------------------------------------------------
 
+SETTINGS = ("--recovery", "0.3333", "--equivalence", "0.02", "--draws", "200", "--seed", "0")
+
 
 class Tables:
     """A metrics table and its items, built from answers, and the step that judges them."""
@@ -421,7 +423,7 @@ class Tables:
             *("--output", str(self.folder / "shapes.csv")),
             *("--evidence", str(self.folder / "evidence.json")),
         ]
-        monkeypatch.setattr(sys, "argv", ["shapes.py", *words, "--draws", "200", *more])
+        monkeypatch.setattr(sys, "argv", ["shapes.py", *words, *SETTINGS, *more])
         step.main()
         with open(self.folder / "shapes.csv", encoding="utf-8", newline="") as handle:
             return list(csv.DictReader(handle))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ushaped.errors import UserError
-from ushaped.metrics.table import COLUMNS
+from ushaped.results.columns import METRICS as COLUMNS
 from ushaped.shapes.curves import Answers, Curve
 from ushaped.shapes.parts import verdicts_by_part
 from ushaped.shapes.read import read_metrics, read_published

@@ -21,7 +21,7 @@ TITLES = {COMPUTE: "a\u2002At equal training compute", PARAMETERS: "b\u2002At eq
 
 def read(path: str | Path) -> pd.DataFrame:
     """Read ``matching.csv``."""
-    return tables.read(path, tables.QUESTIONS["matching"])
+    return tables.read_question(path)
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:

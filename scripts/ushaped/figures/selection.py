@@ -30,7 +30,7 @@ SAID = {"slope": "chosen by slope", "last fall": "chosen by the last fall"}
 
 def read(path: str | Path) -> pd.DataFrame:
     """Read ``selection.csv``."""
-    return tables.read(path, tables.QUESTIONS["selection"])
+    return tables.read_question(path)
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:

@@ -40,8 +40,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.metrics.intervals import generator
-from ushaped.metrics.table import Row
+from ushaped.questions.inputs import Inputs
+from ushaped.results.text_files import Row
 from ushaped.shapes.curves import Curve
+from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Floats, Ints, Rule, verdict, verdicts
 from ushaped.terms import AVERAGE, SHAPES, U_SHAPED
 
@@ -61,23 +63,16 @@ BOUNDING = ("Gopher", "Chinchilla", "Anthropic LM")
 """Series whose wiggle bounds tau: sizes as published, not those whose labels were corrected."""
 
 COLUMNS = (
-    "kind",
-    "ranking",
-    "tau",
-    "repeats",
-    "u_median",
-    "u_low",
-    "u_high",
-    "p_at_least_observed",
-    "rises_median",
-    "fall_median",
-    "observed_u",
-    "observed_of",
-    "observed_fall",
-    "tau_bound",
-    "fresh_fall",
-    "p_fresh_fall",
+    *("kind", "ranking", "tau", "repeats", "u_median", "u_low", "u_high", "p_at_least_observed"),
+    *("rises_median", "fall_median", "observed_u", "observed_of", "observed_fall"),
+    *("tau_bound", "fresh_fall", "p_fresh_fall"),
 )
+TEXT = frozenset({"ranking"})
+
+
+def answer(inputs: Inputs) -> list[Row]:
+    """Simulated tasks beside what the published series show."""
+    return selection(read_published(inputs.published), inputs.rule, inputs.seed)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import style
-from ushaped.report.evidence import Key
 from ushaped.report.findings import Findings
-from ushaped.report.inputs import Inputs
 from ushaped.report.matrix import RULES, Variant, cells_of, variants_of
 from ushaped.report.tasks import SHOWN
-from ushaped.report.text import PROBABILITIES, glyphs
+from ushaped.report.text import glyphs
 from ushaped.results import tables
+from ushaped.results.folder import Results
+from ushaped.results.numbers import PROBABILITIES
+from ushaped.results.records import Key
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, FLOPS, LOSSES, NATS, PALM, PARAMETERS, PRIMARY, PUBLISHED
 
@@ -104,7 +105,7 @@ def curve_views(
     ]
 
 
-def published_points(results: Inputs) -> pd.DataFrame:
+def published_points(results: Results) -> pd.DataFrame:
     """The published values with their intervals, from the evidence on them.
 
     Parameters of their models come from the tables of the literature; where those were not made,

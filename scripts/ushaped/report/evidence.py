@@ -3,66 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ushaped.errors import UserError
 from ushaped.figures import style
-from ushaped.report.text import by_metric, p_value, signed, slug
+from ushaped.report.text import slug
 from ushaped.results import tables
-from ushaped.terms import PALM, PUBLISHED, SIGNIFICANCE, SIGNS, STATISTICAL_SHAPES, UNDETERMINED
+from ushaped.results.numbers import by_metric, p_value, signed
+from ushaped.results.records import Key, key_of
+from ushaped.shapes.evidence_record import Verdict as VerdictRecord
+from ushaped.terms import PALM, PUBLISHED, SIGNS, STATISTICAL_SHAPES, UNDETERMINED
 
 if TYPE_CHECKING:
     from ushaped.report.findings import Findings
-
-VERSION = 1
-LEVEL = SIGNIFICANCE
-
-ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
-PARTS = (
-    "about",
-    "unit",
-    "scale",
-    "sizes",
-    "at",
-    "values",
-    "low",
-    "high",
-    "chance",
-    "n",
-    "trials",
-    "seeds",
-    "sampling",
-    "clusters",
-    "verdict",
-    "shapes",
-    "neighbours",
-    "two_lines",
-    "lind_mehlum",
-    "valley",
-    "mechanism",
-    "broken",
-    "prediction",
-    "parts",
-)
-VERDICT = (
-    "statistical",
-    "literal",
-    "equivalent",
-    "because",
-    "p_u",
-    "p_inverted_u",
-    "p_misfit",
-    "p_rise",
-    "p_fall",
-    "p_change",
-    "q_u",
-    "q_change",
-    "probabilities",
-    "notes",
-)
 
 # The movements that each shape has.
 MOVES = {
@@ -72,50 +27,6 @@ MOVES = {
     "positive": ("rise",),
     "flat": (),
 }
-
-Key = tuple[str, str, str, str]
-
-
-def read_curves(value: Mapping[str, Any], where: str) -> list[dict[str, Any]]:
-    """Take the curves out of ``evidence.json``.
-
-    Parameters
-    ----------
-    value : mapping
-        What the file holds.
-    where : str
-        Its path.
-
-    Raises
-    ------
-    UserError
-        If it is of another version, or a curve lacks a part.
-    """
-    if value.get("version") != VERSION:
-        raise UserError(
-            where,
-            f"is of version {value.get('version', 'unknown')}, not {VERSION}",
-            "judge the curves again",
-        )
-    curves = value.get("curves")
-    if not isinstance(curves, list):
-        raise UserError(where, "has no list of curves", "judge the curves again")
-    for place, curve in enumerate(curves):
-        about = curve.get("about") or {}
-        missing = [name for name in PARTS if name not in curve]
-        missing += [f"about.{name}" for name in ABOUT if name not in about]
-        if missing:
-            raise UserError(
-                f"{where}, curve {place + 1}", f"lacks '{missing[0]}'", "judge the curves again"
-            )
-    return curves
-
-
-def read_published_verdicts(path: str) -> dict[tuple[str, str], str]:
-    """Read what papers say of their curves, by series and task."""
-    table = tables.read(path, ("series", "task", "verdict", "source"))
-    names = zip(table["series"], table["task"], strict=True)
-    return dict(zip(names, table["verdict"], strict=True))
 
 
 @dataclass(frozen=True)
@@ -137,7 +48,7 @@ class CurveEvidence:
     @cached_property
     def verdict(self) -> dict[str, Any]:
         """What is concluded; None where nothing is."""
-        return dict.fromkeys(VERDICT) | (self.record["verdict"] or {})
+        return dict.fromkeys(VerdictRecord.__annotations__) | (self.record["verdict"] or {})
 
     @property
     def statistical(self) -> str:
@@ -165,11 +76,6 @@ class CurveEvidence:
         """The verdict and its reason, as a sentence."""
         reason = (self.verdict["because"] or "").rstrip(".")
         return f"{self.statistical[:1].upper()}{self.statistical[1:]}: {reason}." if reason else ""
-
-
-def key_of(about: Mapping[str, str]) -> Key:
-    """Family, source, task and variant, which identify a curve."""
-    return about["family"], about["source"], about["task"], about["variant"]
 
 
 def index_evidence(curves: Sequence[dict[str, Any]]) -> dict[Key, CurveEvidence]:
@@ -283,7 +189,7 @@ def evidence_view(findings: Findings) -> EvidenceView | None:
             for c in curves
             if c.published and (label := labels.get((c.about["family"], c.about["task"])))
         ],
-        level=LEVEL,
+        level=SIGNIFICANCE,
     )
 
 
@@ -309,7 +215,9 @@ def _missing(curve: CurveEvidence, label: str) -> list[str]:
     """Movements that a label has and the data do not show."""
     levels = {move: curve.verdict[f"p_{move}"] for move in MOVES.get(label, ())}
     return [
-        f"no {move} is shown (p {_p(p)})" for move, p in levels.items() if p is None or p > LEVEL
+        f"no {move} is shown (p {_p(p)})"
+        for move, p in levels.items()
+        if p is None or p > SIGNIFICANCE
     ]
 
 
@@ -318,7 +226,7 @@ def _unexpected(curve: CurveEvidence, label: str) -> list[str]:
     unexpected = []
     for move, name in (("fall", "depth"), ("rise", "rise")):
         p = curve.verdict[f"p_{move}"]
-        if move in MOVES.get(label, ()) or p is None or p > LEVEL:
+        if move in MOVES.get(label, ()) or p is None or p > SIGNIFICANCE:
             continue
         size = ((curve.record["valley"] or {}).get(name) or [None])[0]
         by = "" if size is None else f" by {_size_of(curve, size)}"

@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from ushaped.items.released import describe_sources
-from ushaped.report.evidence import CurveEvidence, Key, index_evidence
-from ushaped.report.inputs import Inputs
+from ushaped.report.evidence import CurveEvidence, index_evidence
 from ushaped.report.pictures import Picture, picture
 from ushaped.report.text import AXES, slug
 from ushaped.report.verdicts import Tally, Verdict, editions_of, read_verdicts, tally_families
 from ushaped.results import tables
+from ushaped.results.folder import Results
+from ushaped.results.records import Key
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, PUBLISHED
 
@@ -30,7 +31,7 @@ class Findings:
         What was run, without averages.
     """
 
-    results: Inputs
+    results: Results
     verdicts: list[Verdict]
     tallies: list[Tally]
     evidence: dict[Key, CurveEvidence]
@@ -84,7 +85,7 @@ class Findings:
         return f"task-{slug(task)}" + ("" if unique else f"-{slug(source)}")
 
 
-def findings_of(results: Inputs) -> Findings:
+def findings_of(results: Results) -> Findings:
     verdicts = read_verdicts(results.shapes)
     editions = tables.editions(results.metrics)
     return Findings(

@@ -10,28 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ushaped.errors import UserError
-from ushaped.flips import COLUMNS, VERSION
-from ushaped.report.evidence import Key, key_of
 from ushaped.results import tables
+from ushaped.results.records import Key, key_of
 from ushaped.results.tables import Edition
 
 if TYPE_CHECKING:
     from ushaped.report.findings import Findings
-
-CUT = ("prompt_end", "class_start")
-PARTS = (
-    "family",
-    "source",
-    "task",
-    "variant",
-    "protocol",
-    "modified",
-    "n",
-    "sizes",
-    "seeds",
-    "ways",
-)
 
 # How the items that make a shape are answered; sizes are put in.
 PATTERNS = {
@@ -140,35 +124,6 @@ class FlipsView:
     def opposite(self) -> Flip | None:
         """The pattern of the opposite shape."""
         return self.flips.get(OPPOSITE.get(self.shape, ""))
-
-
-def read_flips(path: str) -> pd.DataFrame:
-    """Read ``flips.csv``."""
-    return tables.read(path, COLUMNS)
-
-
-def read_items(path: str) -> dict[Key, dict[str, Any]]:
-    """Read ``flips.json``: curves by family, source, task and variant, with how texts were cut.
-
-    Raises
-    ------
-    UserError
-        If it is not there, no JSON, of another version, or lacks a part.
-    """
-    remedy = "run the step flips again"
-    try:
-        with open(path, encoding="utf-8") as handle:
-            content = json.load(handle)
-    except (OSError, ValueError) as error:
-        raise UserError(path, f"is not readable JSON ({error})", remedy) from None
-    if not isinstance(content, dict) or content.get("version") != VERSION:
-        raise UserError(path, f"is not of version {VERSION}", remedy)
-    missing = [name for name in (*CUT, "curves") if name not in content]
-    missing += [name for curve in content.get("curves", ()) for name in PARTS if name not in curve]
-    if missing:
-        raise UserError(path, f"lacks '{missing[0]}'", remedy)
-    cut = {name: content[name] for name in CUT}
-    return {key_of(curve): curve | cut for curve in content["curves"]}
 
 
 def flips_views(findings: Findings, edition: Edition) -> list[FlipsView]:

@@ -12,13 +12,23 @@ import pandas as pd
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
-from ushaped.report.evidence import LEVEL, CurveEvidence, Key
+from ushaped.report.evidence import CurveEvidence
 from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture
-from ushaped.report.text import draws, glyphs, p_value
+from ushaped.report.text import glyphs
 from ushaped.report.verdicts import Verdict, editions_of, main_variant
+from ushaped.results.numbers import draws, p_value
+from ushaped.results.records import Key
 from ushaped.results.tables import Edition
-from ushaped.terms import AVERAGE, CONFIDENCE, PALM, PUBLISHED, STATISTICAL_SHAPES, UNDETERMINED
+from ushaped.terms import (
+    AVERAGE,
+    CONFIDENCE,
+    PALM,
+    PUBLISHED,
+    SIGNIFICANCE,
+    STATISTICAL_SHAPES,
+    UNDETERMINED,
+)
 
 RULES = {
     "equivalent": "published-equivalent rule",
@@ -284,7 +294,7 @@ def _test_opinion(evidence: CurveEvidence) -> Opinion:
     test = "u" if shape == "U-shaped" else "change"
     name = "p" if evidence.about["task"] == AVERAGE else "q"
     value = evidence.verdict[f"{name}_{test}"]
-    sure = shape != UNDETERMINED and value is not None and value <= LEVEL
+    sure = shape != UNDETERMINED and value is not None and value <= SIGNIFICANCE
     return Opinion(shape, format_level(name, value), sure)
 
 

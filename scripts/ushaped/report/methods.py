@@ -8,10 +8,9 @@ from typing import Any
 
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
-from ushaped.report.evidence import LEVEL
 from ushaped.report.findings import Findings
 from ushaped.report.text import FLAGS
-from ushaped.terms import CONFIDENCE
+from ushaped.terms import CONFIDENCE, SIGNIFICANCE
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def methods_view(findings: Findings) -> MethodsView:
         doubts=DOUBTS,
         sources={edition.source for edition in findings.editions},
         rule=rule_settings(findings.results.config),
-        level=LEVEL,
+        level=SIGNIFICANCE,
         confidence=CONFIDENCE,
         has_evidence=bool(findings.evidence),
     )

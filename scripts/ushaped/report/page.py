@@ -17,7 +17,6 @@ from ushaped.report.compare import CompareView, compare_view
 from ushaped.report.curves import CurvesView, curves_view
 from ushaped.report.evidence import EvidenceView, evidence_view
 from ushaped.report.findings import Findings, findings_of
-from ushaped.report.inputs import Inputs
 from ushaped.report.limits import LimitsView, limits_view
 from ushaped.report.matrix import MatrixView, matrix_view
 from ushaped.report.mechanism import MechanismView, mechanism_view
@@ -34,6 +33,7 @@ from ushaped.report.seeds import SeedsView, seeds_view
 from ushaped.report.sure import SureView, sure_view
 from ushaped.report.tasks import JUDGES, PANELS, SHOWN, TasksView, tasks_view
 from ushaped.report.verdicts import VerdictsView, verdicts_view
+from ushaped.results.folder import Results
 from ushaped.terms import AVERAGE
 
 FILTERS = (
@@ -186,14 +186,14 @@ def _sealed(text: str) -> tuple[Markup, str]:
     return Markup(text), f"sha256-{seal}"
 
 
-def render(template: str | Path, inputs: Inputs) -> str:
+def render(template: str | Path, inputs: Results) -> str:
     """Render the page.
 
     Parameters
     ----------
     template : str or Path
         ``report.html.j2``; its folder holds ``style.css``, the partial templates and the script.
-    inputs : Inputs
+    inputs : Results
         What to show.
 
     Raises

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from ushaped.figures import parts as figure
-from ushaped.report.evidence import key_of
 from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture, svg_picture
 from ushaped.report.text import listing
 from ushaped.results import tables
+from ushaped.results.records import key_of
 from ushaped.results.tables import Edition
 
 # Value and the ends of its interval.

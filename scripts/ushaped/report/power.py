@@ -8,7 +8,8 @@ import pandas as pd
 
 from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture
-from ushaped.report.text import listing, percent
+from ushaped.report.text import listing
+from ushaped.results.numbers import percent
 
 
 @dataclass(frozen=True)

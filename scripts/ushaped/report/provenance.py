@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from ushaped.report.findings import Findings
-from ushaped.report.formats import Precision, precisions
 from ushaped.report.text import flatten
+from ushaped.results.formats import Precision, precisions
 from ushaped.terms import FLOPS, PARAMETERS
 
 KNOWN = ("commit", "dirty", "config_digest", "python", "packages", "hardware")

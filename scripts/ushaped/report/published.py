@@ -12,10 +12,11 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.report.findings import Findings
-from ushaped.report.inputs import find_figures
 from ushaped.report.pictures import Picture, picture
-from ushaped.report.text import by_metric, listing, percent, plural
+from ushaped.report.text import listing, plural
 from ushaped.results import tables
+from ushaped.results.folder import find_figures
+from ushaped.results.numbers import by_metric, percent
 from ushaped.terms import AVERAGE, PALM
 
 TABLES = ("tasks", "series", "palm", "averages", "verdicts", "verdict-counts", "ordering")

@@ -14,8 +14,9 @@ from ushaped.questions.selection import SELECTED, SUBMITTED
 from ushaped.report.findings import Findings
 from ushaped.report.methods import rule_settings
 from ushaped.report.pictures import Picture
-from ushaped.report.text import draws, listing, percent, plural, signed
+from ushaped.report.text import listing, plural
 from ushaped.results import tables
+from ushaped.results.numbers import draws, percent, signed
 from ushaped.terms import (
     AVERAGE,
     CONFIDENCE,

@@ -13,8 +13,9 @@ import pandas as pd
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
-from ushaped.report.text import by_metric, in_order, listing, plural
+from ushaped.report.text import in_order, listing, plural
 from ushaped.results import tables
+from ushaped.results.numbers import by_metric
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, CONFIDENCE, LADDER, PUBLISHED, SIGNIFICANCE, UNDETERMINED
 

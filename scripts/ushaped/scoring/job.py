@@ -22,6 +22,7 @@ from ushaped.errors import UserError
 from ushaped.files import digest, whole
 from ushaped.models.load import fingerprint, load, vocabulary
 from ushaped.prompts import extract
+from ushaped.results.parquet import MADE, SCORES
 from ushaped.scoring.audit import TIME_SHARE, TOLERANCE, Audit, Auditor, Reference, sample
 from ushaped.scoring.devices import reserve_gpus
 from ushaped.scoring.requests import Prompt, PromptFile, ScoreRequest
@@ -37,29 +38,11 @@ if TYPE_CHECKING:
 # Share of the time of a prompt with a chain that generating the chain takes: a guess, for the time
 # left alone.
 CHAIN_SHARE = 0.7
-# Key of the row of a store that records how its scores were made.
-MADE = "made"
 # Prefix of the keys that record which libraries computed a store's scores. They are not part of a
 # score's key: another release moves scores by rounding, not by more.
 LIBRARIES = "libraries "
 # Part of the key of every stored score: raise it when a change to the code can move a score.
 VERSION = "4"
-SCHEMA = pa.schema(
-    [
-        ("item", pa.int64()),
-        ("log_likelihood", pa.list_(pa.float64())),
-        ("last_token", pa.list_(pa.float64())),
-        ("other_last_token", pa.list_(pa.float64())),
-        ("prompt_tokens", pa.int64()),
-        ("class_tokens", pa.list_(pa.int64())),
-        ("boundary_merged", pa.bool_()),
-        ("cut", pa.int64()),
-        ("chain", pa.string()),
-        ("chain_tokens", pa.int64()),
-        ("chain_stopped", pa.bool_()),
-        ("parsed", pa.int64()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -407,7 +390,7 @@ class Scorer:
         path = file.path
         with whole(output / path.parts[-3] / path.parts[-2] / path.name) as beside:
             made = self._made() | {"audit": self.store.rows.get(self._audit_key(file))}
-            schema = SCHEMA.with_metadata({MADE: json.dumps(made)})
+            schema = SCORES.with_metadata({MADE: json.dumps(made)})
             pq.write_table(pa.Table.from_pylist(rows, schema=schema), beside)
 
     def _made(self) -> Value:

@@ -12,74 +12,23 @@ import numpy as np
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import generator
 from ushaped.metrics.table import one_protocol, ten_task_mean
+from ushaped.results.columns import ABOUT, OfCurve
+from ushaped.results.columns import CurveKey as Key
 from ushaped.shapes.bootstrap import binomial_resamples, paired_resamples, resample_seeds
 from ushaped.shapes.evidence_record import About
 from ushaped.shapes.rules import Floats, Ints
 from ushaped.terms import AVERAGE, FLOPS, PARAMETERS, SIGNS, TEN_TASKS
 
-# Identity of a curve.
-ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
-
-# Columns of the shapes table. ``p_*`` are frequencies among the bootstrap draws, ``pvalue_*`` are
-# from `.hypothesis_tests.significance`, ``weight_*`` from `.hypothesis_tests.goric`.
-COLUMNS = (
-    *ABOUT,
-    "sizes",
-    "n",
-    "trials",
-    "first",
-    "lowest",
-    "last",
-    "valley_size",
-    "valley_flops",
-    "valley_sizes",
-    "depth",
-    "depth_low",
-    "depth_high",
-    "recovery",
-    "recovery_low",
-    "recovery_high",
-    "literal",
-    "equivalent",
-    "statistical",
-    "p_positive",
-    "p_inverse",
-    "p_u",
-    "p_inverted_u",
-    "p_flat",
-    "pvalue_change",
-    "pvalue_rise",
-    "pvalue_fall",
-    "pvalue_u",
-    "pvalue_inverted_u",
-    "pvalue_misfit",
-    "qvalue_u",
-    "qvalue_change",
-    "weight_flat",
-    "weight_positive",
-    "weight_inverse",
-    "weight_u",
-    "weight_inverted_u",
-    "weight_any",
-    "distractor_onset",
-    "true_onset",
-    "back_at",
-    "flags",
-)
-
 # Flag of a curve with sizes that were not measured here.
 PUBLISHED_POINTS = "published-points"
 
-Key = tuple[str, str, str, str]
-
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(OfCurve):
     """One metric of one family along its scale.
 
     Attributes
     ----------
-    family, source, task, variant, protocol, modified, metric : str
     sizes : tuple of str
         Smallest training compute first, or fewest parameters where a size's compute is unknown.
     flops, values : ndarray of float, shape (sizes,)
@@ -98,13 +47,6 @@ class Curve:
         Value of guessing evenly; NaN where undefined or unknown.
     """
 
-    family: str
-    source: str
-    task: str
-    variant: str
-    protocol: str
-    modified: str
-    metric: str
     sizes: tuple[str, ...]
     flops: Floats
     values: Floats
@@ -116,11 +58,6 @@ class Curve:
     constant: tuple[str, ...] = ()
     parameters: Floats | None = None
     chance: float = float("nan")
-
-    @property
-    def key(self) -> Key:
-        """Family, source, task and variant."""
-        return self.family, self.source, self.task, self.variant
 
     @property
     def about(self) -> About:
@@ -336,7 +273,7 @@ def _draw_average(curve: Curve, drawn: Mapping[Key, Floats], curves: Mapping[Key
     where = "/".join(curve.key)
     by_task, protocols = {}, {AVERAGE: curve.protocol}
     for task in TEN_TASKS:
-        key = (curve.family, curve.source, task, curve.variant)
+        key = curve.key._replace(task=task)
         if key not in drawn or not set(curve.sizes) <= set(curves[key].sizes):
             raise UserError(where, f"task '{task}' is missing", "measure all ten tasks")
         sizes = curves[key].sizes

@@ -7,18 +7,17 @@ interval.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from ushaped.errors import UserError
 from ushaped.files import without_nan, write_json
+from ushaped.results.text_files import AGAIN as REMEDY
+from ushaped.results.text_files import read_json
 
 # Another number means another layout.
 VERSION = 1
-
-REMEDY = "delete it and run the workflow again"
 
 Estimate = list[float]
 
@@ -236,17 +235,20 @@ def read_evidence(path: Path) -> list[CurveEvidence]:
     UserError
         If the file is of another version, or a curve lacks a part.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        version, curves = content["version"], content["curves"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(str(path), f"is no evidence ({error})", REMEDY) from None
+    return check_evidence(read_json(path), str(path))
+
+
+def check_evidence(content: Mapping[str, Any], where: str) -> list[CurveEvidence]:
+    """Check the content of ``evidence.json``, and return its curves."""
+    version, curves = content.get("version", "unknown"), content.get("curves")
     if version != VERSION:
-        raise UserError(str(path), f"is of version {version}, not {VERSION}", REMEDY)
+        raise UserError(where, f"is of version {version}, not {VERSION}", REMEDY)
     if not isinstance(curves, list):
-        raise UserError(str(path), "has no list of curves", REMEDY)
+        raise UserError(where, "has no list of curves", REMEDY)
     for number, curve in enumerate(curves, 1):
+        about = curve.get("about") or {}
         missing = [key for key in CurveEvidence.__annotations__ if key not in curve]
+        missing += [f"about.{key}" for key in About.__annotations__ if key not in about]
         if missing:
-            raise UserError(f"{path}, curve {number}", f"lacks '{missing[0]}'", REMEDY)
+            raise UserError(f"{where}, curve {number}", f"lacks '{missing[0]}'", REMEDY)
     return curves

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ushaped.metrics.intervals import generator
+from ushaped.results.columns import POWER
 from ushaped.shapes.conclude import conclude, range_upper_limit
 from ushaped.shapes.data import Settings
 from ushaped.shapes.fits import fits, sample_loss
@@ -19,8 +20,6 @@ from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_va
 from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import Sample, from_counts
 from ushaped.terms import U_SHAPED
-
-COLUMNS = ("family", "sizes", "n", "ratio", "dip", "probability")
 
 PROBABILITY = 0.8
 
@@ -142,7 +141,7 @@ def power_rows(
     settings: Settings,
     simulations: int,
 ) -> Iterator[dict[str, object]]:
-    """Rows of the power table, with the keys `COLUMNS`, for each number of items and ratio.
+    """Rows of the power table, with the columns `POWER`, for each number of items and ratio.
 
     ``families`` are log scales of the sizes; families of fewer than three sizes are omitted.
     """
@@ -154,4 +153,4 @@ def power_rows(
             for n in sorted(items):
                 dip = smallest_dip(x, n, ratio, settings, simulations, dip)
                 row = (family, len(x), n, ratio, dip, PROBABILITY)
-                yield dict(zip(COLUMNS, row, strict=True))
+                yield dict(zip(POWER, row, strict=True))

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from ushaped.metrics.definitions import joined
+from ushaped.results.columns import SHAPES
 from ushaped.shapes.bootstrap import share_column
-from ushaped.shapes.curves import COLUMNS
 from ushaped.shapes.evidence_record import CurveEvidence, MechanismRecord
 from ushaped.shapes.fits import ANY
 from ushaped.shapes.rules import valley
@@ -22,7 +22,7 @@ P_COLUMNS = {f"p_{test}": f"pvalue_{test}" for test in TESTS} | {
 
 
 def shapes_row(record: CurveEvidence) -> dict[str, object]:
-    """Row of the shapes table, with the keys `COLUMNS`; None or NaN where a value is unknown.
+    """Row of the shapes table, with the columns `SHAPES`; None or NaN where a value is unknown.
 
     ``first``, ``lowest`` and ``last`` are in the metric's own unit: the ``lowest`` of a loss is its
     worst, so largest, value.
@@ -30,7 +30,7 @@ def shapes_row(record: CurveEvidence) -> dict[str, object]:
     verdict, values = record["verdict"], record["values"]
     rule_valley = valley(SIGNS[record["about"]["metric"]] * np.array(values))
     lowest = int(rule_valley.index[0])
-    row: dict[str, object] = dict.fromkeys(COLUMNS)
+    row: dict[str, object] = dict.fromkeys(SHAPES)
     row |= {
         **record["about"],
         "sizes": len(record["sizes"]),

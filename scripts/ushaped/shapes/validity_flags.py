@@ -15,8 +15,8 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import CONSTANT
+from ushaped.results.text_files import number, read_rows
 from ushaped.shapes.curves import Answers, Curve
-from ushaped.shapes.read import number, read_rows
 from ushaped.shapes.rules import Floats, Ints
 from ushaped.terms import AVERAGE
 

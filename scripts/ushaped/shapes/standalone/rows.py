@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError
-from ushaped.shapes.read import number
+from ushaped.results.text_files import number
 
 Row = dict[str, str]
 

@@ -14,12 +14,10 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import Ints, answers
-from ushaped.metrics.read import lists, read_table
+from ushaped.results.parquet import MADE, lists, read_table
 
 EXACT = "float32"
 TIES = "tie_share"
-# Key of the metadata of a file of scores that says how they were made.
-MADE = b"made"
 
 
 @dataclass(frozen=True)
@@ -182,12 +180,12 @@ def _made(paths: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
 
     for path in paths:
         try:
-            metadata = (pq.read_schema(path).metadata or {}).get(MADE)
-            if metadata:
-                record = dict(json.loads(metadata))
-                if record.get("audit"):
-                    record["audit"] = _audit(record["audit"])
-                yield path, record
+            told = (pq.read_schema(path).metadata or {}).get(MADE.encode())
+            if told:
+                made = dict(json.loads(told))
+                if made.get("audit"):
+                    made["audit"] = _audit(made["audit"])
+                yield path, made
         except (OSError, pa.ArrowInvalid, ValueError, TypeError, KeyError) as error:
             what = f"does not say how its scores were made ({error})"
             raise UserError(str(path), what, "score it again") from None
