@@ -14,7 +14,7 @@ rule export:
         power=rules.power.output,
         published=PUBLISHED,
         labels=str(ROOT / "literature/verdicts.csv"),
-        questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
+        questions=ANSWER_FILES,
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
@@ -46,14 +46,11 @@ rule export:
         mem_mb=1000,
         runtime=10,
     params:
+        results=PLACE,
+        tasks=str(ROOT / "tasks"),
+        literature=str(ROOT / "literature"),
         tables=target,
-        scores=score_folder,
     shell:
-        "python {input.code[0]:q} --metrics {input.metrics:q} --parts {input.parts:q}"
-        " --flips {input.flips:q} --shapes {input.shapes:q} --evidence {input.evidence:q}"
-        " --protocols {input.protocols:q}"
-        " --power {input.power:q} --published {input.published:q} --labels {input.labels:q}"
-        " --questions {input.questions:q} --tasks {input.facts:q} --models {input.models:q}"
-        " --scores {params.scores:q} --prompts {input.prompts:q}"
-        " --config {input.config:q} --provenance {input.provenance:q} --schema {input.schema:q}"
+        "python {input.code[0]:q} --results {params.results:q} --tasks {params.tasks:q}"
+        " --literature {params.literature:q} --schema {input.schema:q}"
         " --output {output.json:q} --tables {params.tables:q} 2>&1 | tee {log:q} >&2"

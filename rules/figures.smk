@@ -11,6 +11,7 @@ rule measured_figures:
         shapes=rules.shapes.output.table,
         power=rules.power.output,
         protocols=rules.protocols.output,
+        questions=figure_questions(MEASURED_FIGURES),
         published=PUBLISHED,
     output:
         shown_figures(MEASURED_FIGURES),
@@ -44,7 +45,7 @@ rule published_figures:
         modules=figure_code(LITERATURE_FIGURES),
         published=PUBLISHED,
         markers=PUBLISHED_MARKERS,
-        questions=[f"{QUESTIONS}/{name}.csv" for name in ("matching", "selection")],
+        questions=figure_questions(LITERATURE_FIGURES),
     output:
         shown_figures(LITERATURE_FIGURES),
         figure_files(LITERATURE_FIGURES, ["png", "csv", "rst"]),

@@ -18,24 +18,26 @@ sys.path.insert(0, str(HOME / "scripts"))
 
 from ushaped.settings import (
     check,
-    filled,
-    given,
+    editions,
+    merge_defaults,
     models,
-    read_registry,
-    sources,
-    taught,
-    told,
-    with_folders,
+    read_command_line,
+    settings_for_provenance,
+    tasks_with_generator,
 )
 from ushaped.errors import UserError
-from ushaped.models.lock import known, needed
+from ushaped.models.lock import pinned_commit, require_pinned_commit
 from ushaped.models.load import UNKNOWN
-from ushaped.items.released import BLOCKS, OWN, find_own, mirror, said
-from ushaped.prompts import applies, keeps_inside
-from ushaped.models.registry import points
+from ushaped.items.released import BLOCKS, describe_sources, find_own, mirror
+from ushaped.terms import OWN
+from ushaped.models.registry import points, read_registry
 from ushaped.code_dependencies import closure
 from ushaped.figures import ENDINGS, entries
-from ushaped.items.task import REPLICA, SOURCES, demonstrations_file, load_task
+from ushaped.items.task import demonstrations_file, load_task
+from ushaped.terms import REPLICA, SOURCES
+from ushaped.terms import MAIN_VARIANT
+from ushaped.questions import QUESTIONS
+from ushaped.variants import parse_variant
 from ushaped.yaml_files import read_mapping
 
 
@@ -53,15 +55,13 @@ if placed(str(ROOT)) != str(ROOT):
 try:
     if workflow.modifier.is_main_snakefile():
         command_line = workflow.config_settings
-        config = given(command_line.configfiles, command_line.config, config)
+        config = read_command_line(command_line.configfiles, command_line.config, config)
     # A module is given what differs from the default settings.
-    config = filled(config, read_mapping(ROOT / "config/config.yaml"))
+    config = merge_defaults(config, read_mapping(ROOT / "config/config.yaml"))
     REGISTRY = read_registry(ROOT)
-    check(config, REGISTRY, ROOT)
+    config = check(config, REGISTRY, ROOT)
 except UserError as error:
     sys.exit(f"error: {error}")
-
-config = with_folders(config)
 
 OUT = config["output"]
 # The same for what Snakemake puts no prefix before: parameters, and files that are looked for here.
@@ -72,8 +72,8 @@ LOGS = str(Path("logs", *(part for part in Path(OUT).parts if part not in ELSEWH
 BENCHMARKS = f"{OUT}/benchmarks"
 TASKS = config["tasks"]
 # Pairs of source and task: what is asked once, scored once, and never mixed.
-EDITIONS = sources(config)
-TAUGHT = taught(TASKS, ROOT)
+EDITIONS = editions(config)
+TAUGHT = tasks_with_generator(TASKS, ROOT)
 VARIANTS = config["variants"]
 SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
@@ -98,17 +98,8 @@ PROMPT_FILES = [
     f"{source}/{task}/{variant}.parquet"
     for source, task in EDITIONS
     for variant in VARIANTS
-    if applies(variant, FACTS[task])
+    if parse_variant(variant).applies(FACTS[task])
 ]
-
-# What Snakemake's own report calls the tables on the open questions.
-TITLES = {
-    "continuing-published": "do inverse curves go on falling? (published)",
-    "continuing-measured": "do inverse curves go on falling? (measured)",
-    "chains": "does reasoning first change the verdict?",
-    "matching": "equal compute or equal parameters?",
-    "selection": "how many U by chance alone?",
-}
 
 
 wildcard_constraints:
@@ -159,7 +150,7 @@ def own_items(wildcards):
 def main_file(source, task):
     """The prompts of the main way of asking: zero-shot where it is one, else the first."""
     own = [file for file in PROMPT_FILES if file.startswith(f"{source}/{task}/")]
-    return min(own, key=lambda file: Path(file).stem != "zero-shot")
+    return min(own, key=lambda file: Path(file).stem != MAIN_VARIANT)
 
 
 def at_hand(file):
@@ -167,7 +158,7 @@ def at_hand(file):
     source, task, _ = file.split("/")
     if source in (REPLICA, OWN) or Path(f"{PLACE}/tasks/{source}/{task}.jsonl").exists():
         return True
-    name = FACTS[task].facts[BLOCKS[source]]["file"]
+    name = FACTS[task].items_file(source).file
     return bool(mirror(config)) and (Path(mirror(config)) / name).exists()
 
 
@@ -196,7 +187,8 @@ def commit(wildcards, output):
         return None
     shared = {"fetch", "paper_fetch"} & set(workflow.workflow_settings.cache or ())
     try:
-        return (needed if shared else known)(Path(LOCK), told["hub"], told["revision"])
+        pinned = require_pinned_commit if shared else pinned_commit
+        return pinned(Path(LOCK), told["hub"], told["revision"])
     except UserError as error:
         sys.exit(f"error: {error}")
 
@@ -208,7 +200,7 @@ def family(wildcards):
 
 def question_labels(wildcards):
     """How Snakemake's own report labels the table on an open question."""
-    return {"question": TITLES[wildcards.question], "format": "CSV"}
+    return {"question": QUESTIONS[wildcards.question].title, "format": "CSV"}
 
 
 def target(wildcards, output):
@@ -239,16 +231,6 @@ def paper_table(kind, source):
     return [report(f, caption=caption, category=category, labels=told) for f, told in pairs]
 
 
-def figure_folder(wildcards, input):
-    """The folder of the figures."""
-    return str(Path(input.figures[0]).parent)
-
-
-def literature_folder(wildcards, input):
-    """The folder of what `snakemake figures` makes."""
-    return str(Path(input.published_tables[0]).parents[1])
-
-
 def score_folder(wildcards, input):
     """The folder of all scores."""
     return str(Path(input.scores[0]).parents[3])
@@ -257,11 +239,6 @@ def score_folder(wildcards, input):
 def tasks_folder(wildcards, input):
     """The folder of all tasks."""
     return str(Path(input.facts[0]).parents[1])
-
-
-def benchmark_folder(wildcards, input):
-    """The folder of all benchmark files, from those of scoring inside it."""
-    return str(Path(input.benchmarks[0]).parents[1])
 
 
 def weights(wildcards):
@@ -318,3 +295,9 @@ def figure_code(figures):
 def literature_tables(wildcards, input):
     """The folder of the tables of the literature."""
     return str(Path(input.published).parent)
+
+
+def figure_questions(figures):
+    """The answers to open questions that some figures show."""
+    shown = {name for entry in figures for name in entry.inputs}
+    return [f"{OUT}/questions/{name}.csv" for name in QUESTIONS if name in shown]

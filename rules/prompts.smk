@@ -1,6 +1,8 @@
 # prompts: what exactly is sent to a model, one file per task and variant.
 
-WHOLE_VARIANTS = [variant for variant in VARIANTS if keeps_inside(variant) is None]
+# One job builds those that every task has; the others apply to some tasks and have a job each.
+COMMON_VARIANTS = [variant for variant in VARIANTS if not parse_variant(variant).task_specific]
+TASK_VARIANTS = [variant for variant in VARIANTS if parse_variant(variant).task_specific]
 
 
 rule prompts:
@@ -13,7 +15,7 @@ rule prompts:
     output:
         expand(
             f"{OUT}/prompts/{{{{source}}}}/{{{{task}}}}/{{variant}}.parquet",
-            variant=WHOLE_VARIANTS,
+            variant=COMMON_VARIANTS,
         ),
     log:
         f"{LOGS}/prompts/{{source}}/{{task}}.log",
@@ -26,7 +28,7 @@ rule prompts:
         mem_mb=1000,
         runtime=5,
     params:
-        variants=WHOLE_VARIANTS,
+        variants=COMMON_VARIANTS,
         seed=config["prompts"]["seed"],
         folder=task_folder,
         target=target,
@@ -36,8 +38,8 @@ rule prompts:
         " --variants {params.variants:q} --seed {params.seed:q} --output {params.target:q} 2>&1 | tee {log:q} >&2"
 
 
-rule shortened_prompts:
-    """Build the prompts of a variant that takes away solved questions inside the items."""
+rule task_prompts:
+    """Build the prompts of a variant that only some tasks have."""
     input:
         code=code("prompts"),
         table=f"{OUT}/tasks/{{source}}/{{task}}.jsonl",
@@ -49,7 +51,7 @@ rule shortened_prompts:
     benchmark:
         f"{BENCHMARKS}/prompts/{{source}}/{{task}}/{{variant}}.tsv"
     wildcard_constraints:
-        variant=r"inside-\d+",
+        variant="|".join(map(re.escape, TASK_VARIANTS)) or "none",
     localrule: True
     conda:
         environment

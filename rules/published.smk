@@ -86,4 +86,4 @@ rule figures:
         rules.published_shapes.output,
         PUBLISHED_TABLE_FILES,
         figure_files(LITERATURE_FIGURES),
-        PUBLISHED_QUESTION_FILES,
+        PUBLISHED_ANSWER_FILES,

@@ -1,13 +1,5 @@
 # report: one self-contained page.
 
-QUESTION_NAMES = [
-    "continuing-published",
-    "continuing-measured",
-    "chains",
-    "matching",
-    "selection",
-]
-
 
 rule provenance:
     """Write down what made these results."""
@@ -29,7 +21,7 @@ rule provenance:
         mem_mb=500,
         runtime=5,
     params:
-        config=as_json(told(config)),
+        config=as_json(settings_for_provenance(config)),
         root=ROOT,
     shell:
         "python {input.code[0]:q} --config {params.config:q} --root {params.root:q}"
@@ -55,7 +47,7 @@ rule report:
         flips=rules.flips.output.table,
         flip_items=rules.flips.output.details,
         protocols=rules.protocols.output,
-        questions=expand(f"{QUESTIONS}/{{question}}.csv", question=QUESTION_NAMES),
+        questions=ANSWER_FILES,
         published_tables=PUBLISHED_TABLE_FILES,
         published_figures=figure_files(LITERATURE_FIGURES),
         config=rules.provenance.output.config,
@@ -82,18 +74,10 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        figures=figure_folder,
-        benchmarks=benchmark_folder,
-        literature=literature_folder,
-        # Not file by file: there are too many for a command line with some dozens of models.
-        scores=score_folder,
+        results=PLACE,
+        tasks=str(ROOT / "tasks"),
+        literature=str(ROOT / "literature"),
     shell:
-        "python {input.code[0]:q} --metrics {input.metrics:q} --shapes {input.shapes:q}"
-        " --literature {params.literature:q} --protocols {input.protocols:q}"
-        " --evidence {input.evidence:q} --published-verdicts {input.verdicts:q}"
-        " --power {input.power:q} --questions {input.questions:q} --figures {params.figures:q}"
-        " --prompts {input.prompts:q} --tasks {input.facts:q} --models {input.models:q}"
-        " --scores {params.scores:q} --config {input.config:q} --provenance {input.provenance:q}"
-        " --parts {input.parts_table:q} --flips {input.flips:q} --flip-items {input.flip_items:q}"
-        " --benchmarks {params.benchmarks:q} --template {input.template:q}"
+        "python {input.code[0]:q} --results {params.results:q} --tasks {params.tasks:q}"
+        " --literature {params.literature:q} --template {input.template:q}"
         " --output {output:q} 2>&1 | tee {log:q} >&2"

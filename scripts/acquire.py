@@ -9,8 +9,9 @@ from pathlib import Path
 from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.items.download import download, read_mirrors
-from ushaped.items.released import BLOCKS, OWN, accept, find, find_own, release
+from ushaped.items.released import BLOCKS, accept, find, find_own, release
 from ushaped.items.task import Task, load_task
+from ushaped.terms import OWN
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,25 +20,21 @@ from ushaped.figures import ENDINGS, Entry, entries
 from ushaped.figures.published.parts import read_markers
 from ushaped.figures.theme import save
 from ushaped.files import digest, whole, write_text
-from ushaped.items.released import said
+from ushaped.items.released import describe_sources
 from ushaped.results import tables
-from ushaped.shapes.power import COLUMNS as POWER
 
 SCRIPTS = Path(__file__).parent
 LIBRARIES = ("matplotlib", "pandas", "seaborn")
+# Other inputs are the answers to open questions, by their names.
 READERS = {
     "metrics": tables.read_metrics,
     "shapes": tables.read_shapes,
     "protocols": tables.read_protocols,
-    "power": partial(tables.read, columns=POWER),
-    "matching": tables.read_question,
-    "selection": tables.read_question,
+    "power": tables.read_power,
     "published": tables.read_published,
     "markers": read_markers,
 }
-# In the folder of the literature; and in that of the results, where not under its own name.
 IN_LITERATURE = {"published": "series.csv", "markers": "markers.csv"}
-IN_RESULTS = {name: f"questions/{name}.csv" for name in ("matching", "selection")}
 
 
 def main() -> None:
@@ -47,7 +43,9 @@ def main() -> None:
 
     @cache
     def read(name: str) -> pd.DataFrame:
-        path = given.results / IN_RESULTS.get(name, f"{name}.csv")
+        if name not in READERS:
+            return tables.read_question(given.results / f"questions/{name}.csv")
+        path = given.results / f"{name}.csv"
         if name in IN_LITERATURE:
             path = given.literature / IN_LITERATURE[name]
         return READERS[name](path)
@@ -91,7 +89,7 @@ def caption(entry: Entry, options: dict[str, str], editions: list[tuple[str, str
     elif options:
         sentences.insert(0, f"**{options['task']}** ({options['source']} items).")
     elif "metrics" in entry.inputs and editions:
-        sentences.append(said(editions))
+        sentences.append(describe_sources(editions))
     return "\n".join(sentences) + "\n"
 
 

@@ -4,7 +4,7 @@ Three products:
 
 ``--output`` (CSV)
     One row per family, model, source, task, variant and metric; the columns are
-    `ushaped.metrics.table.COLUMNS`. Rows with an empty ``model`` and ``seed`` pool all seeds of a
+    `ushaped.results.columns.METRICS`. Rows with an empty ``model`` and ``seed`` pool all seeds of a
     size. Intervals are 95 %: Wilson for shares, normal for other means, bootstrap over items for
     pooled rows and averages. ``chance`` is empty where guessing has no defined value. ``n`` of
     ``distractor_share`` counts the items that have a distractor; ``n`` of the ten-task average is
@@ -16,16 +16,15 @@ Three products:
     from the series of the literature (``--published``, ``--points``). Its interval is empty where
     no count is known, and in the average.
 ``--items`` (Parquet)
-    One row per family, model, source, task, variant and item: ``family, model, source, task,
-    variant`` (dictionary-encoded text), ``item`` (int64), ``correct`` (float64: 1 or 0; without
-    accuracy what judges the task, with the sign that makes higher better: minus the sequence loss,
-    the log odds, or minus their absolute value, in nats), ``cluster`` (int64: the template of the
-    item where its task names templates, else its part) and ``answer`` (int64: a number for the text
-    of its right answer, equal within a condition where the texts are equal). Rows stand model by
-    model within a condition, items increasing.
+    One row per family, model, source, task, variant and item, with the schema
+    `ushaped.results.parquet.ITEMS`. ``correct`` is 1 or 0; without accuracy it is the metric that
+    judges the task, with the sign that makes higher better: minus the sequence loss, the log odds,
+    or minus their absolute value, in nats. ``cluster`` is the template of the item where its task
+    names templates, else its part; ``answer`` a number for the text of its right answer, equal
+    within a condition where the texts are equal.
 ``--parts`` (CSV)
     One row per family, size, source, task, variant and part of the task, for tasks of several
-    parts; the columns are `ushaped.metrics.parts.COLUMNS`, intervals are bootstrapped over items.
+    parts; the columns are `ushaped.results.columns.PARTS`, intervals are bootstrapped over items.
 """
 
 from __future__ import annotations
@@ -42,38 +41,31 @@ import pyarrow.parquet as pq
 from ushaped.errors import UserError, run
 from ushaped.files import whole
 from ushaped.literature.measured_rows import published_average, published_rows, read_points
-from ushaped.metrics import parts
 from ushaped.metrics.definitions import Floats
-from ushaped.metrics.read import conditions, key_of, read_model, score_files
-from ushaped.metrics.table import (
-    COLUMNS,
-    Condition,
-    Row,
-    TaskMeans,
-    average_rows,
-    measure,
-    write_table,
-)
+from ushaped.metrics.parts import part_rows
+from ushaped.metrics.read import add_inputs, read_conditions
+from ushaped.metrics.table import Condition, TaskMeans, average_rows, measure
+from ushaped.options import add_bootstrap
+from ushaped.results.columns import METRICS, PARTS
+from ushaped.results.parquet import ITEMS
+from ushaped.results.text_files import Row, write_table
 
 
 def main() -> None:
     """Read the command line, measure, write all files."""
     arguments = parse()
-    models = {model.name: model for model in map(read_model, arguments.models)}
-    prompts = {key_of(path): path for path in arguments.prompts}
     rows: list[Row] = []
     items: list[pa.Table] = []
-    part_rows: list[Row] = []
+    parts: list[Row] = []
     averages: dict[tuple[str, str, str], dict[str, TaskMeans]] = {}
     points = read_points(arguments.published, arguments.points) if arguments.points else {}
     published: dict[str, dict[str, list[Row]]] = {}
-    files = score_files(arguments.scores, models, prompts)
-    for condition, scores in conditions(prompts, files, models):
-        found, per_item, means = measure(condition, scores, arguments.draws, arguments.seed)
+    for condition, scores in read_conditions(arguments):
+        measured, per_item, means = measure(condition, scores, arguments.draws, arguments.seed)
         theirs = published_rows(condition, points, means.chance if means else None)
-        rows += found + theirs
+        rows += measured + theirs
         items.append(item_table(condition, per_item))
-        part_rows += parts.part_rows(condition, scores, arguments.draws, arguments.seed)
+        parts += part_rows(condition, scores, arguments.draws, arguments.seed)
         if means:
             family = condition.models[0].family
             group = averages.setdefault((family, condition.source, condition.variant), {})
@@ -83,25 +75,16 @@ def main() -> None:
         rows += average_rows(group)
     for by_task in published.values():
         rows += published_average(by_task)
-    write_table(arguments.output, COLUMNS, rows, exact=("training_flops", "training_tokens"))
+    write_table(arguments.output, METRICS, rows, exact=("training_flops", "training_tokens"))
     with whole(arguments.items) as beside:
         pq.write_table(pa.concat_tables(items).unify_dictionaries(), beside)
-    write_table(arguments.parts, parts.COLUMNS, part_rows, exact=("training_flops",))
+    write_table(arguments.parts, PARTS, parts, exact=("training_flops",))
 
 
 def parse() -> argparse.Namespace:
     """Command line of the step."""
     parser = argparse.ArgumentParser(description="Measure every scored task.")
-    parser.add_argument("--prompts", nargs="+", type=Path, required=True, metavar="PARQUET")
-    parser.add_argument(
-        "--scores",
-        nargs="+",
-        type=Path,
-        required=True,
-        metavar="PARQUET",
-        help="files, or the folder that holds those of all models and prompts",
-    )
-    parser.add_argument("--models", nargs="+", type=Path, required=True, metavar="MODEL.JSON")
+    add_inputs(parser)
     parser.add_argument("--published", type=Path, metavar="CSV", help="series of the literature")
     parser.add_argument(
         "--points",
@@ -110,8 +93,7 @@ def parse() -> argparse.Namespace:
         metavar="JSON",
         help="by family, which series and sizes of them stand beside its own",
     )
-    parser.add_argument("--draws", type=int, default=1000, help="bootstrap draws (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    add_bootstrap(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="CSV")
     parser.add_argument("--items", type=Path, required=True, metavar="PARQUET")
     parser.add_argument("--parts", type=Path, required=True, metavar="CSV")
@@ -129,19 +111,18 @@ def item_table(condition: Condition, per_item: Mapping[str, Floats]) -> pa.Table
         codes = np.repeat(np.arange(len(names), dtype=np.int32), each)
         return pa.DictionaryArray.from_arrays(codes, list(names))
 
-    return pa.table(
-        {
-            "family": text([condition.models[0].family], models * n),
-            "model": text([model.name for model in condition.models], n),
-            "source": text([condition.source], models * n),
-            "task": text([condition.task], models * n),
-            "variant": text([condition.variant], models * n),
-            "item": np.tile(condition.questions.item, models),
-            **{name: values.ravel() for name, values in per_item.items()},
-            "cluster": np.tile(condition.questions.cluster, models),
-            "answer": np.tile(condition.questions.right_text, models),
-        }
-    )
+    columns = {
+        "family": text([condition.models[0].family], models * n),
+        "model": text([model.name for model in condition.models], n),
+        "source": text([condition.source], models * n),
+        "task": text([condition.task], models * n),
+        "variant": text([condition.variant], models * n),
+        "item": np.tile(condition.questions.item, models),
+        **{name: values.ravel() for name, values in per_item.items()},
+        "cluster": np.tile(condition.questions.cluster, models),
+        "answer": np.tile(condition.questions.right_text, models),
+    }
+    return pa.table(columns, schema=ITEMS)
 
 
 if __name__ == "__main__":

@@ -18,30 +18,12 @@ import pyarrow.parquet as pq
 
 from ushaped.errors import run
 from ushaped.files import whole
-from ushaped.items.task import REPLICA, SOURCES, load_task, read_items, repeated
-from ushaped.prompts import build, misfits, needs_demonstrations, unsplit
-
-# Metadata of a prompt file: items that do not split, and how many ask the question of another.
-UNSPLIT, DUPLICATES = "unsplit", "duplicates"
-SCHEMA = pa.schema(
-    [
-        ("item", pa.int64()),
-        ("prompt", pa.string()),
-        ("other_prompt", pa.string()),
-        ("classes", pa.list_(pa.string())),
-        ("answer_index", pa.int64()),
-        ("distractor_index", pa.int64()),
-        ("part", pa.int64()),
-        ("cluster", pa.int64()),
-        ("protocol", pa.string()),
-        ("modified", pa.string()),
-        ("chain", pa.bool_()),
-        ("answer_after", pa.string()),
-        ("stop", pa.list_(pa.string())),
-        ("chain_limit", pa.int64()),
-        ("metric", pa.string()),
-    ]
-)
+from ushaped.items.task import load_task, read_items, repeated
+from ushaped.prompts import build, misfits, unsplit
+from ushaped.results.parquet import DUPLICATES, UNSPLIT
+from ushaped.results.parquet import PROMPTS as SCHEMA
+from ushaped.terms import REPLICA, SOURCES
+from ushaped.variants import parse_variant
 
 
 def main() -> None:
@@ -64,7 +46,7 @@ def main() -> None:
     again = repeated(items)
     for line in warnings + ([said_again(arguments.items, again, len(items))] if again else []):
         log(line)
-    shown = any(map(needs_demonstrations, arguments.variants))
+    shown = any(parse_variant(variant).needs_demonstrations for variant in arguments.variants)
     demonstrations = task.demonstrations(arguments.source) if shown else []
     for answer in misfits(items, demonstrations):
         log(f"warning: {task.name}: a demonstration's answer {answer!r} is no class of any item")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ushaped.errors import run
 from ushaped.literature.tables import TABLES, gather
-from ushaped.metrics.table import write_table
+from ushaped.results.text_files import write_table
 
 
 def main() -> None:

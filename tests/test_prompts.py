@@ -18,24 +18,25 @@ import prompts as step
 from project import ROOT
 from ushaped.errors import UserError
 from ushaped.items.task import (
-    SOURCES,
     ChainRule,
     Demonstration,
-    Inside,
+    EmbeddedDemonstrations,
     Item,
     as_item,
     load_task,
     repeated,
     replicate,
 )
-from ushaped.prompts import SEPARATOR, THOUGHT, build, extract, is_variant, misfits, unsplit, worked
+from ushaped.prompts import build, extract, misfits, unsplit
+from ushaped.terms import SOURCES
+from ushaped.variants import SEPARATOR, THOUGHT, is_variant, worked
 
 OURS = [
     Demonstration("First?", " It is so.", " yes"),
     Demonstration("Second?", " It is not.", " no"),
     Demonstration("Third?", " It is so again.", " yes"),
 ]
-RULE = ChainRule(" So the answer is", ("\n",))
+RULE = ChainRule(answer_after=" So the answer is", stop=("\n",))
 AFTER = RULE.answer_after
 
 
@@ -83,7 +84,7 @@ def test_zero_shot_cot_asks_for_reasoning_and_shows_none() -> None:
     assert "step by step" in rows[0]["modified"]
 
 
-HELD = Inside(3, re.compile("\n\n"))
+HELD = EmbeddedDemonstrations(3, re.compile("\n\n"))
 
 
 def holding(count: int) -> list[Item]:
@@ -361,7 +362,7 @@ def test_an_item_that_is_drawn_in_place_of_its_like_changes_no_other_prompt() ->
 
 def test_few_shot_needs_enough_other_questions() -> None:
     assert len(build(twice(6), "few-shot-4", [], RULE, 0)) == 6
-    with pytest.raises(UserError, match="item 0: only 4 other items ask another question; ask"):
+    with pytest.raises(UserError, match="item 0: only 4 other items ask another question; use"):
         build(twice(6), "few-shot-5", [], RULE, 0)
 
 
@@ -397,7 +398,7 @@ def test_cot_shows_all_our_demonstrations_with_their_chains_and_says_so() -> Non
 
 
 def test_only_prompts_with_a_chain_say_how_it_ends() -> None:
-    rule = ChainRule(" Hence", ("\n", " Q:"), 9)
+    rule = ChainRule(answer_after=" Hence", stop=("\n", " Q:"), tokens=9)
     rows = build(items(2), "cot", OURS, rule, seed=0)
     assert "Thought: It is so. Hence yes" in rows[0]["prompt"]
     told = {(row["answer_after"], tuple(row["stop"]), row["chain_limit"]) for row in rows}

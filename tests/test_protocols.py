@@ -14,13 +14,14 @@ import pytest
 import protocols as step
 from ushaped.errors import UserError
 from ushaped.figures import protocols as protocols_figure
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
-from ushaped.protocols import COLUMNS
 from ushaped.protocols import compare as compare_curves
-from ushaped.report.protocols import count, protocol_values, ways
-from ushaped.results import tables
+from ushaped.report.protocols import count, read_comparisons, summarize
+from ushaped.results import columns, tables
+from ushaped.results.columns import METRICS
+from ushaped.results.columns import PROTOCOLS as COLUMNS
 from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.rules import Rule
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 LITERAL, EQUIVALENT = Rule.literal(), Rule.published_equivalent()
 ITEMS = np.arange(200)
@@ -213,7 +214,7 @@ def test_an_average_over_tasks_of_two_protocols_is_refused() -> None:
 def test_no_table_is_shown_in_which_one_variant_has_two_protocols(
     name: str, tmp_path: Path
 ) -> None:
-    row = dict.fromkeys(getattr(tables, name.upper()), "")
+    row = dict.fromkeys(getattr(columns, name.upper()), "")
     row |= {"family": "f", "variant": "zero-shot"}
     rows = [row | {"task": "neqa", "protocol": "official"}]
     rows += [row | {"task": "redefine", "protocol": "modified"}]
@@ -231,8 +232,6 @@ def test_the_step_writes_one_row_per_way_of_asking(
 ) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
-
-    from ushaped.metrics.table import COLUMNS as METRICS
 
     rows, items = [], []
     for variant, values in {"zero-shot": DOWN, "cot": U}.items():
@@ -260,7 +259,8 @@ def test_the_step_writes_one_row_per_way_of_asking(
     pd.DataFrame(rows).to_csv(tmp_path / "metrics.csv", index=False)
     pq.write_table(pa.Table.from_pylist(items), tmp_path / "items.parquet")
     words = ["--metrics", tmp_path / "metrics.csv", "--items", tmp_path / "items.parquet"]
-    words += ["--draws", "100", "--output", tmp_path / "protocols.csv"]
+    words += ["--recovery", "0.3", "--equivalence", "0.02", "--draws", "100", "--seed", "0"]
+    words += ["--output", tmp_path / "protocols.csv"]
     monkeypatch.setattr(sys, "argv", ["protocols.py", *map(str, words)])
     step.main()
     with open(tmp_path / "protocols.csv", encoding="utf-8", newline="") as handle:
@@ -270,7 +270,7 @@ def test_the_step_writes_one_row_per_way_of_asking(
     assert (found["zero-shot"]["flips"], found["zero-shot"]["difference"]) == ("", "")
     # What the step writes is what figures and page read.
     shown = tables.read_protocols(tmp_path / "protocols.csv")
-    assert protocol_values(shown)["summaries"][0].all.flips == 1
+    assert summarize(read_comparisons(shown))[0].all.flips == 1
 
 
 # -- what is shown -------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ TABLE = (
 
 
 def test_the_summary_counts_single_tasks_by_protocol() -> None:
-    (one,) = protocol_values(shown_table(*TABLE))["summaries"]
+    (one,) = summarize(read_comparisons(shown_table(*TABLE)))
     assert (one.all.compared, one.all.flips, one.all.settled) == (4, 2, 1)
     assert one.all.sentence == "in 2 of 4 comparisons the verdict changes; 1 of them is settled"
     told = {part.who: (part.variants, part.compared, part.flips) for part in one.by_protocol}
@@ -318,10 +318,16 @@ def test_the_summary_counts_single_tasks_by_protocol() -> None:
 def test_the_table_of_changes_holds_changes_of_either_rule_and_the_average() -> None:
     made = shown_table(*TABLE)
     made.loc[1, "flips_literal"] = "yes"
-    told = [(way.task, way.variant) for way in protocol_values(made)["changes"]]
-    assert told == [("redefine", "cot"), ("neqa", "few-shot-2"), ("neqa", "cot"), (AVERAGE, "cot")]
-    assert protocol_values(None)["changes"] == []
-    assert {way.here.shown for way in ways(made.assign(equivalent=""))} == {"none: one size"}
+    changes = [(c.task, c.variant) for c in read_comparisons(made) if c.changes]
+    assert changes == [
+        ("redefine", "cot"),
+        ("neqa", "few-shot-2"),
+        ("neqa", "cot"),
+        (AVERAGE, "cot"),
+    ]
+    assert read_comparisons(None) == []
+    unjudged = read_comparisons(made.assign(equivalent=""))
+    assert {comparison.side.shown for comparison in unjudged} == {"none: one size"}
 
 
 def test_the_figure_frames_what_flips_and_names_every_protocol() -> None:

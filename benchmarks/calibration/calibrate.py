@@ -1,16 +1,16 @@
-"""How often the verdict errs: simulated curves whose shape is known.
+"""Error rates of the verdict on simulated curves of known shape.
 
     python benchmarks/calibration/calibrate.py [--curves 1000]
 
-Prints Markdown tables: how often curves of a known shape get each verdict, with independent items,
-with items that hang together, and with training seeds that differ; PaLM's effect sizes; two tests
-of the literature beside ours; how often the intervals of the valley and of the mechanism hold the
-truth.
+Prints Markdown tables: frequencies of the verdicts with independent items, with correlated items,
+and with training seeds that differ; for PaLM's effect sizes; false positives of two tests of the
+literature beside ours; coverage of the intervals of the valley and of the mechanism.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -19,26 +19,27 @@ import numpy as np
 from scipy.special import expit, logit
 
 from ushaped.metrics.intervals import generator
-from ushaped.shapes.bootstrap import binomial_draws
-from ushaped.shapes.conclude import STATISTICAL, conclude, widest
-from ushaped.shapes.fits import fits, loss_of
+from ushaped.shapes.bootstrap import binomial_resamples
+from ushaped.shapes.conclude import conclude, range_upper_limit
+from ushaped.shapes.fits import fits, sample_loss
 from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
-from ushaped.shapes.hypothesis_tests.significance import Nulls, p_values, p_values_of
+from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values, p_values_of
 from ushaped.shapes.laws.mechanism import fit_mechanism
 from ushaped.shapes.power import shares_of_verdicts
 from ushaped.shapes.read import read_published
-from ushaped.shapes.rules import U_SHAPED, Floats, Ints, Rule, valley
+from ushaped.shapes.rules import Floats, Ints, Rule, valley
 from ushaped.shapes.sample import from_counts, from_items
-from ushaped.shapes.turning import turning
+from ushaped.shapes.valley_estimate import estimate_valley
+from ushaped.terms import STATISTICAL_SHAPES, U_SHAPED
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "literature" / "series.csv"
 RULE = Rule.published_equivalent()
 ITEMS = 300
-# From the null distributions: those that all curves of a row share, and those of each curve.
+# Draws from the null distributions: shared by all curves of a row, and of each curve.
 NULL_DRAWS = 10_000
 OWN_DRAWS = 500
 
-# Truths that are no U: at every size, the probability of a right answer.
+# Truths without a U: the probability of a right answer at every size.
 NO_U = {
     "flat 0.5": lambda sizes: np.full(sizes, 0.5),
     "flat 0.25": lambda sizes: np.full(sizes, 0.25),
@@ -54,7 +55,7 @@ NO_U = {
     "positive, rises at once": lambda sizes: np.array([0.3, *[0.6] * (sizes - 1)]),
 }
 
-# Curves with a valley at a place of its own, and two whose valley is shared by several sizes.
+# Curves with a valley at one size, and two with several sizes equally low or high.
 VALLEYS = {
     "4 sizes, deep": [0.467, 0.2, 0.448, 0.883],
     "4 sizes, shallow": [0.437, 0.463, 0.29, 0.4],
@@ -76,7 +77,7 @@ def main() -> None:
         print(f"{curves} curves for each row.\n\n### No U, {ITEMS} independent items\n")
         jobs = [(name, sizes, curves) for sizes in (4, 8) for name in NO_U]
         verdict_table("truth, sizes", pool.map(no_u, jobs))
-        print("\n### No U, items and training seeds that hang together\n")
+        print("\n### No U, correlated items and training seeds\n")
         jobs = [(name, kind, curves) for kind in DEPENDENT for name in DEPENDENT_TRUTHS]
         verdict_table("truth, sampling", pool.map(dependent, jobs))
         print("\n### PaLM's shares as truths\n")
@@ -84,25 +85,25 @@ def main() -> None:
         print("\n### False U's of each test at 5 %\n")
         print("| truth, sizes | ours, any U | two lines | Lind-Mehlum |\n|---|---|---|---|")
         jobs = [(name, sizes, curves) for sizes in (4, 8) for name in NO_U]
-        for row in pool.map(rivals, jobs):
+        for row in pool.map(classical_tests, jobs):
             print(row, flush=True)
-        print("\n### 95 % intervals of the valley that hold the truth\n")
-        print("| curve, items | depth | rise | recovery | set holds the valley | sizes in it |")
+        print("\n### Coverage of 95 % intervals of the valley\n")
+        print("| curve, items | depth | rise | recovery | set contains the valley | sizes in it |")
         print("|---|---|---|---|---|---|")
         jobs = [(name, n, curves) for name in VALLEYS for n in (300, 2000)]
         for row in pool.map(coverage, jobs):
             print(row, flush=True)
-        print("\n### 95 % intervals of the mechanism that hold the truth, where identifiable\n")
+        print("\n### Coverage of 95 % intervals of the mechanism, where identifiable\n")
         columns = ["distractor onset", "true onset", "gap", "back at", "identifiable"]
         print(f"| truth, sizes, items | {' | '.join(columns)} |\n|{'---|' * 6}")
-        jobs = [(*one, curves) for one in MECHANISMS]
+        jobs = [(*truth, curves) for truth in MECHANISMS]
         for row in pool.map(mechanism, jobs):
             print(row, flush=True)
 
 
 def verdict_table(first: str, rows: Iterable[tuple[str, dict[str, float]]]) -> None:
     """Print the share of each verdict, U-shaped first."""
-    names = [U_SHAPED, *[name for name in STATISTICAL if name != U_SHAPED]]
+    names = [U_SHAPED, *[name for name in STATISTICAL_SHAPES if name != U_SHAPED]]
     print(f"| {first} | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}")
     for what, shares in rows:
         cells = [f"{100 * shares.get(name, 0.0):.1f} %" for name in names]
@@ -112,7 +113,7 @@ def verdict_table(first: str, rows: Iterable[tuple[str, dict[str, float]]]) -> N
 def no_u(job: tuple[str, int, int]) -> tuple[str, dict[str, float]]:
     """Verdicts on one of `NO_U`."""
     name, sizes, curves = job
-    return f"{name}, {sizes}", judged(NO_U[name](sizes), ITEMS, curves, name)
+    return f"{name}, {sizes}", verdict_shares_of(NO_U[name](sizes), ITEMS, curves, name)
 
 
 def palm_jobs(curves: int) -> list[tuple[str, Floats, int, int]]:
@@ -125,18 +126,20 @@ def palm_jobs(curves: int) -> list[tuple[str, Floats, int, int]]:
 def palm(job: tuple[str, Floats, int, int]) -> tuple[str, dict[str, float]]:
     """Verdicts on curves drawn from PaLM's shares."""
     task, values, n, curves = job
-    return f"{task}, {n:,}", judged(values, n, curves, task)
+    return f"{task}, {n:,}", verdict_shares_of(values, n, curves, task)
 
 
-def judged(truth: Floats, n: int, curves: int, name: str) -> dict[str, float]:
-    """Shares of the verdicts on curves of independent items."""
+def verdict_shares_of(truth: Floats, n: int, curves: int, name: str) -> dict[str, float]:
+    """Frequencies of the verdicts on curves of independent items."""
     sizes = len(truth)
     sample = from_counts(np.full(sizes, n // 2), np.full(sizes, n))
     rng = generator(0, "calibration", name, str(sizes), str(n))
-    return shares_of_verdicts(truth, sample, Nulls(sample, NULL_DRAWS, rng), RULE, curves, rng)
+    return shares_of_verdicts(
+        truth, sample, NullDistributions(sample, NULL_DRAWS, rng), RULE, curves, rng
+    )
 
 
-# -- items and seeds that hang together -----------------------------------------------------------
+# -- correlated items and seeds -------------------------------------------------------------------
 
 # Items, seeds per size, spread of the seeds (logits), clusters and their spread.
 DEPENDENT = {
@@ -155,17 +158,16 @@ DEPENDENT_TRUTHS = {
 
 
 def dependent(job: tuple[str, str, int]) -> tuple[str, dict[str, float]]:
-    """Verdicts on curves of items that are of unequal difficulty for all sizes."""
+    """Verdicts on curves of items of unequal difficulty, common to all sizes."""
     name, kind, curves = job
     rng = generator(0, "calibration", name, kind)
-    n, seeds, spread, templates, apart = DEPENDENT[kind]
+    n, seeds, spread, templates, cluster_spread = DEPENDENT[kind]
     clusters = np.arange(n) % templates if templates else None
-    counts: dict[str, int] = {}
+    shapes: Counter[str] = Counter()
     for _ in range(curves):
-        values = answers(DEPENDENT_TRUTHS[name], n, seeds, spread, clusters, apart, rng)
-        shape = verdict_on_items(values, seeds, clusters, rng)
-        counts[shape] = counts.get(shape, 0) + 1
-    return f"{name}, {kind}", {shape: count / curves for shape, count in counts.items()}
+        values = answers(DEPENDENT_TRUTHS[name], n, seeds, spread, clusters, cluster_spread, rng)
+        shapes[verdict_on_items(values, seeds, clusters, rng)] += 1
+    return f"{name}, {kind}", {shape: count / curves for shape, count in shapes.items()}
 
 
 def answers(
@@ -174,13 +176,13 @@ def answers(
     seeds: int,
     spread: float,
     clusters: Ints | None,
-    apart: float,
+    cluster_spread: float,
     rng: np.random.Generator,
 ) -> Floats:
     """Answers of shape (sizes x seeds, n), those of one size side by side."""
     difficulty = rng.normal(size=n)
     if clusters is not None:
-        difficulty += apart * rng.normal(size=clusters.max() + 1)[clusters]
+        difficulty += cluster_spread * rng.normal(size=clusters.max() + 1)[clusters]
     level = np.repeat(logit(truth), seeds) + spread * rng.normal(size=len(truth) * seeds)
     return (rng.random((len(level), n)) < expit(level[:, None] + difficulty)).astype(np.float64)
 
@@ -192,54 +194,54 @@ def verdict_on_items(
     members = np.arange(len(values)).reshape(-1, seeds).tolist()
     sample = from_items(values, members, clusters, shares=True)
     assert sample is not None
-    p = p_values(sample, Nulls(sample, OWN_DRAWS, rng))
-    found = fits(sample.heights, sample.weights, loss_of(sample))
-    return conclude(p, found, sample, RULE, widest(sample, 200, rng)).shape
+    p = p_values(sample, NullDistributions(sample, OWN_DRAWS, rng))
+    fitted = fits(sample.heights, sample.weights, sample_loss(sample))
+    return conclude(p, fitted, sample, RULE, range_upper_limit(sample, 200, rng)).shape
 
 
 # -- intervals ------------------------------------------------------------------------------------
 
 
 def coverage(job: tuple[str, int, int]) -> str:
-    """How often the intervals of one of `VALLEYS` hold the truth."""
+    """Coverage of the intervals of one of `VALLEYS`."""
     name, n, curves = job
     truth = np.array(VALLEYS[name])
     rng = generator(0, "calibration", name, str(n))
     true = valley(truth)
     lowest = set(np.flatnonzero(truth == truth.min()).tolist())
-    held, inside, sizes = np.zeros(3), 0, 0
+    covered, inside, sizes = np.zeros(3), 0, 0
     for _ in range(curves):
         right = rng.binomial(n, truth)
         sample = from_counts(right, np.full(len(truth), n))
-        drawn = binomial_draws(right, np.full(len(truth), n), 1000, rng)
-        found = turning(sample, drawn, 500, rng)
-        assert found is not None
-        pairs = [(true.drop, found.depth), (true.rise, found.rise), (true.recovery, found.recovery)]
-        held += [low <= value[0] <= high for value, (_, low, high) in pairs]
-        inside += bool(lowest & set(found.places))
-        sizes += len(found.places)
-    shares = " | ".join(f"{100 * share / curves:.1f} %" for share in [*held, inside])
+        drawn = binomial_resamples(right, np.full(len(truth), n), 1000, rng)
+        fit = estimate_valley(sample, drawn, 500, rng)
+        assert fit is not None
+        pairs = [(true.drop, fit.depth), (true.rise, fit.rise), (true.recovery, fit.recovery)]
+        covered += [low <= value[0] <= high for value, (_, low, high) in pairs]
+        inside += bool(lowest & set(fit.possible))
+        sizes += len(fit.possible)
+    shares = " | ".join(f"{100 * share / curves:.1f} %" for share in [*covered, inside])
     return f"| {name}, {n:,} | {shares} | {sizes / curves:.1f} of {len(truth)} |"
 
 
 # -- other tests ----------------------------------------------------------------------------------
 
 
-def rivals(job: tuple[str, int, int]) -> str:
-    """How often three tests find a U, at 5 %, in one of `NO_U`."""
+def classical_tests(job: tuple[str, int, int]) -> str:
+    """False positives of three tests of a U, at 5 %, on one of `NO_U`."""
     name, sizes, curves = job
     truth, x = NO_U[name](sizes), np.linspace(20, 24, sizes)
     n = np.full(sizes, ITEMS)
     sample = from_counts(n // 2, n)
     rng = generator(0, "calibration", "rivals", name, str(sizes))
     rows = rng.binomial(ITEMS, truth, size=(curves, sizes)) / ITEMS
-    ours = [p.u for p in p_values_of(sample, rows, Nulls(sample, NULL_DRAWS, rng))]
+    ours = [p.u for p in p_values_of(sample, rows, NullDistributions(sample, NULL_DRAWS, rng))]
     lines = [two_lines(x, row, sample.trials) for row in rows]
     curved = [lind_mehlum(x, row, sample.trials) for row in rows]
     shares = [
         np.mean([p <= 0.05 for p in ours]),
-        np.mean([one is not None and one.p_u <= 0.05 for one in lines]),
-        np.mean([one is not None and one.p_u <= 0.05 for one in curved]),
+        np.mean([test is not None and test["p_u"] <= 0.05 for test in lines]),
+        np.mean([test is not None and test["p_u"] <= 0.05 for test in curved]),
     ]
     return f"| {name}, {sizes} | {' | '.join(f'{100 * share:.1f} %' for share in shares)} |"
 
@@ -258,34 +260,36 @@ MECHANISMS = [
 
 
 def mechanism(job: tuple[float, float, float, int, int, int]) -> str:
-    """How often the mechanism's intervals hold the truth that made the curves."""
+    """Coverage of the mechanism's intervals on simulated curves."""
     distractor, true, width, sizes, n, curves = job
     x = np.linspace(0, 4, sizes)
     right, wrong = expit((x - true) / width), expit((x - distractor) / width)
     truth = right + (1 - right) * (1 - wrong) * 0.5
     fine = np.linspace(0, 7, 7001)
-    again = expit((fine - true) / width)
-    level = again + (1 - again) * (1 - expit((fine - distractor) / width)) * 0.5
-    later = (level >= truth[0]) & (fine > (distractor + true) / 2)
-    back = float(fine[later][0]) if later.any() else np.inf
+    later = expit((fine - true) / width)
+    level = later + (1 - later) * (1 - expit((fine - distractor) / width)) * 0.5
+    returned = (level >= truth[0]) & (fine > (distractor + true) / 2)
+    back = float(fine[returned][0]) if returned.any() else np.inf
     rng = generator(0, "calibration", "mechanism", *map(str, job))
-    held, found = np.zeros(4), 0
+    covered, identifiable = np.zeros(4), 0
     for _ in range(curves):
         k = rng.binomial(n, truth)
-        drawn = binomial_draws(k, np.full(sizes, n), 500, rng)
+        drawn = binomial_resamples(k, np.full(sizes, n), 500, rng)
         fit = fit_mechanism(x, k / n, np.full(sizes, n), 0.5, drawn=drawn)
         if fit.identifiable:
-            found += 1
+            identifiable += 1
             known = [
                 (fit.parameters["distractor_onset"], distractor),
                 (fit.parameters["true_onset"], true),
                 (fit.gap, true - distractor),
                 (fit.back_at, back),
             ]
-            held += [low <= value <= high for (_, low, high), value in known]
-    cells = [f"{100 * share / found:.1f} %" if found >= 50 else "-" for share in held]
+            covered += [low <= value <= high for (_, low, high), value in known]
+    cells = [
+        f"{100 * share / identifiable:.1f} %" if identifiable >= 50 else "-" for share in covered
+    ]
     what = f"D at {distractor:g}, T at {true:g}, {sizes}, {n:,}"
-    return f"| {what} | {' | '.join(cells)} | {100 * found / curves:.1f} % |"
+    return f"| {what} | {' | '.join(cells)} | {100 * identifiable / curves:.1f} % |"
 
 
 if __name__ == "__main__":

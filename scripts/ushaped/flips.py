@@ -1,4 +1,4 @@
-"""Which items flip between sizes: how many from each size to the next, and by which way.
+"""Which items flip between sizes: how many from each size to the next, and along which shape.
 
 A curve says how many items are right at each size, not which. Between two sizes of equal accuracy
 many items may have changed both ways, and the items that make a U, right at a small size, wrong at
@@ -13,48 +13,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.metrics.definitions import Bools, Floats
-from ushaped.metrics.table import Condition, Row, by_size, mean_over
-
-# Of the file of items; another number means another layout.
-VERSION = 1
-COLUMNS = (
-    "family",
-    "source",
-    "task",
-    "variant",
-    "protocol",
-    "modified",
-    "size",
-    "next_size",
-    "seeds",
-    "next_seeds",
-    "n",
-    "lost",
-    "gained",
-    "seeds_differ",
-    "next_seeds_differ",
-)
+from ushaped.metrics.table import Condition, by_size, mean_over
+from ushaped.results.text_files import Row
+from ushaped.terms import INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way from a small size to the largest, and the items that go it.
+class Transition:
+    """From a small size to the largest, and the items that change along it.
 
     Attributes
     ----------
     shape : str
-        The shape of a curve whose items went this way.
+        The shape of a curve whose items changed like this.
     sizes : tuple of int
-        Places of the two or three sizes at which items are looked at.
-    goes : ndarray of bool, shape (n,)
+        Positions of the two or three sizes at which items are compared.
+    follows : ndarray of bool, shape (n,)
         Which items are right and wrong there as the shape says.
     split : ndarray of bool, shape (n,)
-        On which items the seeds of one of these sizes are split, so that they go no way.
+        On which items the seeds of one of these sizes are split, so that they follow no shape.
     """
 
     shape: str
     sizes: tuple[int, ...]
-    goes: Bools
+    follows: Bools
     split: Bools
 
 
@@ -107,27 +89,27 @@ def step_rows(condition: Condition, correct: Floats) -> list[Row]:
     Returns
     -------
     list of dict
-        With the keys `COLUMNS`; ``lost`` and ``gained`` as `flipped` has them.
+        Columns `ushaped.results.columns.FLIPS`; ``lost`` and ``gained`` as `flipped` has them.
     """
     members = by_size(condition.models)
     shares = mean_over(members, correct)
     names = [condition.models[rows[0]].size for rows in members]
     differ = [seeds_differ(share, len(rows)) for share, rows in zip(shares, members, strict=True)]
     rows: list[Row] = []
-    for place in range(len(members) - 1):
-        lost, gained = flipped(shares[place], shares[place + 1])
+    for size in range(len(members) - 1):
+        lost, gained = flipped(shares[size], shares[size + 1])
         rows.append(
             about(condition)
             | {
-                "size": names[place],
-                "next_size": names[place + 1],
-                "seeds": len(members[place]),
-                "next_seeds": len(members[place + 1]),
+                "size": names[size],
+                "next_size": names[size + 1],
+                "seeds": len(members[size]),
+                "next_seeds": len(members[size + 1]),
                 "n": correct.shape[1],
                 "lost": lost,
                 "gained": gained,
-                "seeds_differ": differ[place],
-                "next_seeds_differ": differ[place + 1],
+                "seeds_differ": differ[size],
+                "next_seeds_differ": differ[size + 1],
             }
         )
     return rows
@@ -145,14 +127,14 @@ def about(condition: Condition) -> Row:
     }
 
 
-def ways(shares: Floats) -> Iterator[Way]:
+def transitions(shares: Floats) -> Iterator[Transition]:
     """The items that fall, rise, fall and rise, and rise and fall.
 
     A fall and a rise are those between the smallest and the largest size. A turn is that of the
     curve: from the highest size before its lowest inner one, through that, to the largest, which
     the published-equivalent rule compares too; and the mirror image. An item is right at a size if
     more than half of its seeds have it right, wrong if more than half have it wrong; one on which
-    they are split goes no way.
+    they are split follows no shape.
 
     Parameters
     ----------
@@ -161,29 +143,29 @@ def ways(shares: Floats) -> Iterator[Way]:
 
     Yields
     ------
-    Way
+    Transition
         None for a single size; no turns for two.
     """
     last = len(shares) - 1
     if last > 0:
-        yield _way("inverse", (0, last), shares)
-        yield _way("positive", (0, last), shares)
+        yield _transition(INVERSE, (0, last), shares)
+        yield _transition(POSITIVE, (0, last), shares)
     if last > 1:
         heights = shares.mean(axis=1)
-        yield _way("U-shaped", (*_turn(heights), last), shares)
-        yield _way("inverted-U", (*_turn(-heights), last), shares)
+        yield _transition(U_SHAPED, (*_turn(heights), last), shares)
+        yield _transition(INVERTED_U, (*_turn(-heights), last), shares)
 
 
-def _way(shape: str, sizes: tuple[int, ...], shares: Floats) -> Way:
-    """The items that are right and wrong in turn at some sizes, the right ones first or not."""
-    looked_at = shares[list(sizes)]
-    first = 1.0 if shape in ("U-shaped", "inverse") else 0.0
-    wanted = np.array([[abs(first - place % 2)] for place in range(len(sizes))])
-    goes = (np.abs(looked_at - wanted) < 0.5).all(axis=0)
-    return Way(shape, sizes, goes, (looked_at == 0.5).any(axis=0))
+def _transition(shape: str, sizes: tuple[int, ...], shares: Floats) -> Transition:
+    """The items that are right and wrong in turn at some sizes, right first where a shape falls."""
+    at_sizes = shares[list(sizes)]
+    first = 1.0 if shape in (U_SHAPED, INVERSE) else 0.0
+    expected = np.array([[abs(first - i % 2)] for i in range(len(sizes))])
+    follows = (np.abs(at_sizes - expected) < 0.5).all(axis=0)
+    return Transition(shape, sizes, follows, (at_sizes == 0.5).any(axis=0))
 
 
 def _turn(heights: Floats) -> tuple[int, int]:
-    """Place of the lowest inner size, after that of the highest before it; the first of equals."""
+    """The highest size before the lowest inner one, and that; the first of equals."""
     turn = 1 + int(heights[1:-1].argmin())
     return int(heights[:turn].argmax()), turn

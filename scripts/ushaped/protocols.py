@@ -1,6 +1,6 @@
-"""Whether the way of asking changes the verdict: every variant against zero-shot.
+"""Whether the prompt variant changes the verdict: every variant against zero-shot.
 
-A variant is compared with the variant `MAIN` of the same family, source and task: the verdicts on
+A variant is compared with `MAIN_VARIANT` of the same family, source and task: the verdicts on
 the two curves by both rules, and the values at the largest size. Both curves are drawn again over
 the same items, so the difference of two values has an interval of its own (paired bootstrap: Efron
 and Tibshirani 1993, chapter 13), which is narrower than two separate intervals suggest. Where one
@@ -15,41 +15,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ushaped.metrics.definitions import SIGNS
 from ushaped.metrics.intervals import percentile_interval
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, Row
-from ushaped.shapes.curves import ABOUT, Answers, Curve, Key, draw_measured
-from ushaped.shapes.rules import VERDICTS, Floats, Rule, verdict, verdicts
-
-MAIN = "zero-shot"
-SETTLED = 0.9
-"""Share of draws that both verdicts of a comparison need; ours, a convention."""
-
-COLUMNS = (
-    *ABOUT,
-    "n",
-    "size",
-    "base_equivalent",
-    "equivalent",
-    "base_p",
-    "p",
-    "p_differs",
-    "flips",
-    "settled",
-    "base_literal",
-    "literal",
-    "base_p_literal",
-    "p_literal",
-    "flips_literal",
-    "settled_literal",
-    "base_value",
-    "value",
-    "low",
-    "high",
-    "difference",
-    "difference_low",
-    "difference_high",
-)
+from ushaped.results.columns import PROTOCOLS
+from ushaped.results.text_files import Row
+from ushaped.shapes.curves import Answers, Curve, Key, draw_measured
+from ushaped.shapes.rules import Floats, Rule, verdict, verdicts
+from ushaped.terms import AVERAGE, CONFIDENCE, MAIN_VARIANT, SHAPES, SIGNS, TEN_TASKS
 
 
 def compare(
@@ -76,19 +47,20 @@ def compare(
     Returns
     -------
     list of dict
-        One per curve with the keys `COLUMNS`, in the order of ``curves``. What a comparison needs
-        and is not there is None: all of it for the main variant itself, the verdicts where there is
-        one size, and the difference where the largest sizes differ, or each of the two has items
-        that the other lacks (of an average: where any items differ). Where one alone lacks items,
-        the difference and ``p_differs`` are of the shared ones; all else is of a curve's own items.
+        One per curve, in the order of ``curves``, with the columns
+        `ushaped.results.columns.PROTOCOLS`. What a comparison lacks is None: all of it for the main
+        variant itself, the verdicts where there is one size, and the difference where the largest
+        sizes differ, or each of the two has items that the other lacks (of an average: where any
+        items differ). Where one alone lacks items, the difference and ``p_differs`` are of the
+        shared ones; all else is of a curve's own items.
     """
     by_key = {curve.key: curve for curve in curves}
     rows: list[Row] = []
     for curve in curves:
         rules = {"": equivalent, "_literal": literal}
         row = _own(curve, drawn[curve.key], rules)
-        base = by_key.get((curve.family, curve.source, curve.task, MAIN))
-        if base is not None and curve.variant != MAIN:
+        base = by_key.get(curve.key._replace(variant=MAIN_VARIANT))
+        if base is not None and curve.variant != MAIN_VARIANT:
             other = _own(base, drawn[base.key], rules)
             row |= {f"base_{name}": other[name] for name in _BASE}
             row |= _flips(row, "equivalent", "")
@@ -110,7 +82,7 @@ def _own(curve: Curve, drawn: Floats, rules: Mapping[str, Rule]) -> Row:
     """What the row says of the curve alone."""
     low, high = _interval(drawn[:, -1], SIGNS[curve.metric])
     row: Row = (
-        dict.fromkeys(COLUMNS)
+        dict.fromkeys(PROTOCOLS)
         | curve.about
         | {
             "n": curve.n,
@@ -135,17 +107,17 @@ def _share(drawn: Floats, rule: Rule, shape: str) -> float:
     """Share of the draws with one verdict; NaN without draws."""
     if not len(drawn):
         return math.nan
-    return float((verdicts(drawn, rule) == VERDICTS.index(shape)).mean())
+    return float((verdicts(drawn, rule) == SHAPES.index(shape)).mean())
 
 
 def _flips(row: Row, name: str, ending: str) -> Row:
-    """Whether two verdicts differ, and whether both are as sure as `SETTLED` asks."""
+    """Whether two verdicts differ, and whether both are as sure as `CONFIDENCE` asks."""
     if not row[name] or not row[f"base_{name}"]:
         return {}
     shares = np.array([row[f"p{ending}"], row[f"base_p{ending}"]], dtype=np.float64)
     return {
         f"flips{ending}": _yes(row[name] != row[f"base_{name}"]),
-        f"settled{ending}": _yes(bool((shares >= SETTLED).all())),
+        f"settled{ending}": _yes(bool((shares >= CONFIDENCE).all())),
     }
 
 
@@ -208,8 +180,7 @@ def _measured(curve: Curve, answers: Answers) -> Curve:
 def _items(curve: Curve, answers: Mapping[Key, Answers]) -> list[bytes]:
     """What identifies the items of a curve, for an average those of all its tasks."""
     tasks = TEN_TASKS if curve.task == AVERAGE else (curve.task,)
-    keys = [(curve.family, curve.source, task, curve.variant) for task in tasks]
-    return [answers[key].items.tobytes() for key in keys]
+    return [answers[curve.key._replace(task=task)].items.tobytes() for task in tasks]
 
 
 def _yes(value: bool) -> str:

@@ -21,10 +21,10 @@ from fabricate import (
     write_tables,
 )
 from ushaped.figures.theme import save
-from ushaped.flips import COLUMNS as FLIPS
-from ushaped.metrics.parts import COLUMNS as PARTS
-from ushaped.report import Inputs, gather, render
+from ushaped.report import render
 from ushaped.results import tables
+from ushaped.results.columns import FLIPS, PARTS
+from ushaped.results.folder import Results
 
 ROOT = Path(__file__).parents[2]
 # Each way to act that a text could have, were it read as markup or as a script.
@@ -106,7 +106,9 @@ def _write_flips(folder: Path, measured: pd.DataFrame) -> None:
 
 
 def _page(folder: Path, literature: Path) -> str:
-    given = _inputs(folder, literature)
+    given = Results(folder, folder / "tasks", ROOT / "literature")
+    given.literature = literature
+    given.scores = sorted(folder.glob("scores/*/*/*/*.parquet"))
     given.config["<script>alert('hostile')</script>"] = {HOSTILE: HOSTILE}
     given.provenance["hardware"] = {"cpu": HOSTILE}
     given.models[0]["flops_source"] = HOSTILE
@@ -114,29 +116,6 @@ def _page(folder: Path, literature: Path) -> str:
         if curve["verdict"]:
             curve["verdict"]["because"] = HOSTILE
     return render(ROOT / "report" / "report.html.j2", given)
-
-
-def _inputs(folder: Path, literature: Path) -> Inputs:
-    def files(pattern: str) -> list[str]:
-        return [str(path) for path in sorted(folder.glob(pattern))]
-
-    names = ("metrics.csv", "shapes.csv", "protocols.csv", "evidence.json", "power.csv")
-    names += ("parts.csv", "flips.csv")
-    return gather(
-        **{name.split(".")[0]: str(folder / name) for name in names},
-        flip_items=str(folder / "flips.json"),
-        literature=str(literature),
-        published_verdicts=str(ROOT / "literature/verdicts.csv"),
-        questions=files("questions/*.csv"),
-        figures=[str(folder / "figures")],
-        prompts=files("prompts/*/*/*.parquet"),
-        tasks=files("tasks/*/task.yaml"),
-        models=files("models/*/model.json"),
-        scores=files("scores/*/*/*/*.parquet"),
-        config=str(folder / "config.json"),
-        provenance=str(folder / "provenance.json"),
-        benchmarks=str(folder / "benchmarks"),
-    )
 
 
 def write_all(folder: Path) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import itertools
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,16 +30,17 @@ from fabricate import (
     write_made,
     write_tables,
 )
+from page import changed
 from ushaped.errors import UserError
 from ushaped.export import latex, markdown
-from ushaped.export.given import Given, gather
 from ushaped.export.paper import paper_tables
 from ushaped.export.record import FORMAT, VERSION, check, plain, record, text
 from ushaped.export.table import NUMBER, TEXT, Group, Table
-from ushaped.flips import COLUMNS as FLIPS
-from ushaped.metrics.parts import COLUMNS as PARTS
 from ushaped.report.text import FLAGS
 from ushaped.results import tables
+from ushaped.results.columns import FLIPS, PARTS
+from ushaped.results.folder import Results
+from ushaped.results.formats import read_made
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "report/schema/report.schema.json"
@@ -49,23 +50,25 @@ SMALL: dict[str, Any] = {"sizes": (1_000, 8_000, 45_000), "seeds": 2}
 HOSTILE = r"50% of a_b & $x^2$ ~ #1 {\input{x}} \\[9cm] [y] *z* `c` <b>d</b> | @e -- ''f'' \"g\""
 
 
-def write(folder: Path, measured: pd.DataFrame) -> dict[str, Any]:
-    """Write everything that the plain files are made from; return the options that name it."""
+def write(folder: Path, measured: pd.DataFrame) -> Path:
+    """Write everything that the plain files are made from; return the folder."""
     write_tables(folder, measured)
     write_inputs(folder, measured)
     judged = measured[measured["metric"].isin(tables.PRIMARY) & (measured["model"] == "")]
     halves = [judged.assign(part=part, n=judged["n"] / 2) for part in (1, 2)]
     pd.concat(halves)[list(PARTS)].to_csv(folder / "parts.csv", index=False)
     write_flips(folder, judged)
-    names = ("metrics", "parts", "flips", "shapes", "protocols", "power", "published")
-    return {
-        **{name: str(folder / f"{name}.csv") for name in names},
-        **{name: str(folder / f"{name}.json") for name in ("evidence", "config", "provenance")},
-        "labels": str(ROOT / "literature/verdicts.csv"),
-        "questions": sorted(map(str, folder.glob("questions/*.csv"))),
-        "tasks": sorted(map(str, folder.glob("tasks/*/task.yaml"))),
-        "models": sorted(map(str, folder.glob("models/*/model.json"))),
-    }
+    (folder / "literature").mkdir()
+    shutil.copy(ROOT / "literature/verdicts.csv", folder / "literature")
+    (folder / "published.csv").rename(folder / "literature/series.csv")
+    return folder
+
+
+def read(folder: Path) -> Results:
+    """The results in a folder that `write` wrote, with the files of scores that are there."""
+    results = Results(folder, folder / "tasks", folder / "literature")
+    results.scores = sorted(folder.glob("scores/*/*/*/*.parquet"))
+    return results
 
 
 def write_flips(folder: Path, judged: pd.DataFrame) -> None:
@@ -81,7 +84,7 @@ def write_flips(folder: Path, judged: pd.DataFrame) -> None:
 
 
 @pytest.fixture(scope="module")
-def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two families, eleven tasks, and a published point on every curve of the first."""
     measured = metrics(families=("ladder", "other"), variants=("zero-shot", "cot"), **SMALL)
     ladder = measured["family"] == "ladder"
@@ -90,17 +93,17 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def results(options: dict[str, Any]) -> Given:
-    return gather(**options)
+def results(folder: Path) -> Results:
+    return read(folder)
 
 
 @pytest.fixture(scope="module")
-def value(results: Given) -> dict[str, Any]:
+def value(results: Results) -> dict[str, Any]:
     return record(results)
 
 
 @pytest.fixture
-def changed(value: dict[str, Any]) -> dict[str, Any]:
+def copied(value: dict[str, Any]) -> dict[str, Any]:
     return copy.deepcopy(value)
 
 
@@ -134,18 +137,18 @@ def test_report_json_is_what_its_schema_says(value: dict[str, Any]) -> None:
         (("families", 0, "sizes", 0, "measured"), None),
         (("protocols", 0, "equivalent", "flips"), "yes"),
         (("questions", "chains", 0, "p"), [1]),
-        (("questions", "weather"), []),
+        (("questions", "the weather"), []),
     ],
 )
 def test_a_value_that_does_not_fit_the_schema_is_refused(
-    changed: dict[str, Any], path: tuple[Any, ...], wrong: Any
+    copied: dict[str, Any], path: tuple[Any, ...], wrong: Any
 ) -> None:
-    inner: Any = changed
+    inner: Any = copied
     for step in path[:-1]:
         inner = inner[step]
     inner[path[-1]] = wrong
     with pytest.raises(UserError, match="does not fit"):
-        check(changed, SCHEMA)
+        check(copied, SCHEMA)
 
 
 def test_nothing_in_report_json_may_be_missing(value: dict[str, Any]) -> None:
@@ -168,7 +171,7 @@ def test_nothing_in_report_json_may_be_missing(value: dict[str, Any]) -> None:
 
 
 def test_every_curve_has_the_verdicts_of_the_shapes_table(
-    results: Given, value: dict[str, Any]
+    results: Results, value: dict[str, Any]
 ) -> None:
     curves = {tuple(curve[name] for name in CURVE): curve for curve in value["curves"]}
     assert len(curves) == len(results.shapes) > 40
@@ -188,7 +191,7 @@ def test_every_curve_has_the_verdicts_of_the_shapes_table(
 
 
 def test_every_number_of_the_metrics_table_is_in_report_json(
-    results: Given, value: dict[str, Any]
+    results: Results, value: dict[str, Any]
 ) -> None:
     told: dict[tuple[str, ...], tuple[float, ...]] = {}
     for one in value["measurements"]:
@@ -222,7 +225,7 @@ def test_sizes_of_a_measurement_are_those_of_its_family_smallest_first(
 
 
 def test_parts_and_comparisons_are_those_of_their_tables(
-    results: Given, value: dict[str, Any]
+    results: Results, value: dict[str, Any]
 ) -> None:
     assert sum(len(part["values"]) for part in value["parts"]) == len(results.parts)
     assert {part["part"] for part in value["parts"]} == {1, 2}
@@ -236,7 +239,7 @@ def test_parts_and_comparisons_are_those_of_their_tables(
             assert one["difference"]["low"] == pytest.approx(row["difference_low"])
 
 
-def test_flips_are_the_rows_of_their_table(results: Given, value: dict[str, Any]) -> None:
+def test_flips_are_the_rows_of_their_table(results: Results, value: dict[str, Any]) -> None:
     assert len(value["flips"]) == len(results.flips) > 20
     first = value["flips"][0]
     assert (first["size"], first["seeds"]) == ("1k", 2)
@@ -244,7 +247,7 @@ def test_flips_are_the_rows_of_their_table(results: Given, value: dict[str, Any]
     assert first["next_seeds_differ"] is None
 
 
-def test_published_verdicts_stand_beside_ours(results: Given, value: dict[str, Any]) -> None:
+def test_published_verdicts_stand_beside_ours(results: Results, value: dict[str, Any]) -> None:
     told = {one["task"]: one for one in value["published_verdicts"]}
     assert list(told) == list(results.labels["task"])
     assert told["memo-trap"]["verdict"] == "U-shaped"
@@ -256,7 +259,7 @@ def test_published_verdicts_stand_beside_ours(results: Given, value: dict[str, A
 
 def test_one_size_has_numbers_and_no_verdict(tmp_path: Path) -> None:
     made = metrics(tasks=("neqa",), variants=("zero-shot",), sizes=(1_000,), seeds=1)
-    results = gather(**write(tmp_path, made))
+    results = read(write(tmp_path, made))
     value = record(results)
     check(value, SCHEMA)
     (curve,) = [curve for curve in value["curves"] if curve["source"] != "published"]
@@ -271,27 +274,22 @@ def test_what_is_unknown_is_null() -> None:
     assert math.copysign(1, plain(-0.0)) == 1
 
 
-def test_no_folder_of_this_machine_is_told(results: Given, value: dict[str, Any]) -> None:
+def test_no_folder_of_this_machine_is_told(results: Results, value: dict[str, Any]) -> None:
     models = [model | {"folder": "/a/folder"} for model in results.models]
-    assert record(dataclasses.replace(results, models=models)) == value
+    assert record(changed(results, models=models)) == value
 
 
-def test_evidence_on_other_curves_than_those_of_the_shapes_is_refused(
-    options: dict[str, Any], tmp_path: Path
-) -> None:
-    told = read_json(Path(options["evidence"]).read_text())
-    told["curves"] = told["curves"][1:]
-    (tmp_path / "evidence.json").write_text(json.dumps(told))
-    with pytest.raises(UserError, match=r"has other curves than .*; judge the curves again"):
-        gather(**options | {"evidence": str(tmp_path / "evidence.json")})
+def test_evidence_on_other_curves_than_those_of_the_shapes_is_refused(results: Results) -> None:
+    with pytest.raises(UserError, match=r"evidence.json: has other curves than shapes.csv"):
+        record(changed(results, evidence=results.evidence[1:]))
 
 
-def test_scores_and_flags_are_told_in_report_json(options: dict[str, Any], tmp_path: Path) -> None:
+def test_scores_and_flags_are_told_in_report_json(results: Results, tmp_path: Path) -> None:
     audit = {"items": 12, "largest": 3.1e-6, "tolerance": 1e-4, "item": 7}
     write_made(tmp_path / "scores", "ladder-1k-s0", audit=audit)
     write_made(tmp_path / "scores", "ladder-1k-s1", dtype="bfloat16")
-    scores = [str(path) for path in sorted(tmp_path.glob("scores/*/*/*/*.parquet"))]
-    told = record(gather(**options | {"scores": scores}))
+    scores = sorted(tmp_path.glob("scores/*/*/*/*.parquet"))
+    told = record(changed(results, scores=scores, made=read_made(scores)))
     check(read_json(text(told)), SCHEMA)
     one, other = told["scoring"]
     assert one["audit"] == audit | {"item": "replica/neqa/zero-shot, item 7"}
@@ -314,7 +312,7 @@ def test_everything_in_the_schema_is_explained() -> None:
 # -- tables -------------------------------------------------------------------------------------
 
 
-def test_verdict_table_holds_every_task_and_family(results: Given) -> None:
+def test_verdict_table_holds_every_task_and_family(results: Results) -> None:
     (table,) = paper_tables(results)["verdicts-replica"]
     rows = [row for group in table.groups for row in group.rows]
     assert [row[:2] for row in rows] == [
@@ -333,7 +331,7 @@ def test_verdict_table_holds_every_task_and_family(results: Given) -> None:
     assert "zero-shot (official protocol)" in table.caption
 
 
-def test_numbers_say_value_and_interval_under_the_protocol(results: Given) -> None:
+def test_numbers_say_value_and_interval_under_the_protocol(results: Results) -> None:
     files = paper_tables(results)["numbers-replica"]
     assert len(files) == len(ALL_TASKS) + 1
     table = next(one for one in files if one.name.endswith("memo-trap"))
@@ -356,7 +354,7 @@ def test_numbers_say_value_and_interval_under_the_protocol(results: Given) -> No
     assert table.notes == ["cot: our own cot prompt."]
 
 
-def test_comparisons_leave_out_zero_shot_itself(results: Given) -> None:
+def test_comparisons_leave_out_zero_shot_itself(results: Results) -> None:
     (table,) = paper_tables(results)["protocols-replica"]
     rows = [row for group in table.groups for row in group.rows]
     assert {row[0] for row in rows} == {"cot (modified)"}
@@ -366,7 +364,7 @@ def test_comparisons_leave_out_zero_shot_itself(results: Given) -> None:
 
 def test_tables_of_two_sources_are_never_mixed(tmp_path: Path) -> None:
     made = of_two_sources(("neqa",), tasks=("neqa", "redefine"), variants=("zero-shot",), **SMALL)
-    files = paper_tables(gather(**write(tmp_path, made)))
+    files = paper_tables(read(write(tmp_path, made)))
     kinds = ("verdicts", "numbers", "protocols")
     assert set(files) == {f"{k}-{s}" for k in kinds for s in ("official", "replica")} | {
         "published"
@@ -383,7 +381,7 @@ def test_tables_of_two_sources_are_never_mixed(tmp_path: Path) -> None:
     assert not any("Distractor" in name for name, _ in official[0].columns)
 
 
-def test_published_tables_hold_numbers_and_labels(results: Given) -> None:
+def test_published_tables_hold_numbers_and_labels(results: Results) -> None:
     values, labels = paper_tables(results)["published"]
     rows = {row[0]: row for row in values.groups[0].rows}
     assert [name for name, _ in values.columns[2:]] == ["1B", "8B", "62B", "540B"]
@@ -445,7 +443,7 @@ def hostile_table(name: str) -> Table:
     return Table(name, name, [(name, TEXT), ("n", NUMBER)], [Group(name, [[name, "1"]])], [name])
 
 
-def test_every_row_of_every_table_has_one_cell_per_column(results: Given) -> None:
+def test_every_row_of_every_table_has_one_cell_per_column(results: Results) -> None:
     for files in paper_tables(results).values():
         for table in files:
             rows = [row for group in table.groups for row in group.rows]
@@ -502,7 +500,7 @@ def test_long_tables_go_on_over_pages() -> None:
 
 
 @pytest.mark.needs("latex")
-def test_latex_compiles(results: Given, tmp_path: Path) -> None:
+def test_latex_compiles(results: Results, tmp_path: Path) -> None:
     files = paper_tables(results) | {"hostile": [hostile_table(HOSTILE + "木é–×⁻¹")]}
     for name, made in files.items():
         (tmp_path / f"{name}.tex").write_text(latex.document(made), encoding="utf-8")
@@ -522,16 +520,17 @@ def test_latex_compiles(results: Given, tmp_path: Path) -> None:
 
 
 def test_the_step_writes_all_files(
-    options: dict[str, Any],
-    value: dict[str, Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    folder: Path, value: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["export", "--schema", str(SCHEMA), "--output", str(tmp_path / "report.json")]
-    words += ["--tables", str(tmp_path / "tables")]
-    for name, told in options.items():
-        words += [f"--{name}", *([told] if isinstance(told, str) else told)]
-    monkeypatch.setattr(sys, "argv", words)
+    for path in Results(folder, folder / "tasks", folder / "literature").scores:
+        made = next((folder / "scores" / path.parts[-4]).rglob("*.parquet"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            shutil.copy(made, path)
+    words = ["export", "--results", folder, "--tasks", folder / "tasks"]
+    words += ["--literature", folder / "literature", "--schema", SCHEMA]
+    words += ["--output", tmp_path / "report.json", "--tables", tmp_path / "tables"]
+    monkeypatch.setattr(sys, "argv", list(map(str, words)))
     export.main()
     # The same inputs give the same bytes.
     assert (tmp_path / "report.json").read_text(encoding="utf-8") == text(value)

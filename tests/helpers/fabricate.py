@@ -19,10 +19,9 @@ import pyarrow.parquet as pq
 import yaml
 from scipy.optimize import isotonic_regression
 
-from ushaped.metrics.table import COLUMNS as METRICS
-from ushaped.protocols import COLUMNS as COMPARED
 from ushaped.results import tables
-from ushaped.shapes.curves import COLUMNS as SHAPES
+from ushaped.results.columns import METRICS, SHAPES
+from ushaped.results.columns import PROTOCOLS as COMPARED
 
 FORMS = {
     "resisting-correction": "U-shaped",
@@ -654,12 +653,15 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 LITERATURE = Path(__file__).parents[2] / "literature"
 
 
+SETTINGS = ("--recovery", 1 / 3, "--equivalence", 0.02, "--draws", 50, "--seed", 0)
+
+
 def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
     """Run the steps of ``snakemake figures`` on the real numbers; return the folder."""
     series = ("--published", LITERATURE / "series.csv")
     labels = ("--labels", LITERATURE / "labels.csv")
     products = ("--output", folder / "shapes.csv", "--evidence", folder / "evidence.json")
-    _run("shapes", *series, *labels, "--draws", 50, *products)
+    _run("shapes", *series, *labels, *SETTINGS, *products)
     _run(
         "published_tables",
         *("--series", LITERATURE / "series.csv", "--humans", LITERATURE / "humans.csv"),

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import base64
+import copy
 import html
 import json
 import re
-import shutil
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from drawing import make
-from fabricate import (
-    metrics,
-    published,
-    shapes,
-    write_inputs,
-    write_tables,
-)
+from fabricate import published, shapes
 from ushaped.figures.theme import save
-from ushaped.report import Inputs, gather, render
+from ushaped.results.folder import Results
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,43 +99,27 @@ def draw_some(folder: Path, measured: pd.DataFrame) -> None:
         save(figure, table, folder / "figures" / target, target)
 
 
-def inputs(folder: Path, **changed: Any) -> Inputs:
-    paths: dict[str, Any] = {
-        "metrics": str(folder / "metrics.csv"),
-        "shapes": str(folder / "shapes.csv"),
-        "literature": str(folder / "literature"),
-        "protocols": str(folder / "protocols.csv"),
-        "evidence": str(folder / "evidence.json"),
-        "published_verdicts": str(ROOT / "literature/verdicts.csv"),
-        "power": str(folder / "power.csv"),
-        "questions": [str(path) for path in sorted(folder.glob("questions/*.csv"))],
-        "figures": [str(folder / "figures")],
-        "prompts": [str(path) for path in sorted(folder.glob("prompts/*/*/*.parquet"))],
-        "tasks": [str(path) for path in sorted(folder.rglob("task.yaml"))],
-        "models": [str(path) for path in sorted(folder.rglob("model.json"))],
-        "config": str(folder / "config.json"),
-        "provenance": str(folder / "provenance.json"),
-        "benchmarks": str(folder / "benchmarks"),
-        "scores": [str(path) for path in sorted(folder.glob("scores/*/*/*/*.parquet"))],
+def inputs(folder: Path, **changed: Any) -> Results:
+    """Fabricated results; ``changed`` attributes are not read, those of missing files are empty."""
+    made = Results(folder, folder / "tasks", ROOT / "literature")
+    made.literature = folder / "literature"
+    made.scores = sorted(folder.glob("scores/*/*/*/*.parquet"))
+    missing: dict[str, Any] = {
+        name: None for name in ("parts", "flips") if not (folder / f"{name}.csv").exists()
     }
-    return gather(**(paths | changed))
+    if not (folder / "flips.json").exists():
+        missing["flip_items"] = {}
+    for name, value in (missing | changed).items():
+        setattr(made, name, value)
+    return made
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory, literature: Path) -> Path:
-    """A small but complete set of results, with its figures."""
-    folder = tmp_path_factory.mktemp("results")
-    measured = metrics(**SMALL)
-    write_tables(folder, measured)
-    write_inputs(folder, measured)
-    draw_some(folder, measured)
-    shutil.copytree(literature, folder / "literature")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def page(results: Path) -> str:
-    return render(TEMPLATE, inputs(results))
+def changed(given: Results, **attributes: Any) -> Results:
+    """A copy of some results with other attributes."""
+    other = copy.copy(given)
+    for name, value in attributes.items():
+        setattr(other, name, value)
+    return other
 
 
 def own_scripts(parsed: Page) -> list[str]:

@@ -22,7 +22,8 @@ import yaml
 from project import ROOT, TINY, Project
 from released import complaint, declare, make, row
 from ushaped.items.download import Mirror, download, read_mirrors
-from ushaped.items.released import OFFICIAL, ROUND_1, VARIABLE, Release
+from ushaped.items.released import VARIABLE, Release
+from ushaped.terms import OFFICIAL, ROUND_1
 
 LISTED = ROOT / "tasks/mirrors.yaml"
 

@@ -11,8 +11,9 @@ import pytest
 
 from ushaped.errors import UserError
 from ushaped.literature.ordering import TOLERANCE, explanations, ordering_rows
-from ushaped.literature.points import Point, read_points
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
+from ushaped.literature.points import Point, points_of
+from ushaped.results.tables import read_published
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 SERIES = Path(__file__).parents[2] / "literature" / "series.csv"
 MIXED = {"OPT", "GPT-2", "GPT-3 FeedME"}
@@ -24,7 +25,7 @@ OPT |= {"175B": "350M", "125M": "125M", "66B": "66B"}
 @pytest.fixture(scope="module")
 def points() -> list[Point]:
     """All published points."""
-    return read_points(SERIES)
+    return points_of(read_published(SERIES))
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from project import Project
 from ushaped.errors import UserError
 from ushaped.items.task import load_task
 from ushaped.literature.points import read_humans
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Rule, verdict
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 SERIES = Path(__file__).parents[2] / "literature" / "series.csv"
 
@@ -219,8 +219,8 @@ def test_the_table_of_tasks_agrees_with_their_facts(made: dict[str, list[dict[st
     assert {row["task"] for row in made["tasks"]} == set(PALM)
     for row in made["tasks"]:
         facts = load_task(SERIES.parents[1] / row["task"]).facts
-        assert int(row["n"]) == facts["official"]["rows"]
-        assert row["metric"] == facts["metric"].replace("-", "_")
+        assert int(row["n"]) == facts.official.rows
+        assert row["metric"] == facts.metric.replace("-", "_")
         if row["chance"]:
             assert float(row["chance"]) == pytest.approx(facts["chance"], abs=1e-4)
 
@@ -279,7 +279,7 @@ def test_the_target_figures_needs_no_model_prompt_or_item(fresh: Project) -> Non
     assert {job.rule for job in jobs} == {
         "figures",
         "published_figures",
-        "published_question",
+        "questions",
         "published_shapes",
         "published_tables",
     }

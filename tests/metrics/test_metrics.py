@@ -29,7 +29,10 @@ from ushaped.metrics.definitions import (
 from ushaped.metrics.flags import FLAGS
 from ushaped.metrics.intervals import generator, interval, resampled_means, share_interval, wilson
 from ushaped.metrics.read import read_unsplit
-from ushaped.metrics.table import COLUMNS, TEN_TASKS, Row, one_protocol, ten_task_mean
+from ushaped.metrics.table import one_protocol, ten_task_mean
+from ushaped.results.columns import METRICS as COLUMNS
+from ushaped.results.text_files import Row
+from ushaped.terms import TEN_TASKS
 
 PADDING = -np.inf
 
@@ -358,6 +361,7 @@ class House:
             "--items": [self.folder / "items.parquet"],
             "--parts": [self.folder / "parts.csv"],
             "--draws": [200],
+            "--seed": [0],
         }
         words = [str(word) for name, values in paths.items() for word in (name, *values)]
         monkeypatch.setattr(sys, "argv", ["metrics.py", *words, *more])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +17,19 @@ from drawing import make
 from project import Project
 from ushaped.errors import UserError
 from ushaped.figures.theme import save
-from ushaped.metrics.table import TEN_TASKS
-from ushaped.questions import chains, continuing, matching, selection
+from ushaped.questions import QUESTIONS, chains, continuing, matching, selection
 from ushaped.questions.selection import INDEPENDENT, LAST_FALL, SLOPE, WALK
 from ushaped.report import questions as shown
 from ushaped.results import tables
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Rule
+from ushaped.terms import TEN_TASKS
 
 ROOT = Path(__file__).parents[2]
 SERIES = ROOT / "literature/series.csv"
 RULE = Rule.published_equivalent()
+SETTINGS = ("--recovery", "0.3333", "--equivalence", "0.02", "--draws", "200", "--seed", "0")
 
 
 def curve(values: list[float], **changed: object) -> Curve:
@@ -50,10 +52,18 @@ def curve(values: list[float], **changed: object) -> Curve:
 def answer(question: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Answer a question from the published series, as its rule does."""
     path = folder / f"{question}.csv"
-    words = [question, "--published", str(SERIES), "--draws", "200", "--output", str(path)]
+    words = [question, "--results", str(folder), "--published", str(SERIES), *SETTINGS]
+    words += ["--output", str(path)]
     monkeypatch.setattr(sys, "argv", ["questions.py", *words])
     step.main()
     return path
+
+
+def test_every_question_is_a_module_with_its_columns() -> None:
+    for name in QUESTIONS:
+        module = import_module(f"ushaped.questions.{name.replace('-', '_')}")
+        assert module.COLUMNS
+        assert set(module.COLUMNS) >= module.TEXT
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -66,8 +76,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 def test_the_last_step_and_its_slope_per_factor_of_ten() -> None:
     drawn = np.array([[0.9, 0.5, 0.3], [0.9, 0.5, 0.1], [0.9, 0.4, 0.39], [0.9, 0.5, 0.3]])
-    chance = {("published", "neqa"): 0.5}
-    (row,) = continuing.continuing([curve([0.9, 0.5, 0.3])], lambda _: drawn, chance, RULE)
+    inverse = curve([0.9, 0.5, 0.3], chance=0.5)
+    (row,) = continuing.continuing([inverse], lambda _: drawn, RULE)
     assert row["step"] == pytest.approx(-0.2)
     # Compute grows by a factor of a hundred from size to size.
     assert row["slope"] == pytest.approx(-0.1)
@@ -80,15 +90,15 @@ def test_the_last_step_and_its_slope_per_factor_of_ten() -> None:
 
 def test_only_inverse_curves_are_followed() -> None:
     curves = [curve([0.9, 0.3, 0.8]), curve([0.1, 0.9]), curve([0.9]), curve([0.9, 0.3, 0.31])]
-    (row,) = continuing.continuing(curves, lambda _: None, {}, RULE)
+    (row,) = continuing.continuing(curves, lambda _: None, RULE)
     assert (row["before"], row["direction"]) == (0.3, "flat")
     assert math.isnan(row["p_direction"])
     assert math.isnan(row["step_low"])
 
 
 def test_a_loss_that_falls_rises_again_and_has_no_room_to_state() -> None:
-    loss = curve([0.3, 2.2, 1.7], metric="sequence_loss")
-    (row,) = continuing.continuing([loss], lambda _: None, {("published", "neqa"): 0.5}, RULE)
+    loss = curve([0.3, 2.2, 1.7], metric="sequence_loss", chance=0.5)
+    (row,) = continuing.continuing([loss], lambda _: None, RULE)
     assert row["step"] == pytest.approx(0.5)
     assert row["direction"] == "up"
     assert math.isnan(row["room_to_zero"])
@@ -113,9 +123,9 @@ def test_palms_inverse_tasks_at_their_last_step(
         "prompt-injection": "up",
     }
     assert float(palm["into-the-unknown"]["room_to_chance"]) == pytest.approx(-0.133)
-    first = shown.steps([tables.read_question(path)])[0]
+    first = shown.last_steps([tables.read_question(path)])[0]
     assert first.who.startswith("PaLM, zero-shot (official protocol), published results on")
-    assert "1 still falls (redefine), 2 stand still" in first.sentence
+    assert "1 still falls (redefine), 2 change no further" in first.sentence
     assert first.floored(0.02) == ["pattern-matching-suppression (0.1%)"]
 
 
@@ -152,7 +162,7 @@ def test_the_page_counts_inverse_tasks_with_reasoning_by_variant() -> None:
     )
     said = [group.sentence for group in shown.chains(table)]
     assert "cot (modified protocol), replica items: 2 of 3 tasks are inverse" in said[0]
-    assert said[0].endswith("in 1 of these at least 90% of the draws agree")
+    assert said[0].endswith("for 1 of these at least 95% of the draws agree")
     assert said[1].endswith("none of 1 task is inverse")
     assert shown.chains(None) == []
 
@@ -226,7 +236,7 @@ def test_better_and_worse_are_told_by_the_interval() -> None:
     row = {"metric": "accuracy", "difference": 0.1, "low": 0.05, "high": 0.15}
     assert shown.outcome(row) == "better"
     assert shown.outcome(row | {"metric": "sequence_loss"}) == "worse"
-    assert shown.outcome(row | {"low": -0.05}) == "not told apart"
+    assert shown.outcome(row | {"low": -0.05}) == "not distinguishable"
     assert shown.outcome(row | {"low": math.nan}) == "without an interval"
 
 
@@ -355,7 +365,7 @@ def selected(place: str, p: float) -> pd.DataFrame:
 def test_the_answer_follows_the_numbers(place: str, said: str) -> None:
     found = shown.selection(selected(place, 0.01))
     assert found is not None
-    assert found.independent.place == place
+    assert found.independent.position == place
     assert found.independent.row["tau"] == 0.1
     assert found.bounding["tau"] == 0.2
     assert f"turn {said} what selection alone would give" in found.sentence
@@ -379,7 +389,7 @@ def test_the_published_answers_are_drawn(
     drawn = rows_of(tmp_path / "figure.csv")
     if name == "matching":
         assert {row["task"] for row in drawn} == {*TEN_TASKS, "ten-task-average"}
-    texts = shown.said_in_pictures({name: tables.read_question(path)})
+    texts = shown.describe_figures({name: tables.read_question(path)})
     assert "nan" not in texts[name]
     assert len(texts[name]) > 150
 
@@ -387,10 +397,8 @@ def test_the_published_answers_are_drawn(
 def test_a_question_without_its_file_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["chains", "--metrics", "m.csv", "--output", str(tmp_path / "chains.csv")]
-    monkeypatch.setattr(sys, "argv", ["questions.py", *words])
-    with pytest.raises(UserError, match="chains: needs --protocols"):
-        step.main()
+    with pytest.raises(UserError, match=r"protocols\.csv: cannot be read: no such file"):
+        answer("chains", tmp_path, monkeypatch)
     with pytest.raises(UserError, match="is no open question"):
         tables.read_question(tmp_path / "other.csv")
 
@@ -402,7 +410,7 @@ def test_what_the_published_series_answer_needs_no_model(fresh: Project) -> None
         "results/figures/selection.csv",
     ]
     jobs = fresh.plan(*files)
-    assert {job.rule for job in jobs} == {"published_question", "published_figures"}
+    assert {job.rule for job in jobs} == {"questions", "published_figures"}
     data = {path for job in jobs for path in job.inputs if not path.startswith("scripts/")}
     made = {path for job in jobs for path in job.outputs}
     assert data - made == {"literature/series.csv", "literature/markers.csv"}

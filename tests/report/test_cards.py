@@ -24,11 +24,11 @@ from ushaped.errors import UserError
 from ushaped.figures import parts as figure
 from ushaped.figures import style
 from ushaped.figures.inline_svg import MARKERS
-from ushaped.flips import flipped, seeds_differ, ways
-from ushaped.metrics.parts import COLUMNS as PARTS
+from ushaped.flips import flipped, seeds_differ, transitions
 from ushaped.report import render
-from ushaped.report.flips import read_flips, read_items
 from ushaped.results import tables
+from ushaped.results.columns import PARTS
+from ushaped.results.records import read_flip_items
 
 # -- what flips --------------------------------------------------------------------------------
 
@@ -69,24 +69,26 @@ SHARES = np.array(
 
 
 def test_items_of_a_u_are_right_at_the_highest_size_before_the_lowest_wrong_and_right() -> None:
-    found = {way.shape: way for way in ways(SHARES)}
+    found = {way.shape: way for way in transitions(SHARES)}
     assert found["U-shaped"].sizes == (1, 2, 3)
-    assert np.flatnonzero(found["U-shaped"].goes).tolist() == [0, 1]
+    assert np.flatnonzero(found["U-shaped"].follows).tolist() == [0, 1]
     assert np.flatnonzero(found["U-shaped"].split).tolist() == [4]
-    assert np.flatnonzero(found["inverse"].goes).tolist() == [2]
-    assert np.flatnonzero(found["positive"].goes).tolist() == [1, 5]
+    assert np.flatnonzero(found["inverse"].follows).tolist() == [2]
+    assert np.flatnonzero(found["positive"].follows).tolist() == [1, 5]
 
 
 def test_items_of_an_inverted_u_are_the_mirror_image() -> None:
-    upright, turned = ({way.shape: way for way in ways(shares)} for shares in (SHARES, 1 - SHARES))
+    upright, turned = (
+        {way.shape: way for way in transitions(shares)} for shares in (SHARES, 1 - SHARES)
+    )
     for shape, other in (("U-shaped", "inverted-U"), ("inverse", "positive")):
         assert upright[shape].sizes == turned[other].sizes
-        assert upright[shape].goes.tolist() == turned[other].goes.tolist()
+        assert upright[shape].follows.tolist() == turned[other].follows.tolist()
 
 
 @pytest.mark.parametrize(("sizes", "shapes"), [(1, []), (2, ["inverse", "positive"])])
 def test_few_sizes_have_no_turn(sizes: int, shapes: list[str]) -> None:
-    assert [way.shape for way in ways(SHARES[:sizes])] == shapes
+    assert [way.shape for way in transitions(SHARES[:sizes])] == shapes
 
 
 # -- the step ----------------------------------------------------------------------------------
@@ -190,13 +192,13 @@ def test_the_table_counts_what_flips_from_size_to_size(found: Path) -> None:
         ("1k", "2k", "4", "2.5", "0", "", "1"),
         ("2k", "3k", "4", "1", "2.5", "1", ""),
     ]
-    assert read_flips(str(found / "flips.csv"))["lost"].tolist() == [2.5, 1.0]
+    assert tables.read_flips(found / "flips.csv")["lost"].tolist() == [2.5, 1.0]
 
 
 def test_examples_are_the_first_items_with_every_answer_and_the_end_of_their_prompt(
     found: Path,
 ) -> None:
-    (curve,) = read_items(str(found / "flips.json")).values()
+    (curve,) = read_flip_items(found / "flips.json").values()
     assert curve["sizes"] == ["1k", "2k", "3k"]
     assert curve["seeds"] == [1, 2, 1]
     by_shape = {way["shape"]: way for way in curve["ways"]}
@@ -219,7 +221,7 @@ def test_examples_are_the_first_items_with_every_answer_and_the_end_of_their_pro
     ("text", "said"),
     [
         ("no json", "not readable JSON"),
-        ("[]", "not of version 1"),
+        ("[]", "not a JSON object"),
         ('{"version": 2, "curves": []}', "not of version 1"),
         ('{"version": 1, "prompt_end": 9}', "lacks 'class_start'"),
         (
@@ -232,7 +234,7 @@ def test_a_file_of_items_that_cannot_be_used_is_named(tmp_path: Path, text: str,
     path = tmp_path / "flips.json"
     path.write_text(text)
     with pytest.raises(UserError, match=rf"flips.json.*{said}"):
-        read_items(str(path))
+        read_flip_items(path)
 
 
 # -- the page ----------------------------------------------------------------------------------
@@ -254,7 +256,7 @@ def page(tmp_path: Path) -> Callable[..., str]:
         write_tables(tmp_path, measured)
         write_inputs(tmp_path, measured)
         write_parts(tmp_path, measured, parts)
-        given = inputs(tmp_path, literature=None, parts=str(tmp_path / "parts.csv"))
+        given = inputs(tmp_path, literature=None, parts=tables.read_parts(tmp_path / "parts.csv"))
         return render(TEMPLATE, given)
 
     return build
@@ -279,23 +281,23 @@ def flipping(found: Path, page: Callable[..., str], tmp_path: Path) -> Callable[
             tmp_path,
             literature=None,
             models=[],
-            flips=str(found / "flips.csv"),
-            flip_items=str(found / "flips.json"),
+            flips=tables.read_flips(found / "flips.csv"),
+            flip_items=read_flip_items(found / "flips.json"),
         )
         return card(render(TEMPLATE, given))
 
     return build
 
 
-def test_a_card_says_how_many_items_go_the_way_of_its_curve_and_shows_some(
+def test_a_card_says_how_many_items_change_like_its_curve_and_shows_some(
     flipping: Callable[[str], str],
 ) -> None:
     shown = flipping("U-shaped")
     words = spaced(shown)
-    assert "of 4 items, 2 go the way of the curve, which is U-shaped" in words
-    assert "right at 1k, wrong at 2k and right again at 3k. On 1 the seeds" in words
-    assert "the first 2 by number" in words
-    assert f"the last 400 characters of its prompt; {len(LONG) - 400:,} before them" in words
+    assert "of 4 items, 2 change like the curve, which is U-shaped" in words
+    assert "right at 1k, wrong at 2k and right again at 3k. The opposite, wrong at" in words
+    assert "The first 2 such items by number" in words
+    assert f"the last 400 characters of its prompt; the {len(LONG) - 400:,} before them" in words
     assert "answers are cut after 160 characters" in words
     answers = [spaced(row) for row in re.findall(r"<tr><th scope=.row.>Answer.*?</tr>", shown)]
     assert answers == [
@@ -306,18 +308,19 @@ def test_a_card_says_how_many_items_go_the_way_of_its_curve_and_shows_some(
     assert "2k → 3k 1.0 2.5 +37.5" in words
 
 
-def test_a_card_shows_the_items_that_go_the_way_of_its_own_verdict(
+def test_a_card_shows_the_items_that_change_like_its_own_verdict_and_their_opposite(
     flipping: Callable[[str], str],
 ) -> None:
     words = spaced(flipping("inverse"))
-    assert "of 4 items, 1 goes the way of the curve, which is inverse: right at 1k and" in words
+    assert "of 4 items, 1 changes like the curve, which is inverse: right at 1k and" in words
+    assert "The opposite, wrong at 1k and right at 3k: 0." in words
     assert "Item 3" in words
     assert "Item 0" not in words
 
 
 def test_a_flat_curve_has_no_items_of_its_own(flipping: Callable[[str], str]) -> None:
     words = spaced(flipping("flat"))
-    assert "the curve is flat, so no items go its way" in words
+    assert "the curve is flat, so no items change like it" in words
     assert "1k → 2k 2.5 0.0" in words
     assert "by number" not in words
 
@@ -347,7 +350,7 @@ def test_two_to_nine_parts_are_shown(page: Callable[..., str], parts: int, shown
 
 def test_numbers_by_part_are_those_of_the_table(page: Callable[..., str], tmp_path: Path) -> None:
     words = spaced(card(page((1, 4))))
-    assert "put together from 2 parts" in words
+    assert "The task consists of 2 parts" in words
     assert "Part 1 40 items Part 4 40 items" in words
     table = pd.read_csv(tmp_path / "parts.csv")
     own = table[(table["task"] == "neqa") & (table["variant"] == "zero-shot")]

@@ -22,12 +22,14 @@ from fabricate import (
 )
 from page import TEMPLATE, Page, inputs, spaced
 from ushaped.report import Inputs, render
-from ushaped.report.compare import compare_values, known, metrics_of
-from ushaped.report.evidence import proofs_of
-from ushaped.report.matrix import Switched, cells_of, switched
+from ushaped.report.compare import compare_view, known, metrics_of
+from ushaped.report.evidence import index_evidence
+from ushaped.report.findings import findings_of
+from ushaped.report.matrix import VerdictMatrix, cells_of, verdict_matrix
 from ushaped.report.packed import pack
-from ushaped.report.verdicts import verdicts
 from ushaped.results import tables
+from ushaped.results.folder import Results
+from ushaped.results.numbers import draws
 
 HOSTILE = '"><script>alert(1)</script>&<b> {{ 7 * 7 }}'
 SMALL: dict[str, Any] = {
@@ -42,10 +44,10 @@ Values = dict[str, Any]
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Callable[..., Inputs]:
-    """Inputs of made-up results, without figures."""
+def made(tmp_path: Path) -> Callable[..., Results]:
+    """Results of made-up results, without figures."""
 
-    def build(measured: pd.DataFrame | None = None, **changed: Any) -> Inputs:
+    def build(measured: pd.DataFrame | None = None, **changed: Any) -> Results:
         measured = metrics(**SMALL) if measured is None else measured
         write_tables(tmp_path, measured)
         write_inputs(tmp_path, measured)
@@ -55,7 +57,7 @@ def made(tmp_path: Path) -> Callable[..., Inputs]:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Results of two families, to be looked at alone."""
     folder = tmp_path_factory.mktemp("shown")
     measured = metrics(**SMALL, families=("ladder", "other"), unknown=("other",))
@@ -65,21 +67,18 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
 
 
 @pytest.fixture(scope="module")
-def page(shown: Inputs) -> str:
+def page(shown: Results) -> str:
     return render(TEMPLATE, shown)
 
 
-def both(given: Inputs) -> tuple[Values, Switched]:
+def both(given: Inputs) -> tuple[Values, VerdictMatrix]:
     """The comparison and the matrix of some results."""
-    found = verdicts(given.shapes)
-    cells = cells_of(found, proofs_of(given.evidence), given.protocols)
-    names = tables.edition_names(tables.editions(given.metrics))
-    values = compare_values(given, found, cells, names)
-    matrix = switched(found, cells, names)
-    assert values is not None
+    findings = findings_of(given)
+    view, matrix = compare_view(findings), verdict_matrix(findings)
+    assert view is not None
     assert matrix is not None
-    json.dumps(values, allow_nan=False)
-    return values, matrix
+    json.dumps(view.data, allow_nan=False)
+    return view.data, matrix
 
 
 def curve_of(values: Values, family: str, task: str, variant: str, published: bool = False) -> Any:
@@ -103,7 +102,7 @@ def places(values: Values) -> dict[str, int]:
 # -- the comparison ------------------------------------------------------------------------------
 
 
-def test_every_mean_is_there_with_its_interval_and_no_single_seed(shown: Inputs) -> None:
+def test_every_mean_is_there_with_its_interval_and_no_single_seed(shown: Results) -> None:
     values, _ = both(shown)
     means = shown.metrics[shown.metrics["model"] == ""]
     for _, row in means.iterrows():
@@ -120,7 +119,7 @@ def test_every_mean_is_there_with_its_interval_and_no_single_seed(shown: Inputs)
     assert count == len(means)
 
 
-def test_sizes_stand_in_order_with_their_scale(shown: Inputs) -> None:
+def test_sizes_stand_in_order_with_their_scale(shown: Results) -> None:
     values, _ = both(shown)
     ladder, other = (
         next(f for f in values["families"] if f["name"] == name) for name in ("ladder", "other")
@@ -133,7 +132,7 @@ def test_sizes_stand_in_order_with_their_scale(shown: Inputs) -> None:
     assert series["size"] == ["1k", "8k", "45k"]
 
 
-def test_every_way_of_asking_has_its_protocol(shown: Inputs) -> None:
+def test_every_prompt_variant_has_its_protocol(shown: Inputs) -> None:
     values, _ = both(shown)
     told = [(v["name"], v["protocol"], v["modified"]) for v in values["variants"]]
     assert told == [
@@ -143,7 +142,7 @@ def test_every_way_of_asking_has_its_protocol(shown: Inputs) -> None:
     ]
 
 
-def test_published_values_have_the_intervals_of_the_evidence(shown: Inputs) -> None:
+def test_published_values_have_the_intervals_of_the_evidence(shown: Results) -> None:
     values, _ = both(shown)
     assert [f["name"] for f in values["families"]] == ["ladder", "other", "PaLM"]
     assert values["families"][-1]["key"] == "published:PaLM"
@@ -161,32 +160,32 @@ def test_published_values_have_the_intervals_of_the_evidence(shown: Inputs) -> N
 
 
 def test_parameters_of_published_models_come_from_the_literature(
-    made: Callable[..., Inputs], tmp_path: Path, literature: Path
+    made: Callable[..., Results], tmp_path: Path, literature: Path
 ) -> None:
     given = made()
     without, _ = both(given)
     assert {size[1] for size in without["families"][-1]["sizes"]} == {None}
-    (palm,) = [f for f in both(inputs(tmp_path, literature=str(literature)))[0]["families"][1:]]
+    (palm,) = [f for f in both(inputs(tmp_path, literature=literature))[0]["families"][1:]]
     assert [size[1] for size in palm["sizes"]] == [1e9, 8e9, 6.2e10, 5.4e11]
 
 
-def test_the_verdicts_on_a_curve_are_those_of_its_row_and_its_evidence(shown: Inputs) -> None:
+def test_the_verdicts_on_a_curve_are_those_of_its_row_and_its_evidence(shown: Results) -> None:
     values, _ = both(shown)
-    proofs = proofs_of(shown.evidence)
+    evidence = index_evidence(shown.evidence)
     for _, row in shown.shapes.iterrows():
         published = row["source"] == "published"
         curve = curve_of(values, row["family"], row["task"], row["variant"], published)
         said = curve["verdict"]
-        proof = proofs[row["family"], row["source"], row["task"], row["variant"]]
+        curve_evidence = evidence[row["family"], row["source"], row["task"], row["variant"]]
         assert curve["judged"] == row["metric"]
         assert said["equivalent"][0] == row["equivalent"]
-        assert said["equivalent"][1] == tables.say_probability(tables.verdict_probability(row))
+        assert said["equivalent"][1] == draws(tables.verdict_probability(row))
         assert said["literal"][0] == row["literal"]
-        assert said["statistical"][0] == proof.statistical
-        assert said["link"] == f"evidence-{proof.slug}"
+        assert said["statistical"][0] == curve_evidence.statistical
+        assert said["link"] == f"evidence-{curve_evidence.slug}"
 
 
-def test_a_family_that_was_run_and_published_is_two_families(made: Callable[..., Inputs]) -> None:
+def test_a_family_that_was_run_and_published_is_two_families(made: Callable[..., Results]) -> None:
     values, _ = both(made(metrics(**SMALL, families=("PaLM",))))
     assert [(f["name"], f["published"], f["key"]) for f in values["families"]] == [
         ("PaLM", False, "PaLM"),
@@ -195,6 +194,15 @@ def test_a_family_that_was_run_and_published_is_two_families(made: Callable[...,
     ours = curve_of(values, "PaLM", "redefine", "zero-shot")
     theirs = curve_of(values, "PaLM", "redefine", "zero-shot", published=True)
     assert ours["metrics"] != theirs["metrics"]
+
+
+@pytest.mark.parametrize("unknown", [(), ("other",)])
+def test_it_opens_on_a_scale_that_every_family_has(
+    made: Callable[..., Inputs], unknown: tuple[str, ...]
+) -> None:
+    measured = metrics(**SMALL, families=("ladder", "other"), unknown=unknown)
+    values, _ = both(made(measured))
+    assert values["scale"] == ("parameters" if unknown else "training_flops")
 
 
 def test_items_of_two_sources_are_two_tasks(made: Callable[..., Inputs]) -> None:
@@ -213,7 +221,7 @@ def test_items_of_two_sources_are_two_tasks(made: Callable[..., Inputs]) -> None
     assert matrix.sources == ["official", "replica"]
 
 
-def test_a_task_that_was_not_run_can_still_be_compared(made: Callable[..., Inputs]) -> None:
+def test_a_task_that_was_not_run_can_still_be_compared(made: Callable[..., Results]) -> None:
     values, _ = both(made(metrics(**SMALL | {"tasks": ("neqa",)})))
     told = [(one["task"], one["source"]) for one in values["editions"]]
     assert told[0] == ("neqa", "replica")
@@ -222,7 +230,7 @@ def test_a_task_that_was_not_run_can_still_be_compared(made: Callable[..., Input
 
 
 def test_published_points_on_a_curve_that_was_run_keep_their_flag(
-    made: Callable[..., Inputs],
+    made: Callable[..., Results],
 ) -> None:
     values, _ = both(made(with_published(metrics(**SMALL))))
     series = curve_of(values, "ladder", "redefine", "zero-shot")["metrics"]
@@ -236,7 +244,7 @@ def test_metrics_are_named_in_reading_order() -> None:
     assert metrics_of(present) == ["accuracy", "loss", "answer_rate_2", "answer_rate_10", "zeta"]
 
 
-def test_losses_are_told_to_be_better_where_lower(shown: Inputs) -> None:
+def test_losses_are_told_to_be_better_where_lower(shown: Results) -> None:
     values, _ = both(shown)
     by_name = {metric["name"]: metric for metric in values["metrics"]}
     assert by_name["sequence_loss"]["lower"]
@@ -245,15 +253,15 @@ def test_losses_are_told_to_be_better_where_lower(shown: Inputs) -> None:
     assert by_name["accuracy"]["unit"] == "share"
 
 
-def test_looks_differ_in_more_than_colour(shown: Inputs) -> None:
+def test_looks_differ_in_more_than_colour(shown: Results) -> None:
     values, _ = both(shown)
     for kind in ("families", "variants"):
         looks = [(one["marker"], *one["dashes"]) for one in values[kind]]
         assert len(set(looks)) == len(looks)
 
 
-def test_it_works_without_evidence_and_protocols(made: Callable[..., Inputs]) -> None:
-    values, matrix = both(made(evidence=None, protocols=None))
+def test_it_works_without_evidence_and_protocols(made: Callable[..., Results]) -> None:
+    values, matrix = both(made(evidence=[], protocols=None))
     assert [f["name"] for f in values["families"]] == ["ladder"]
     cell = matrix.rows[0].cells["ladder"]["zero-shot"]
     assert cell.opinions["equivalent"].note
@@ -262,7 +270,7 @@ def test_it_works_without_evidence_and_protocols(made: Callable[..., Inputs]) ->
     assert cell.link == ""
 
 
-def test_one_size_is_drawn_and_has_no_verdict(made: Callable[..., Inputs]) -> None:
+def test_one_size_is_drawn_and_has_no_verdict(made: Callable[..., Results]) -> None:
     values, matrix = both(made(metrics(**SMALL | {"sizes": (8_000,)})))
     curve = curve_of(values, "ladder", "neqa", "zero-shot")
     assert curve["metrics"][places(values)["accuracy"]]["size"] == ["8k"]
@@ -270,42 +278,42 @@ def test_one_size_is_drawn_and_has_no_verdict(made: Callable[..., Inputs]) -> No
     assert matrix.rows[0].cells["ladder"]["zero-shot"].shown == "none: one size"
 
 
-def test_eleven_tasks_and_five_families_take_little_room(made: Callable[..., Inputs]) -> None:
+def test_eleven_tasks_and_five_families_take_little_room(made: Callable[..., Results]) -> None:
     many = ("ladder", "Pythia", "OPT", "Qwen", "Gemma")
     values, matrix = both(made(metrics(ALL_TASKS, families=many, seeds=1)))
-    assert len(pack(values)) + len(pack(matrix.given())) < 400_000
+    assert len(pack(values)) + len(pack(matrix.record())) < 400_000
 
 
 # -- the matrix ----------------------------------------------------------------------------------
 
 
-def test_the_matrix_can_show_every_verdict(shown: Inputs) -> None:
+def test_the_matrix_can_show_every_verdict(shown: Results) -> None:
     _, matrix = both(shown)
-    given = matrix.given()
-    proofs = proofs_of(shown.evidence)
+    given = matrix.record()
+    evidence = index_evidence(shown.evidence)
     rows = {(row["source"], row["task"]): row for row in given["rows"]}
     ours = shown.shapes[shown.shapes["source"] != "published"]
     for _, row in ours.iterrows():
         cell = rows[row["source"], row["task"]]["cells"][row["family"]][row["variant"]]
-        proof = proofs[row["family"], row["source"], row["task"], row["variant"]]
-        said = (row["equivalent"], row["literal"], proof.statistical)
+        curve_evidence = evidence[row["family"], row["source"], row["task"], row["variant"]]
+        said = (row["equivalent"], row["literal"], curve_evidence.statistical)
         assert tuple(cell[rule][0] for rule in RULES) == said
     assert len(ours) == sum(len(by) for row in given["rows"] for by in row["cells"].values())
     redefine = next(row for row in given["rows"] if row["task"] == "redefine")
     assert list(redefine["published"]) == ["PaLM"]
 
 
-def test_how_sure_the_literal_rule_is_stands_in_the_protocols(shown: Inputs) -> None:
+def test_how_sure_the_literal_rule_is_stands_in_the_protocols(shown: Results) -> None:
     _, matrix = both(shown)
     assert shown.protocols is not None
     for _, row in shown.protocols.iterrows():
         (line,) = [one for one in matrix.rows if one.task == row["task"]]
         cell = line.cells[row["family"]][row["variant"]]
-        assert cell.opinions["literal"].note == tables.say_probability(row["p_literal"])
+        assert cell.opinions["literal"].note == draws(row["p_literal"])
 
 
 def test_a_statistical_verdict_shows_the_test_that_speaks_to_it(
-    made: Callable[..., Inputs],
+    made: Callable[..., Results],
 ) -> None:
     given = made()
     wanted = {
@@ -326,15 +334,15 @@ def test_a_statistical_verdict_shows_the_test_that_speaks_to_it(
         assert (opinion.shape, opinion.note, opinion.sure) == (shape, note, sure)
 
 
-def test_a_cell_is_sure_from_95_percent_of_the_draws_on(made: Callable[..., Inputs]) -> None:
+def test_a_cell_is_sure_from_95_percent_of_the_draws_on(made: Callable[..., Results]) -> None:
     given = made()
     first = given.shapes["equivalent"] != ""
     for place, share in zip(given.shapes.index[first], (0.949, 0.951, math.nan), strict=False):
         shape = given.shapes.loc[place, "equivalent"]
         given.shapes.loc[place, tables.PROBABILITY[str(shape)]] = share
-    found = verdicts(given.shapes)
-    cells = cells_of(found, {}, None)
-    sure = {v.probability: cells[v.family, v.source, v.task, v.variant] for v in found}
+    findings = findings_of(given)
+    cells = cells_of(findings)
+    sure = {verdict.probability: cells[verdict.key] for verdict in findings.verdicts}
     assert not sure[0.949].opinions["equivalent"].sure
     assert sure[0.951].opinions["equivalent"].sure
 
@@ -346,7 +354,7 @@ def table_of(page: str, name: str) -> str:
 
 
 def test_without_a_script_the_matrix_shows_zero_shot_by_the_published_equivalent_rule(
-    page: str, shown: Inputs
+    page: str, shown: Results
 ) -> None:
     text = table_of(page, "matrix-table")
     cells = re.findall(
@@ -360,7 +368,7 @@ def test_without_a_script_the_matrix_shows_zero_shot_by_the_published_equivalent
     assert run["equivalent"].nunique() > 1
     for _, row in run.iterrows():
         said = told[row["family"], row["task"], row["source"]]
-        note = tables.say_probability(tables.verdict_probability(row))
+        note = draws(tables.verdict_probability(row))
         assert said == f"{row['equivalent']} {note}".strip()
     assert told["PaLM", "neqa", "published"] == "–"
     assert text.count('zero-shot <span class="tag official">official</span>') == 3
@@ -394,7 +402,7 @@ def test_everything_can_be_chosen_and_says_its_protocol(page: str) -> None:
         ]
 
 
-def test_a_choice_of_items_is_offered_where_there_is_one(made: Callable[..., Inputs]) -> None:
+def test_a_choice_of_items_is_offered_where_there_is_one(made: Callable[..., Results]) -> None:
     text = render(TEMPLATE, made(of_two_sources(("neqa",), **SMALL)))
     values = [a["value"] for a in Page(text).all("input") if a.get("name") == "matrix-source"]
     assert values == ["", "official", "replica"]
@@ -403,7 +411,7 @@ def test_a_choice_of_items_is_offered_where_there_is_one(made: Callable[..., Inp
     assert len(re.findall(r'data-task="neqa" data-source="replica"', table)) == 1
 
 
-def test_hostile_names_stay_text(made: Callable[..., Inputs]) -> None:
+def test_hostile_names_stay_text(made: Callable[..., Results]) -> None:
     given = made()
     for table in (given.metrics, given.shapes):
         table["family"] = table["family"].replace("ladder", HOSTILE)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import itertools
 import json
 import math
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as Xml
@@ -42,30 +42,35 @@ from page import (
     SMALL,
     TEMPLATE,
     Page,
+    changed,
     inputs,
     own_scripts,
     spaced,
     unpacked,
 )
 from ushaped.errors import UserError
-from ushaped.figures import NAMES, OF_ONE_TABLE, style
-from ushaped.report import Inputs, render
+from ushaped.figures import style
+from ushaped.questions import QUESTIONS
 from ushaped.report import page as page_module
-from ushaped.report.formats import Precision, precisions, read_made
-from ushaped.report.origin import costs, flatten, frequencies, scorings, total
+from ushaped.report import render
+from ushaped.report.limits import frequencies
 from ushaped.report.packed import as_json, pack
 from ushaped.report.pictures import svg_uri
+from ushaped.report.provenance import costs, scorings, total
 from ushaped.report.tasks import shared_item
-from ushaped.report.text import FLAGS, by_metric, in_order, probability, slug
+from ushaped.report.text import FLAGS, flatten, in_order, slug
 from ushaped.report.verdicts import count_range
 from ushaped.results import tables
+from ushaped.results.folder import Results
+from ushaped.results.formats import Precision, precisions, read_made
+from ushaped.results.numbers import by_metric, draws, probability
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Callable[..., Inputs]:
+def other(tmp_path: Path) -> Callable[..., Results]:
     """Build inputs of other made-up results, without figures."""
 
-    def build(prompt: str = "", title: str = "A title", **options: Any) -> Inputs:
+    def build(prompt: str = "", title: str = "A title", **options: Any) -> Results:
         twice = options.pop("twice", ())
         options = SMALL | options
         measured = of_two_sources(twice, **options) if twice else metrics(**options)
@@ -91,7 +96,7 @@ def test_published_points_are_explained(tmp_path: Path) -> None:
 
 
 def test_a_number_that_was_never_published_is_called_unknown(
-    other: Callable[..., Inputs],
+    other: Callable[..., Results],
 ) -> None:
     text = render(TEMPLATE, other(families=("gpt", "ladder"), unknown=("gpt",)))
     table = text[text.index("<h3>Models</h3>") :]
@@ -129,7 +134,8 @@ def test_the_section_on_the_literature_says_what_its_tables_say(page: str) -> No
     words = spaced(section)
     assert "For GPT-3 FeedME, GPT-2 and OPT it does not" in words
     assert "off by up to 12.8 percentage points" in words
-    assert "exactly one split explains all averages: neqa and hindsight-neglect stand" in words
+    split = "exactly one split explains all averages: neqa and hindsight-neglect are plotted"
+    assert split in words
     assert "ten-task-average 52.7% 36.5% 40.3% 55.9%" in words
     assert "PaLM published-equivalent 6 4 1 0 0 PaLM literal 9 1 1 0 0" in words
     assert "GPT-4 on hindsight-neglect: its source says that it reverses the trend" in words
@@ -140,7 +146,7 @@ def test_the_section_on_the_literature_says_what_its_tables_say(page: str) -> No
     assert words.count("This figure was not drawn.") == 4
 
 
-def test_without_the_literature_there_is_no_section_on_it(other: Callable[..., Inputs]) -> None:
+def test_without_the_literature_there_is_no_section_on_it(other: Callable[..., Results]) -> None:
     parsed = Page(render(TEMPLATE, other()))
     assert "published" not in {a.get("id") for _, a in parsed.elements}
     assert "#published" not in {a["href"] for a in parsed.all("a")}
@@ -148,7 +154,7 @@ def test_without_the_literature_there_is_no_section_on_it(other: Callable[..., I
 
 def test_a_missing_table_of_the_literature_is_named(results: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"verdicts|tasks.*no such file.*snakemake figures"):
-        render(TEMPLATE, inputs(results, literature=str(tmp_path)))
+        render(TEMPLATE, inputs(results, literature=tmp_path))
 
 
 def test_every_link_inside_the_page_leads_somewhere(page: str) -> None:
@@ -220,7 +226,7 @@ def test_values_for_the_script_stay_inside_their_element(text: str) -> None:
     assert json.loads(raw) == [text]
 
 
-def test_a_hostile_prompt_is_shown_as_text(page: str, other: Callable[..., Inputs]) -> None:
+def test_a_hostile_prompt_is_shown_as_text(page: str, other: Callable[..., Results]) -> None:
     text = render(TEMPLATE, other(prompt=HOSTILE, title=HOSTILE))
     parsed = Page(text)
     assert HOSTILE not in text
@@ -250,7 +256,7 @@ def test_hostile_settings_and_names_are_shown_as_text(page: str, results: Path) 
 @pytest.mark.parametrize(
     "prompt", ["\nbegins with a line", "  two blanks\n\n\nand lines \t", "é漢"]
 )
-def test_the_example_is_exactly_what_is_sent(other: Callable[..., Inputs], prompt: str) -> None:
+def test_the_example_is_exactly_what_is_sent(other: Callable[..., Results], prompt: str) -> None:
     text = render(TEMPLATE, other(prompt=prompt))
     raw = re.findall(r"<pre[^>]*>(.*?)</pre>", text, re.DOTALL)
     # HTML drops one line break right after <pre>.
@@ -291,7 +297,7 @@ def test_the_verdict_and_what_it_is_no_evidence_of_come_before_every_figure(page
     assert "Of 3 tasks" in first
 
 
-def test_several_families_stand_in_one_table_first(other: Callable[..., Inputs]) -> None:
+def test_several_families_stand_in_one_table_first(other: Callable[..., Results]) -> None:
     given = other(families=("gpt", "ladder"))
     text = render(TEMPLATE, given)
     first = text[text.index('id="verdict"') : text.index('id="scaling"')]
@@ -324,7 +330,7 @@ def test_the_page_says_that_the_ladder_is_no_evidence_about_large_models(page: s
     assert "12% of the whole text belongs to no task" in table
 
 
-def test_without_the_ladder_that_warning_is_not_given(other: Callable[..., Inputs]) -> None:
+def test_without_the_ladder_that_warning_is_not_given(other: Callable[..., Results]) -> None:
     text = render(TEMPLATE, other(families=("somebody",)))
     assert "no evidence about large models" not in text
 
@@ -395,7 +401,9 @@ def test_the_same_inputs_give_the_same_page(page: str, results: Path) -> None:
     ],
     ids=["one seed", "one size", "one task", "no zero-shot", "two families"],
 )
-def test_it_renders_whatever_was_run(other: Callable[..., Inputs], options: dict[str, Any]) -> None:
+def test_it_renders_whatever_was_run(
+    other: Callable[..., Results], options: dict[str, Any]
+) -> None:
     parsed = Page(render(TEMPLATE, other(**options)))
     assert "The verdict #" in [" ".join(text.split()) for text in parsed.texts["h2"]]
     assert "nan" not in re.split(r"\W+", parsed.words.lower())
@@ -411,11 +419,11 @@ def cards(text: str) -> dict[str, str]:
     return {name: spaced(part) for name, part in zip(found, parts, strict=True)}
 
 
-def test_every_part_says_whose_items_its_numbers_are_from(other: Callable[..., Inputs]) -> None:
+def test_every_part_says_whose_items_its_numbers_are_from(other: Callable[..., Results]) -> None:
     text = render(TEMPLATE, other(official=("neqa",)))
     words = spaced(text)
     told = "Official items: neqa; replica items: all other tasks."
-    # The matrix, all tasks at a glance, ways of asking, seeds, and the part on the ladder.
+    # The matrix, all tasks at a glance, prompt variants, seeds, and the part on the ladder.
     assert words.count(told) == 5
     assert "Of 1 task" in words
     assert "under the official protocol with official items" in words
@@ -430,13 +438,13 @@ def test_every_part_says_whose_items_its_numbers_are_from(other: Callable[..., I
     assert "PaLM published, official items zero-shot" in parts["memo-trap"]
 
 
-def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
-    other: Callable[..., Inputs],
+def test_a_table_has_one_column_per_prompt_variant_and_its_rows_say_the_source(
+    other: Callable[..., Results],
 ) -> None:
     text = render(TEMPLATE, other(official=("neqa",)))
     tables_shown = re.findall(r"<table\b.*?</table>", text, re.DOTALL)
     both = [part for part in tables_shown if re.search(r">neqa</a><span class=.under.>", part)]
-    assert len(both) == 4  # families, their ways of asking, changes, training seeds
+    assert len(both) == 4  # families, their prompt variants, changes, training seeds
     for part in both[1:3]:
         assert len(re.findall(r"<th scope=.col.>zero-shot", part)) == 1
         assert "<td>–</td>" not in part.split("PaLM")[0]
@@ -444,9 +452,9 @@ def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
         assert re.search(r">memo-trap</a><span class=.under.>replica items<", part)
 
 
-def test_a_caption_names_the_panels_that_the_figure_has(other: Callable[..., Inputs]) -> None:
+def test_a_caption_names_the_panels_that_the_figure_has(other: Callable[..., Results]) -> None:
     parts = cards(render(TEMPLATE, other(official=("neqa",))))
-    assert "(a) accuracy, (b) loss over the classes, (c) probability that" in parts["neqa"]
+    assert "(a) accuracy, (b) loss over the classes, (c) probability of" in parts["neqa"]
     assert "(b) share of answers that belong to the distractor task, (c) loss" in parts["memo-trap"]
     assert "answer of the distractor task" in parts["memo-trap"]
 
@@ -455,7 +463,7 @@ def test_a_caption_names_the_panels_that_the_figure_has(other: Callable[..., Inp
 
 
 def test_a_task_on_items_of_two_sources_has_two_cards_with_numbers_of_their_own(
-    other: Callable[..., Inputs],
+    other: Callable[..., Results],
 ) -> None:
     given = other(twice=("neqa",))
     text = render(TEMPLATE, given)
@@ -484,7 +492,7 @@ def test_a_task_on_items_of_two_sources_has_two_cards_with_numbers_of_their_own(
         assert f"zero-shot official ({rest})" not in card
 
 
-def test_every_table_has_a_row_for_each_edition(other: Callable[..., Inputs]) -> None:
+def test_every_table_has_a_row_for_each_edition(other: Callable[..., Results]) -> None:
     given = other(twice=("neqa",))
     text = render(TEMPLATE, given)
     rows = [spaced(row) for row in re.findall(r"<tr>\s*<th scope=.row.>.*?</tr>", text, re.DOTALL)]
@@ -504,7 +512,7 @@ def test_every_table_has_a_row_for_each_edition(other: Callable[..., Inputs]) ->
         assert sum(row.startswith(start) for row in rows) == 1
 
 
-def test_tallies_count_each_source_apart(other: Callable[..., Inputs]) -> None:
+def test_tallies_count_each_source_apart(other: Callable[..., Results]) -> None:
     given = other(twice=("neqa", "memo-trap"))
     text = render(TEMPLATE, given)
     words = spaced(text)
@@ -525,7 +533,7 @@ def test_tallies_count_each_source_apart(other: Callable[..., Inputs]) -> None:
     assert {k: n for k, n in counted.items() if n} == ours["equivalent"].value_counts().to_dict()
 
 
-def test_averages_of_two_sources_stand_apart(other: Callable[..., Inputs]) -> None:
+def test_averages_of_two_sources_stand_apart(other: Callable[..., Results]) -> None:
     text = render(TEMPLATE, other(tasks=ALL_TASKS, twice=ALL_TASKS, seeds=1))
     words = spaced(text)
     for source in ("official", "replica"):
@@ -533,11 +541,25 @@ def test_averages_of_two_sources_stand_apart(other: Callable[..., Inputs]) -> No
     assert "answer items of several sources, a curve for each" in words
 
 
+# -- few tasks, unknown compute ----------------------------------------------------------------
+
+
+def test_captions_follow_the_axes_and_the_tasks_that_were_run(
+    other: Callable[..., Results],
+) -> None:
+    given = other(families=("smollm",), unknown=("smollm",), sizes=(1_000, 8_000), seeds=1)
+    words = spaced(render(TEMPLATE, given))
+    assert "Mean accuracy over 2 tasks that were run here, memo-trap and neqa" in words
+    assert "The training compute of smollm is unknown, so (a) leaves it out." in words
+    assert "Accuracy against parameters, one panel per task" in words
+    assert "smollm has fewer than three sizes, which cannot show a turn" in words
+
+
 # -- one size ----------------------------------------------------------------------------------
 
 
 def test_one_size_alone_gets_no_verdict_and_the_page_says_why(
-    other: Callable[..., Inputs],
+    other: Callable[..., Results],
 ) -> None:
     text = render(TEMPLATE, other(sizes=(8_000,), seeds=1, families=("single",)))
     verdict = spaced(text[text.index('id="verdict"') : text.index('id="scaling"')])
@@ -552,7 +574,7 @@ def test_one_size_alone_gets_no_verdict_and_the_page_says_why(
     assert "gets no verdict" in Page(text).words
 
 
-def test_one_size_beside_a_curve_takes_nothing_from_it(other: Callable[..., Inputs]) -> None:
+def test_one_size_beside_a_curve_takes_nothing_from_it(other: Callable[..., Results]) -> None:
     given = other(families=("ladder", "single"))
     for table in (given.metrics, given.shapes):
         assert set(table["family"]) >= {"ladder", "single"}
@@ -562,7 +584,7 @@ def test_one_size_beside_a_curve_takes_nothing_from_it(other: Callable[..., Inpu
     alone = shapes(metrics_left[metrics_left["family"] == "single"], published=False)
     text = render(
         TEMPLATE,
-        dataclasses.replace(given, metrics=metrics_left, shapes=pd.concat([judged, alone])),
+        changed(given, metrics=metrics_left, shapes=pd.concat([judged, alone])),
     )
     assert "The family single was run at <b>one size</b>" in text
     assert "Of 3 tasks, <b>" in text
@@ -577,24 +599,23 @@ def test_it_renders_with_values_missing(results: Path) -> None:
 
 
 def test_it_renders_with_nothing_but_tables(results: Path) -> None:
-    empty = results / "empty.json"
-    empty.write_text("{}")
     given = inputs(
         results,
-        figures=[],
-        prompts=[],
+        figures={},
+        prompts={},
         models=[],
-        tasks=[],
+        tasks={},
         benchmarks=None,
+        made={},
         scores=[],
         literature=None,
         protocols=None,
-        evidence=None,
-        published_verdicts=None,
+        evidence=[],
+        published_verdicts={},
         power=None,
-        questions=[],
-        config=str(empty),
-        provenance=str(empty),
+        questions={},
+        config={},
+        provenance={},
     )
     parsed = Page(render(TEMPLATE, given))
     assert "This figure was not drawn." in parsed.words
@@ -602,20 +623,19 @@ def test_it_renders_with_nothing_but_tables(results: Path) -> None:
 
 
 def test_the_command_writes_the_page(results: Path, tmp_path: Path, page: str) -> None:
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    (folder / "literature").rename(folder / "published")
+    given = Results(folder, folder / "tasks", ROOT / "literature")
+    for path in given.scores:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = next((folder / "scores" / path.parts[-4]).rglob("*.parquet"))
+        if not path.exists():
+            shutil.copy(made, path)
     output = tmp_path / "report.html"
     options = [
-        *("--metrics", results / "metrics.csv", "--shapes", results / "shapes.csv"),
-        *("--literature", results / "literature", "--figures", results / "figures"),
-        *("--protocols", results / "protocols.csv", "--evidence", results / "evidence.json"),
-        *("--published-verdicts", ROOT / "literature/verdicts.csv"),
-        *("--power", results / "power.csv"),
-        *("--questions", *sorted(results.glob("questions/*.csv"))),
-        *("--prompts", *sorted(results.glob("prompts/*/*/*.parquet"))),
-        *("--scores", *sorted(results.glob("scores/*/*/*/*.parquet"))),
-        *("--tasks", *sorted(results.rglob("task.yaml"))),
-        *("--models", *sorted(results.rglob("model.json"))),
-        *("--config", results / "config.json", "--provenance", results / "provenance.json"),
-        *("--benchmarks", results / "benchmarks", "--template", TEMPLATE, "--output", output),
+        *("--results", folder, "--tasks", folder / "tasks", "--literature", ROOT / "literature"),
+        *("--template", TEMPLATE, "--output", output),
     ]
     script = ROOT / "scripts" / "report.py"
     subprocess.run([sys.executable, str(script), *map(str, options)], check=True)
@@ -623,8 +643,8 @@ def test_the_command_writes_the_page(results: Path, tmp_path: Path, page: str) -
 
 
 def test_a_missing_file_is_told_in_one_line(results: Path) -> None:
-    with pytest.raises(UserError, match=r"nowhere\.json: no such file"):
-        inputs(results, config=str(results / "nowhere.json"))
+    with pytest.raises(UserError, match=r"nowhere/config\.json: no such file"):
+        _ = inputs(results / "nowhere").config
     with pytest.raises(UserError, match="no such file"):
         render(results / "report.html.j2", inputs(results))
 
@@ -655,7 +675,7 @@ def test_times_are_summed_by_step(results: Path) -> None:
 
 
 def test_each_flag_is_explained_once_for_all_and_on_the_cards_that_have_it(
-    other: Callable[..., Inputs],
+    other: Callable[..., Results],
 ) -> None:
     given = other()
     neqa = (given.metrics["task"] == "neqa") & (given.metrics["variant"] == "cot")
@@ -684,7 +704,7 @@ TIED = {"tie_share": 0.25, "accuracy_ties_against": 0.4, "accuracy_ties_for": 0.
 TIED |= {"accuracy_ties_shared": 0.5}
 
 
-def doubtful(given: Inputs) -> Inputs:
+def doubtful(given: Results) -> Results:
     """The same results where zero-shot neqa has ties, and cot chains without an end."""
     neqa = (given.metrics["task"] == "neqa") & (given.metrics["metric"] == "accuracy")
     chosen = neqa & (given.metrics["variant"] == "zero-shot")
@@ -695,11 +715,11 @@ def doubtful(given: Inputs) -> Inputs:
     zero = given.shapes["variant"] == "zero-shot"
     given.shapes.loc[judged & zero, "flags"] = "ties"
     given.shapes.loc[judged & ~zero, "flags"] = "chains-cut"
-    return dataclasses.replace(given, metrics=pd.concat([given.metrics, *rows], ignore_index=True))
+    return changed(given, metrics=pd.concat([given.metrics, *rows], ignore_index=True))
 
 
 def test_a_card_lists_its_doubtful_numbers_with_what_they_are_unfolded(
-    other: Callable[..., Inputs],
+    other: Callable[..., Results],
 ) -> None:
     text = render(TEMPLATE, doubtful(other()))
     card = re.search(r'<article id="task-neqa".*?</article>', text, re.DOTALL)
@@ -718,8 +738,8 @@ def test_a_card_lists_its_doubtful_numbers_with_what_they_are_unfolded(
     assert "doubts" not in re.findall(r'<article id="task-memo-trap".*?</article>', text, re.S)[0]
 
 
-def test_the_matrix_marks_a_doubtful_curve_whatever_way_of_asking_is_chosen(
-    other: Callable[..., Inputs],
+def test_the_matrix_marks_a_doubtful_curve_whatever_prompt_variant_is_chosen(
+    other: Callable[..., Results],
 ) -> None:
     text = render(TEMPLATE, doubtful(other()))
     table = text[text.index('id="matrix-table"') : text.index('id="matrix-modified"')]
@@ -737,7 +757,7 @@ def test_the_matrix_marks_a_doubtful_curve_whatever_way_of_asking_is_chosen(
 
 
 def test_a_table_of_metrics_without_the_numbers_of_a_flag_still_shows_it(
-    other: Callable[..., Inputs],
+    other: Callable[..., Results],
 ) -> None:
     given = other()
     given.metrics.loc[given.metrics["task"] == "prompt-injection", "flags"] = "ties;low-label-mass"
@@ -796,13 +816,13 @@ def test_a_run_that_found_everything_in_the_store_has_nothing_to_time(tmp_path: 
     write_made(tmp_path / "scores", "one", begins_with=[], prefixes_shared=False, dtype="bfloat16")
     made = read_made([tmp_path / "scores/one/replica/neqa/zero-shot.parquet"])
     (one,) = scorings(tmp_path, ["one", "unknown"], made)
-    assert (one.items, one.kept) == (0, 1200)
+    assert (one.items, one.reused) == (0, 1200)
     numbers = (one.tokens, one.computed, one.rate, one.utilisation, one.seconds)
     assert all(np.isnan([*numbers, one.computed_share]))
     assert (one.dtype, one.begins_with, one.shared) == ("bfloat16", "none", False)
 
 
-def test_a_store_that_held_everything_shows_dashes(other: Callable[..., Inputs]) -> None:
+def test_a_store_that_held_everything_shows_dashes(other: Callable[..., Results]) -> None:
     given = other()
     assert given.benchmarks is not None
     write_scoring(given.benchmarks, "ladder-8k-s1", items=0, items_kept=1200)
@@ -842,7 +862,7 @@ def format_rows(text: str) -> dict[str, str]:
 
 
 def test_the_audit_and_the_number_format_of_every_model_are_told(
-    other: Callable[..., Inputs],
+    other: Callable[..., Results],
 ) -> None:
     given = other()
     given.made["ladder-1k-s0"]["audit"] = AUDIT
@@ -861,7 +881,7 @@ def test_the_audit_and_the_number_format_of_every_model_are_told(
 
 
 def test_ties_of_a_model_are_summed_over_all_that_it_was_asked(
-    other: Callable[..., Inputs],
+    other: Callable[..., Results],
 ) -> None:
     rows = format_rows(render(TEMPLATE, doubtful(other())))
     assert rows["ladder-1k-s0"].startswith("float32 50 of 200 ")
@@ -890,12 +910,12 @@ def test_the_same_weights_in_two_formats_are_compared_answer_by_answer(tmp_path:
     found = {one.model: one for one in precisions(models, read_made(paths), none, paths)}
     # Items 1 to 3 are in both files; of item 2 the answers differ.
     one = found["m16"]
-    assert (one.twin, one.changed, one.compared, one.unsure) == ("m32", 1, 3, False)
+    assert (one.twin, one.changed, one.compared, one.unverified) == ("m32", 1, 3, False)
     write_answers(paths[1], half, [b, b, a, b], 0)
     (one,) = [one for one in precisions(models, read_made(paths), none, paths) if one.twin]
     assert (one.changed, one.compared) == (2, 4)
-    assert found["n16"].unsure
-    assert not found["m32"].unsure
+    assert found["n16"].unverified
+    assert not found["m32"].unverified
 
 
 def test_audits_of_all_files_of_a_model_are_one_and_the_worst_is_shown(tmp_path: Path) -> None:
@@ -920,8 +940,8 @@ def test_what_low_precision_did_to_the_audited_answers_is_shown(tmp_path: Path) 
     found = read_made(paths)["m"]["audit"]
     assert found["float32"] == {"items": 8, "changed": 2, "largest": 0.5}
     one = Precision("m", "bfloat16", 0, 8, "", math.nan, math.nan, found)
-    assert not one.unsure
-    assert Precision("m", "bfloat16", 0, 8, "", math.nan, math.nan, AUDIT).unsure
+    assert not one.unverified
+    assert Precision("m", "bfloat16", 0, 8, "", math.nan, math.nan, AUDIT).unverified
 
 
 def test_an_audit_that_is_damaged_is_named(tmp_path: Path) -> None:
@@ -973,6 +993,10 @@ def test_a_bootstrap_never_claims_certainty() -> None:
     assert probability(0.0) == "<0.01"
     assert probability(0.5) == "0.50"
     assert probability(float("nan")) == "–"
+    assert [draws(share) for share in (1.0, 0.0, 0.5)] == [
+        *(">99% of draws", "<1% of draws", "50% of draws")
+    ]
+    assert draws(float("nan")) == ""
 
 
 def test_names_become_safe_ids() -> None:
@@ -980,15 +1004,13 @@ def test_names_become_safe_ids() -> None:
     assert slug("U-shaped") == "u-shaped"
 
 
-@pytest.mark.parametrize("figure", [name for name in NAMES if name != "task"])
-def test_captions_are_templates_that_snakemake_can_render(figure: str) -> None:
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_captions_are_templates_that_snakemake_can_render(question: str) -> None:
     import docutils.core  # type: ignore[import-untyped]
     from jinja2 import Environment
 
     snakemake = SimpleNamespace(
-        wildcards=SimpleNamespace(task="neqa", source="official", figure=figure, question="chains"),
-        params=SimpleNamespace(sources="All items are official items.", figure="protocols"),
-        rule="figure",
+        wildcards=SimpleNamespace(question=question),
         config={"families": ["ladder"], "ladder": {}},
     )
     for path in sorted((ROOT / "report").rglob("*.rst")):
@@ -998,15 +1020,6 @@ def test_captions_are_templates_that_snakemake_can_render(figure: str) -> None:
         )
         assert len(parts["body"]) > 60, path
         assert "{{" not in parts["body"]
-
-
-@pytest.mark.parametrize("name", OF_ONE_TABLE)
-def test_each_figure_of_one_table_has_its_own_caption(name: str) -> None:
-    from jinja2 import Environment
-
-    text = (ROOT / "report/captions/answer.rst").read_text(encoding="utf-8")
-    snakemake = SimpleNamespace(params=SimpleNamespace(figure=name))
-    assert len(Environment().from_string(text).render(snakemake=snakemake).strip()) > 60
 
 
 @pytest.mark.parametrize("families", [["ladder"], ["smollm"], ["smollm", "ladder"]])

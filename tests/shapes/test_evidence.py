@@ -23,17 +23,19 @@ import fabricate
 import shapes as shapes_step
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
-from ushaped.shapes.conclude import STATISTICAL, Conclusion, conclude
-from ushaped.shapes.curves import COLUMNS, Answers, Curve, draw_measured
+from ushaped.results.columns import SHAPES as COLUMNS
+from ushaped.shapes.conclude import Conclusion, conclude
+from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
-from ushaped.shapes.evidence import control, examine, row
-from ushaped.shapes.fits import SHAPES, fits, loss_of
-from ushaped.shapes.hypothesis_tests.significance import Nulls, PValues
+from ushaped.shapes.evidence import add_fdr_q_values, examine
+from ushaped.shapes.fits import FITTED_SHAPES, fits, sample_loss
+from ushaped.shapes.hypothesis_tests.significance import NullDistributions, PValues
 from ushaped.shapes.power import shares_of_verdicts, u_curve
 from ushaped.shapes.read import read_published
-from ushaped.shapes.rules import VERDICTS, Floats, Rule
+from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import from_counts
+from ushaped.shapes.shapes_table import shapes_row
+from ushaped.terms import AVERAGE, SHAPES, STATISTICAL_SHAPES, TEN_TASKS
 
 RULE = Rule.published_equivalent()
 SETTINGS = Settings(draws=400)
@@ -120,7 +122,7 @@ def test_known_shapes_get_their_verdict(shares: list[float], n: int, shape: str)
     found = verdict_of(shares, n)
     assert found["statistical"] == shape
     assert found["because"]
-    assert found["statistical"] in STATISTICAL
+    assert found["statistical"] in STATISTICAL_SHAPES
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_palm_is_judged_as_published_where_its_errors_are_known() -> None:
 def concluded(shares: list[float], n: int, span: float = 1.0, **p: float) -> Conclusion:
     """Conclude from p-values that are given."""
     sample = from_counts(np.rint(np.array(shares) * n).astype(np.int64), np.full(len(shares), n))
-    found = fits(sample.heights, sample.weights, loss_of(sample))
+    found = fits(sample.heights, sample.weights, sample_loss(sample))
     names = ("change", "rise", "fall", "u", "inverted_u", "misfit")
     return conclude(PValues(**(dict.fromkeys(names, 1.0) | p)), found, sample, RULE, span)
 
@@ -199,7 +201,7 @@ def test_a_turn_counts_only_if_both_of_its_sides_are_of_practical_size() -> None
 
 def test_sizes_that_hang_together_show_a_small_recovery_sooner() -> None:
     sample = from_counts(np.array([180, 60, 90]), np.full(3, 200))
-    found = fits(sample.heights, sample.weights, loss_of(sample))
+    found = fits(sample.heights, sample.weights, sample_loss(sample))
     p = PValues(0.01, 0.01, 0.01, 0.01, 1.0, 1.0)
     together = replace(sample, correlation=np.full((3, 3), 0.95) + 0.05 * np.eye(3))
     assert conclude(p, found, sample, RULE, 1.0).shape == "U-shaped"
@@ -231,7 +233,7 @@ def test_a_rise_and_a_fall_in_no_known_order_are_undetermined() -> None:
 
 def test_a_deeper_valley_never_lowers_the_probability_of_a_u() -> None:
     sample = from_counts(np.full(4, 150), np.full(4, 300))
-    nulls = Nulls(sample, 300, np.random.default_rng(0))
+    nulls = NullDistributions(sample, 300, np.random.default_rng(0))
     found = []
     for dip in (0.0, 0.05, 0.1, 0.15, 0.2, 0.3):
         truth, rng = u_curve(np.arange(4.0), dip, 1.0), np.random.default_rng(1)
@@ -337,7 +339,7 @@ def test_a_curve_alone_is_drawn_as_it_is_in_company() -> None:
     )
     curve = replace(curve, models=models)
     drawn = draw_measured([curve], {curve.key: answers}, SETTINGS.draws, SETTINGS.seed)
-    assert shapes_step.items_of(curve, answers).members == ((0, 1), (2, 3), (4, 5))
+    assert shapes_step.items_by_size(curve, answers).members == ((0, 1), (2, 3), (4, 5))
     assert examine(curve, data, SETTINGS) == examine(curve, data, SETTINGS, drawn[curve.key])
 
 
@@ -382,10 +384,10 @@ CASES: dict[str, Case] = {
 def test_a_record_survives_json_and_fills_the_columns(name: str) -> None:
     curve, data = CASES[name]
     record = examine(curve, data, Settings(draws=60))
-    control([record])
+    add_fdr_q_values([record])
     text = json.dumps(without_nan(record), allow_nan=False)
     assert set(json.loads(text)) == RECORD
-    assert tuple(row(record)) == COLUMNS
+    assert tuple(shapes_row(record)) == COLUMNS
 
 
 RECORD = {
@@ -412,12 +414,12 @@ def test_what_a_record_says_hangs_together(name: str) -> None:
         return
     assert set(said) == VERDICT
     assert sum(said["probabilities"].values()) == pytest.approx(1)
-    assert list(said["probabilities"]) == list(VERDICTS)
+    assert list(said["probabilities"]) == list(SHAPES)
     assert said["p_u"] >= max(said["p_rise"], said["p_fall"]) or said["statistical"] != "positive"
     for low, value, high in zip(record["low"], record["values"], record["high"], strict=True):
         assert low <= value <= high
     shapes = {one["shape"]: one for one in record["shapes"]}
-    assert list(shapes) == list(SHAPES)
+    assert list(shapes) == list(FITTED_SHAPES)
     assert sum(one["weight"] for one in shapes.values()) == pytest.approx(1)
     if name != "unequal numbers of items":
         assert shapes["any"]["values"] == pytest.approx(record["values"])
@@ -433,16 +435,16 @@ def test_one_size_gets_no_verdict() -> None:
     record = examine(*of_counts([0.5]), SETTINGS)
     assert record["verdict"] == {"notes": ["one-size"]}
     assert (record["values"], record["shapes"], record["valley"]) == ([0.5], [], None)
-    control([record])
-    said = row(record)
+    add_fdr_q_values([record])
+    said = shapes_row(record)
     assert (said["statistical"], said["equivalent"], said["pvalue_u"]) == ("", "", None)
     assert said["flags"] == "one-size"
 
 
 def test_the_row_says_what_the_record_says() -> None:
     record = examine(*of_counts([0.9, 0.2, 0.7]), SETTINGS)
-    control([record])
-    said, told = row(record), record["verdict"]
+    add_fdr_q_values([record])
+    said, told = shapes_row(record), record["verdict"]
     assert (said["statistical"], said["sizes"], said["trials"]) == ("U-shaped", 3, 300)
     assert (said["first"], said["lowest"], said["last"]) == (0.9, 0.2, 0.7)
     assert (said["valley_size"], said["valley_flops"], said["valley_sizes"]) == ("2k", 1e16, "2k")
@@ -461,7 +463,7 @@ def test_the_row_says_what_the_record_says() -> None:
 def test_the_lowest_of_a_loss_is_its_largest_value_and_fits_are_losses() -> None:
     curve = of_values([0.5, 2.2, 0.9], "sequence_loss", chance=math.nan)
     record = examine(curve, Means(np.full(3, 0.05)), SETTINGS)
-    said = row(record)
+    said = shapes_row(record)
     assert (said["lowest"], said["valley_size"], said["depth"]) == (2.2, "2k", pytest.approx(1.7))
     flat = next(one["values"] for one in record["shapes"] if one["shape"] == "flat")
     assert flat == pytest.approx([1.2] * 3)
@@ -506,7 +508,7 @@ def test_p_values_are_corrected_over_the_tasks_of_a_family_and_variant_only() ->
     average, other = tested(AVERAGE, 0.001), tested("neqa", 0.04, family="g")
     shown = tested("neqa", 0.04, variant="few-shot")
     unknown = {"about": tested("sig-figs", 1)["about"], "verdict": {"statistical": "undetermined"}}
-    control([*own, average, other, shown, unknown])
+    add_fdr_q_values([*own, average, other, shown, unknown])
     assert [one["verdict"]["q_u"] for one in own] == pytest.approx([0.03, 0.5, 0.03])
     assert [one["verdict"]["q_change"] for one in own] == pytest.approx([0.015, 0.25, 0.015])
     assert "q_u" not in average["verdict"]
@@ -515,6 +517,9 @@ def test_p_values_are_corrected_over_the_tasks_of_a_family_and_variant_only() ->
 
 
 # -- the step -------------------------------------------------------------------------------------
+
+
+SETTINGS = ("--recovery", 0.3333, "--equivalence", 0.02, "--draws", 60, "--seed", 0)
 
 
 class Step:
@@ -533,7 +538,7 @@ class Step:
         """Run the step; the bytes of both of its files."""
         made = (self.folder / "made" / "shapes.csv", self.folder / "made" / "evidence.json")
         words = ["--metrics", self.folder / "metrics.csv", "--items", self.folder / "items.parquet"]
-        words += ["--output", made[0], "--evidence", made[1], "--draws", 60, *more]
+        words += ["--output", made[0], "--evidence", made[1], *SETTINGS, *more]
         self.monkeypatch.setattr(sys, "argv", ["shapes.py", *map(str, words)])
         run(shapes_step.main)
         return made[0].read_bytes(), made[1].read_bytes()
@@ -636,7 +641,7 @@ def test_an_error_in_another_process_is_told_like_any_other(
     step: Step, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step.write()
-    step.monkeypatch.setattr(step, "examine", failing)
+    step.monkeypatch.setattr(shapes_step, "examine", failing)
     with pytest.raises(SystemExit):
         step.judge("--threads", "2")
     assert capsys.readouterr().err == "error: a curve: has no points; add some\n"

@@ -107,8 +107,8 @@ def outcome(read: Callable[[], list[tuple[Curve, Data]]], made: bytes) -> str:
         return "refused"
     for curve, data in curves:
         assert np.isfinite(curve.values).all(), made
-        assert (curve.at > 0).all(), made
-        assert np.isfinite(curve.at).all(), made
+        assert (curve.scale_values > 0).all(), made
+        assert np.isfinite(curve.scale_values).all(), made
         if isinstance(data, Items):
             assert np.isfinite(data.values).all(), made
         elif isinstance(data, Means):

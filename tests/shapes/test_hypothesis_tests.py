@@ -12,19 +12,20 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import chi2, norm, t
 
 from ushaped.errors import UserError
-from ushaped.shapes.bootstrap import binomial_draws, clustered_means, over_seeds
-from ushaped.shapes.conclude import widest
-from ushaped.shapes.fits import SHAPES, binomial_loss, fits, loss_of, normal_loss
-from ushaped.shapes.hypothesis_tests.goric import penalties, supports
+from ushaped.shapes.bootstrap import binomial_resamples, resample_seeds, resampled_clustered_means
+from ushaped.shapes.conclude import range_upper_limit
+from ushaped.shapes.data import Settings
+from ushaped.shapes.fits import FITTED_SHAPES, binomial_loss, fits, normal_loss, sample_loss
+from ushaped.shapes.hypothesis_tests.goric import goric_weights, penalties
 from ushaped.shapes.hypothesis_tests.significance import (
-    Nulls,
+    NullDistributions,
     PValues,
     p_values,
     p_values_of,
     significant_blocks,
 )
 from ushaped.shapes.power import smallest_dip, u_curve
-from ushaped.shapes.rules import Floats, Rule
+from ushaped.shapes.rules import Floats
 from ushaped.shapes.sample import (
     Sample,
     from_counts,
@@ -33,7 +34,7 @@ from ushaped.shapes.sample import (
     from_items,
     half_counts,
 )
-from ushaped.shapes.turning import Turning, possible_lowest, turning
+from ushaped.shapes.valley_estimate import ValleyEstimate, estimate_valley, possible_valleys
 
 MIRROR = {"positive": "inverse", "U-shaped": "inverted-U", "flat": "flat", "any": "any"}
 MIRROR |= {one: other for other, one in MIRROR.items()}
@@ -53,7 +54,7 @@ def unit(heights: list[float], correlation: float = 0.0, degrees: float = np.inf
 
 
 def p_of(sample: Sample, draws: int = 4000, seed: int = 0) -> PValues:
-    return p_values(sample, Nulls(sample, draws, np.random.default_rng(seed)))
+    return p_values(sample, NullDistributions(sample, draws, np.random.default_rng(seed)))
 
 
 counts = st.lists(
@@ -104,7 +105,7 @@ def test_the_loss_of_shares_is_that_of_the_binomial() -> None:
 
 def by_pooling(sample: Sample, shape: str) -> Floats:
     """The fit of a shape by SciPy's isotonic regression, every turn tried one after another."""
-    heights, weights, loss = sample.heights, sample.weights, loss_of(sample)
+    heights, weights, loss = sample.heights, sample.weights, sample_loss(sample)
     if shape == "inverted-U":
         mirrored = replace(sample, heights=1 - heights)
         return 1 - by_pooling(mirrored, "U-shaped")
@@ -121,7 +122,7 @@ def by_pooling(sample: Sample, shape: str) -> Floats:
 @settings(max_examples=60, deadline=None)
 @given(counts)
 def test_fits_are_those_of_isotonic_regression(sample: Sample) -> None:
-    loss = loss_of(sample)
+    loss = sample_loss(sample)
     found = fits(sample.heights, sample.weights, loss)
     for shape in ("positive", "inverse"):
         assert found[shape].heights[0] == pytest.approx(by_pooling(sample, shape), abs=1e-9)
@@ -134,7 +135,7 @@ def test_fits_are_those_of_isotonic_regression(sample: Sample) -> None:
 @settings(max_examples=60, deadline=None)
 @given(counts)
 def test_a_fit_has_its_shape_and_a_freer_shape_fits_no_worse(sample: Sample) -> None:
-    found = fits(sample.heights, sample.weights, loss_of(sample))
+    found = fits(sample.heights, sample.weights, sample_loss(sample))
     steps = {shape: np.diff(fit.heights[0]).round(9) for shape, fit in found.items()}
     assert (steps["flat"] == 0).all()
     assert (steps["positive"] >= 0).all()
@@ -156,12 +157,12 @@ def test_mirrors_multiples_of_trials_and_constants_leave_the_fits(
     sample: Sample, times: float, constant: float
 ) -> None:
     rows, weights = sample.heights, sample.weights
-    before = fits(rows, weights, loss_of(sample))
-    mirrored = fits(1 - rows, weights, loss_of(sample))
+    before = fits(rows, weights, sample_loss(sample))
+    mirrored = fits(1 - rows, weights, sample_loss(sample))
     more = fits(rows, times * weights, binomial_loss(times * weights))
     nats = fits(rows, weights, normal_loss(weights))
     raised = fits(rows + constant, weights, normal_loss(weights))
-    for shape in SHAPES:
+    for shape in FITTED_SHAPES:
         assert mirrored[MIRROR[shape]].loss == pytest.approx(before[shape].loss, abs=1e-8)
         assert more[shape].loss == pytest.approx(times * before[shape].loss, abs=1e-6)
         assert raised[shape].loss == pytest.approx(nats[shape].loss, abs=1e-8)
@@ -212,13 +213,13 @@ def test_a_step_is_significant_beyond_the_root_of_log_n() -> None:
         sample = unit([0.0, apart, apart])
         # Two sizes of the same height weigh twice as much as one, so that less is needed.
         sample = replace(sample, errors=np.array([1.0, 2**0.5, 2**0.5]))
-        found = significant_blocks(sample, sample.heights, sample.heights, loss_of(sample))
+        found = significant_blocks(sample, sample.heights, sample.heights, sample_loss(sample))
         assert found.tolist() == blocks
 
 
 def test_the_smallest_steps_are_taken_away_first() -> None:
     sample = counted([0.9, 0.88, 0.5, 0.48, 0.1])
-    found = significant_blocks(sample, sample.heights, sample.heights, loss_of(sample))
+    found = significant_blocks(sample, sample.heights, sample.heights, sample_loss(sample))
     assert found.tolist() == [0, 0, 1, 1, 2]
 
 
@@ -236,7 +237,7 @@ def test_p_values_are_uniform_under_the_null_hypothesis(
     truth: list[float], names: tuple[str, ...]
 ) -> None:
     sample = counted([0.5] * len(truth))
-    nulls = Nulls(sample, 1000, np.random.default_rng(0))
+    nulls = NullDistributions(sample, 1000, np.random.default_rng(0))
     rows = np.random.default_rng(1).binomial(300, truth, (800, len(truth))) / 300
     found = p_values_of(sample, rows, nulls)
     for name in names:
@@ -250,7 +251,7 @@ def test_p_values_are_uniform_under_the_null_hypothesis(
 def test_a_flat_curve_is_hardly_ever_a_u() -> None:
     sample = counted([0.5] * 4)
     rows = np.random.default_rng(1).binomial(300, 0.5, (500, 4)) / 300
-    found = p_values_of(sample, rows, Nulls(sample, 500, np.random.default_rng(0)))
+    found = p_values_of(sample, rows, NullDistributions(sample, 500, np.random.default_rng(0)))
     assert np.mean([one.u <= 0.05 for one in found]) < 0.02
 
 
@@ -260,7 +261,7 @@ def test_a_flat_curve_is_hardly_ever_a_u() -> None:
 def test_curves_of_one_turn_are_rarely_said_to_have_more(truth: list[float]) -> None:
     sample = counted([0.5] * len(truth))
     rows = np.random.default_rng(1).binomial(300, truth, (500, len(truth))) / 300
-    found = p_values_of(sample, rows, Nulls(sample, 500, np.random.default_rng(0)))
+    found = p_values_of(sample, rows, NullDistributions(sample, 500, np.random.default_rng(0)))
     assert np.mean([one.misfit <= 0.05 for one in found]) < 0.05
 
 
@@ -314,24 +315,24 @@ def test_penalties_are_one_the_harmonic_numbers_and_the_number_of_sizes(scales: 
 
 def test_weights_of_the_shapes_add_up_and_follow_from_likelihood_and_penalty() -> None:
     sample = counted([0.6, 0.4, 0.45, 0.7])
-    found = fits(sample.heights, sample.weights, loss_of(sample))
-    made = supports(found, sample, 2000, np.random.default_rng(0))
-    assert [one.shape for one in made] == list(SHAPES)
-    assert sum(one.weight for one in made) == pytest.approx(1)
-    by_shape = {one.shape: one for one in made}
+    found = fits(sample.heights, sample.weights, sample_loss(sample))
+    made = goric_weights(found, sample, 2000, np.random.default_rng(0))
+    assert [one["shape"] for one in made] == list(FITTED_SHAPES)
+    assert sum(one["weight"] for one in made) == pytest.approx(1)
+    by_shape = {one["shape"]: one for one in made}
     best, worst = by_shape["U-shaped"], by_shape["flat"]
-    assert best.weight == max(one.weight for one in made)
-    assert best.criterion == pytest.approx(2 * best.penalty - 2 * best.log_likelihood)
-    ratio = np.exp((best.criterion - worst.criterion) / 2)
-    assert worst.weight / best.weight == pytest.approx(ratio)
+    assert best["weight"] == max(one["weight"] for one in made)
+    assert best["criterion"] == pytest.approx(2 * best["penalty"] - 2 * best["log_likelihood"])
+    ratio = np.exp((best["criterion"] - worst["criterion"]) / 2)
+    assert worst["weight"] / best["weight"] == pytest.approx(ratio)
 
 
 def test_shapes_that_fit_a_flat_curve_alike_are_weighed_by_their_penalty() -> None:
     sample = counted([0.5] * 4)
-    found = fits(sample.heights, sample.weights, loss_of(sample))
-    made = supports(found, sample, 4000, np.random.default_rng(0))
-    assert max(made, key=lambda one: one.weight).shape == "flat"
-    weights = {one.shape: one.weight for one in made}
+    found = fits(sample.heights, sample.weights, sample_loss(sample))
+    made = goric_weights(found, sample, 4000, np.random.default_rng(0))
+    assert max(made, key=lambda one: one["weight"])["shape"] == "flat"
+    weights = {one["shape"]: one["weight"] for one in made}
     assert weights["flat"] / weights["any"] == pytest.approx(np.exp(3), rel=0.1)
 
 
@@ -462,10 +463,10 @@ def test_errors_are_those_of_the_draws(clusters: Floats | None, seeds: int) -> N
     chances = [0.6, 0.4] if seeds == 1 else [0.75, 0.45, 0.55, 0.25]
     values = right_answers(chances, 120)
     nothing = np.zeros(120, dtype=np.int64) if clusters is None else clusters
-    drawn = clustered_means(values.T, nothing, 8000, np.random.default_rng(0))
+    drawn = resampled_clustered_means(values.T, nothing, 8000, np.random.default_rng(0))
     members = np.arange(len(values)).reshape(-1, seeds).tolist()
     rngs = [np.random.default_rng(1 + place) for place in range(2)]
-    drawn = over_seeds(drawn, values, members, rngs, share=True)
+    drawn = resample_seeds(drawn, values, members, rngs, share=True)
     found = of_items(values, seeds, clusters)
     assert found.errors == pytest.approx(drawn.std(axis=0), rel=0.06)
     if seeds == 1:
@@ -490,25 +491,27 @@ def test_errors_count_the_luck_of_the_items_once(seeds: int, apart: float) -> No
 def test_the_widest_difference_is_bounded_with_95_percent_confidence() -> None:
     rng = np.random.default_rng(0)
     exact = from_errors(np.array([0.5, 0.4, 0.45]), np.full(3, 1e-9))
-    assert widest(exact, 500, rng) == pytest.approx(0.1)
+    assert range_upper_limit(exact, 500, rng) == pytest.approx(0.1)
     equal = from_errors(np.zeros(2), np.ones(2))
-    assert widest(equal, 20_000, rng) == pytest.approx(norm.isf(0.025) * 2**0.5, rel=0.03)
+    assert range_upper_limit(equal, 20_000, rng) == pytest.approx(
+        norm.isf(0.025) * 2**0.5, rel=0.03
+    )
 
 
 # -- the valley -----------------------------------------------------------------------------------
 
 
-def turned(right: list[int], n: int, draws: int = 1000) -> Turning | None:
+def turned(right: list[int], n: int, draws: int = 1000) -> ValleyEstimate | None:
     sample = from_counts(np.array(right), np.full(len(right), n))
     rng = np.random.default_rng(0)
-    drawn = binomial_draws(np.array(right), np.full(len(right), n), draws, rng)
-    return turning(sample, drawn, 500, rng)
+    drawn = binomial_resamples(np.array(right), np.full(len(right), n), draws, rng)
+    return estimate_valley(sample, drawn, 500, rng)
 
 
 def test_a_valley_by_hand() -> None:
     found = turned([900, 300, 500], 1000)
     assert found is not None
-    assert (found.place, found.places) == (1, (1,))
+    assert (found.index, found.possible) == (1, (1,))
     assert found.depth[0] == pytest.approx(0.6)
     assert found.rise[0] == pytest.approx(0.2)
     assert found.recovery[0] == pytest.approx(1 / 3)
@@ -525,7 +528,7 @@ def test_intervals_hold_the_estimate_and_the_possible_places_the_valley(right: l
     if found is None:
         assert right[0] == min(right)
         return
-    assert found.place in found.places
+    assert found.index in found.possible
     for value, low, high in (found.depth, found.rise, found.recovery):
         assert (low <= value <= high) or (np.isnan(low) and np.isnan(high))
     assert np.isnan(found.recovery[1]) == (found.depth[1] <= 0)
@@ -543,14 +546,14 @@ def test_more_items_leave_fewer_places_for_the_valley() -> None:
     few, many = turned([60, 30, 35, 60], 100), turned([6000, 3000, 3500, 6000], 10_000)
     assert few is not None
     assert many is not None
-    assert (few.places, many.places) == ((1, 2), (1,))
+    assert (few.possible, many.possible) == ((1, 2), (1,))
 
 
 def test_sizes_that_make_the_same_errors_are_told_apart() -> None:
     # A curve that moves as a whole from draw to draw.
     errors = np.full(4, 0.1)
     sample = Sample(np.array([0.5, 0.2, 0.21, 0.2]), errors, np.ones((4, 4)))
-    assert possible_lowest(sample, 200, np.random.default_rng(0)) == (1, 3)
+    assert possible_valleys(sample, 200, np.random.default_rng(0)) == (1, 3)
 
 
 # -- power ----------------------------------------------------------------------------------------
@@ -568,13 +571,10 @@ def test_the_simulated_curve_falls_and_rises_by_what_was_asked() -> None:
 
 
 def test_the_smallest_dip_shrinks_with_the_number_of_items() -> None:
-    rule = Rule.published_equivalent()
-    dips = [
-        smallest_dip(np.arange(4.0), n, 1.0, rule, simulations=60, draws=200, seed=0)
-        for n in (100, 400, 1600)
-    ]
+    options = Settings(draws=200)
+    dips = [smallest_dip(np.arange(4.0), n, 1.0, options, simulations=60) for n in (100, 400, 1600)]
     assert dips == sorted(dips, reverse=True)
     # Four times the items, half the dip.
     assert 1.5 < dips[0] / dips[1] < 2.7
-    few = smallest_dip(np.arange(4.0), 5, 1.0, rule, simulations=60, draws=200, seed=0)
+    few = smallest_dip(np.arange(4.0), 5, 1.0, options, simulations=60)
     assert np.isnan(few) or few > dips[0]

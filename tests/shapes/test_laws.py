@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from ushaped.errors import UserError
-from ushaped.shapes.laws.broken import fit_broken, why_no_law
+from ushaped.shapes.laws.broken import fit_broken_law, why_not_fitted
 from ushaped.shapes.laws.mechanism import (
     PARAMETERS,
     Mechanism,
@@ -145,20 +145,20 @@ def test_a_monotone_curve_shows_no_mechanism(shares: Floats, reason: str) -> Non
     assert reason in found.reason
 
 
-def test_a_recovery_beyond_the_largest_size_is_not_told() -> None:
+def test_a_recovery_beyond_the_largest_size_is_not_identifiable() -> None:
     x = np.linspace(0, 4, 9)
     found = fit(x, right(x, true_onset=4.5))
     assert not found.identifiable
     assert found.reason == "the true task may set in beyond the largest size"
 
 
-def test_a_decline_before_the_smallest_size_is_not_told() -> None:
+def test_a_decline_before_the_smallest_size_is_not_identifiable() -> None:
     x = np.linspace(0, 4, 9)
     found = fit(x, right(x, distractor_onset=-0.3))
     assert found.reason == "the distractor task may set in below the smallest size"
 
 
-def test_a_true_task_that_grows_over_more_than_the_sizes_is_not_told() -> None:
+def test_a_true_task_that_grows_over_more_than_the_sizes_is_not_identifiable() -> None:
     x = np.linspace(0, 4, 10)
     found = fit(x, right(x, true_onset=2, true_width=6, distractor_onset=1), n=5000)
     assert found.reason == "the true task sets in too gradually for these sizes to tell where"
@@ -182,7 +182,7 @@ def test_what_is_not_identifiable_has_no_numbers() -> None:
     found = fit(x, right(x, true_onset=4.5))
     told = [*found.parameters.values(), found.gap, found.back_at]
     assert np.isnan(told).all()
-    assert found.json()["curve"] == {}
+    assert found.as_evidence()["curve"] == {}
 
 
 def test_chance_levels_are_rarely_taken_for_a_mechanism() -> None:
@@ -210,7 +210,7 @@ def test_every_curve_gets_an_answer_with_ordered_intervals(counts: list[int]) ->
     for estimate, low, high in (*found.parameters.values(), found.gap):
         assert found.identifiable or math.isnan(estimate)
         assert not low > high
-    json.dumps(found.json())
+    json.dumps(found.as_evidence())
 
 
 # -- measured distractor answers ------------------------------------------------------------------
@@ -307,7 +307,7 @@ def test_five_sizes_are_too_few_for_a_baseline_off_chance() -> None:
 # -- shares of 0 and 1 ----------------------------------------------------------------------------
 
 
-def test_shares_of_nought_and_one_are_fitted_and_the_onsets_told_between_sizes() -> None:
+def test_shares_of_nought_and_one_are_fitted_and_the_onsets_lie_between_sizes() -> None:
     x = np.arange(9.0)
     found = fit(x, np.array([1, 1, 1, 0, 0, 0, 1, 1, 1.0]))
     assert found.identifiable
@@ -346,7 +346,7 @@ def test_back_at_is_infinite_where_the_way_back_is_too_long() -> None:
 
 def test_the_entry_of_the_evidence_can_be_written() -> None:
     x = np.linspace(20, 24, 12)
-    entry = fit(x, right(x - 20)).json()
+    entry = fit(x, right(x - 20)).as_evidence()
     curve = json.loads(json.dumps(entry))["curve"]
     assert curve["x"][0] == 20
     assert curve["x"][-1] == 25
@@ -387,7 +387,7 @@ def test_input_that_does_not_belong_together_is_refused(change: dict, what: str)
 def test_a_broken_law_follows_a_u(sizes: int) -> None:
     x = np.linspace(20, 24, sizes)
     heights = right(x - 20)
-    law = fit_broken(x, heights, share=True)
+    law = fit_broken_law(x, heights, share=True)
     assert law is not None
     assert law.error < 0.05
     assert law.heights(x[-1]) > law.heights(22) + 0.5 < law.heights(x[0]) + 0.5
@@ -397,7 +397,7 @@ def test_a_broken_law_follows_a_u(sizes: int) -> None:
 
 def test_a_broken_law_is_the_equation_with_its_parameters() -> None:
     x = np.linspace(20, 24, 9)
-    law = fit_broken(x, -(0.2 + 3 * 10 ** (-0.1 * (x - 20))), share=False)
+    law = fit_broken_law(x, -(0.2 + 3 * 10 ** (-0.1 * (x - 20))), share=False)
     assert law is not None
     p, scale = law.parameters, 10.0 ** np.array([20.5, 22, 23.5])
     bend = (1 + (scale / p["d1"]) ** (1 / p["f1"])) ** (-p["c1"] * p["f1"])
@@ -412,7 +412,7 @@ def test_a_broken_law_does_not_dive_between_sizes() -> None:
         [0.46, 0.46, 0.46, 0.47, 0.46, 0.46, 0.39, 0.35],
         [0.47, 0.47, 0.48, 0.48, 0.39, 0.51, 0.34, 0.13],
     ):
-        law = fit_broken(x, heights, share=True)
+        law = fit_broken_law(x, heights, share=True)
         assert law is not None
         between = law.heights(np.linspace(20, 24, 200))
         assert between.min() > min(heights) - 0.03
@@ -422,7 +422,10 @@ def test_a_broken_law_does_not_dive_between_sizes() -> None:
 def test_losses_in_another_unit_give_the_same_law() -> None:
     x = np.linspace(20, 24, 8)
     loss = np.array([8.1, 3.3, 1.2, 0.04, 0.4, 2.4, 2.8, 3.2])
-    nats, bits = fit_broken(x, -loss, share=False), fit_broken(x, -loss / np.log(2), share=False)
+    nats, bits = (
+        fit_broken_law(x, -loss, share=False),
+        fit_broken_law(x, -loss / np.log(2), share=False),
+    )
     assert nats is not None
     assert bits is not None
     assert bits.error * np.log(2) == pytest.approx(nats.error, rel=1e-2)
@@ -430,18 +433,18 @@ def test_losses_in_another_unit_give_the_same_law() -> None:
 
 def test_a_broken_law_says_why_there_is_none() -> None:
     x = np.arange(6.0)
-    assert fit_broken(x, np.full(6, 0.5), share=True) is None
-    assert "too few sizes (6)" in why_no_law(np.full(6, 0.5), share=True)
+    assert fit_broken_law(x, np.full(6, 0.5), share=True) is None
+    assert "too few sizes (6)" in why_not_fitted(np.full(6, 0.5), share=True)
     log_odds = np.linspace(-2, 2, 8)
-    assert fit_broken(np.arange(8.0), log_odds, share=False) is None
-    assert "0 or more" in why_no_law(log_odds, share=False)
-    assert why_no_law(np.full(8, -1.0), share=False) == ""
+    assert fit_broken_law(np.arange(8.0), log_odds, share=False) is None
+    assert "0 or more" in why_not_fitted(log_odds, share=False)
+    assert why_not_fitted(np.full(8, -1.0), share=False) == ""
 
 
 def test_a_broken_law_can_be_written() -> None:
-    law = fit_broken(np.linspace(20, 24, 8), right(np.linspace(0, 4, 8)), share=True)
+    law = fit_broken_law(np.linspace(20, 24, 8), right(np.linspace(0, 4, 8)), share=True)
     assert law is not None
-    entry = json.loads(json.dumps(law.json()))
+    entry = json.loads(json.dumps(law.as_evidence()))
     assert list(entry["parameters"]) == ["a", "b", "c0", "c1", "d1", "f1"]
     assert len(entry["curve"]["x"]) == len(entry["curve"]["value"]) == 50
 
@@ -453,7 +456,7 @@ def predictions(x: Floats, shares: Floats, n: int = 1000) -> dict[str, tuple[flo
     drawn = np.random.default_rng(4).binomial(n, shares, (200, len(x))) / n
     trials = np.full(len(x), n)
     found = predict_largest(x, shares, True, drawn=drawn, trials=trials, chance=0.5)
-    return {one.method: (one.predicted, one.low, one.high) for one in found}
+    return {one["method"]: (one["predicted"], one["low"], one["high"]) for one in found}
 
 
 def test_the_largest_size_is_not_used_to_predict_it() -> None:
@@ -480,10 +483,9 @@ def test_errors_are_predicted_minus_observed() -> None:
     found = predict_largest(x, right(x), True, trials=np.full(9, 300), chance=0.5)
     assert len(found) == 4
     for one in found:
-        assert one.observed == right(x)[-1]
-        assert one.error == pytest.approx(one.predicted - one.observed)
-        assert one.json()["method"] == one.method
-        assert math.isnan(one.low)
+        assert one["observed"] == right(x)[-1]
+        assert one["error"] == pytest.approx(one["predicted"] - one["observed"])
+        assert math.isnan(one["low"])
 
 
 def test_plain_guesses_are_the_last_value_and_the_line_of_log_odds() -> None:
@@ -497,7 +499,7 @@ def test_plain_guesses_are_the_last_value_and_the_line_of_log_odds() -> None:
 
 def test_a_line_of_losses_is_straight_in_nats() -> None:
     found = predict_largest([1, 2, 4, 5], [-4.0, -3.5, -2.5, 0.0], False)
-    assert {one.method: one.predicted for one in found} == pytest.approx(
+    assert {one["method"]: one["predicted"] for one in found} == pytest.approx(
         {"last value": -2.5, "line": -2.0}
     )
 
@@ -505,7 +507,7 @@ def test_a_line_of_losses_is_straight_in_nats() -> None:
 def test_what_few_sizes_do_not_suffice_for_is_left_out() -> None:
     trials = np.full(3, 100)
     three = predict_largest([1, 2, 3], [0.5, 0.2, 0.6], True, trials=trials, chance=0.5)
-    assert [one.method for one in three] == ["last value"]
+    assert [one["method"] for one in three] == ["last value"]
     assert predict_largest([1], [0.5], True) == []
 
 

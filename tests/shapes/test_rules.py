@@ -17,20 +17,21 @@ from hypothesis import strategies as st
 
 import shapes as step
 from ushaped.errors import UserError
-from ushaped.metrics.table import COLUMNS, TEN_TASKS
+from ushaped.results.columns import METRICS as COLUMNS
 from ushaped.shapes.bootstrap import (
-    binomial_draws,
-    clustered_means,
-    clusters_drawn,
-    over_seeds,
-    paired_draws,
-    verdict_shares,
+    binomial_resamples,
+    paired_resamples,
+    resample_seeds,
+    resampled_cluster_count,
+    resampled_clustered_means,
+    verdict_frequencies,
 )
 from ushaped.shapes.curves import Answers, Curve, draw_measured
 from ushaped.shapes.read import read_items
-from ushaped.shapes.rules import VERDICTS, Rule, valley, verdict, verdicts
+from ushaped.shapes.rules import Rule, valley, verdict, verdicts
 from ushaped.shapes.sample import from_counts
-from ushaped.shapes.turning import turning
+from ushaped.shapes.valley_estimate import estimate_valley
+from ushaped.terms import SHAPES, TEN_TASKS
 
 LITERAL, EQUIVALENT = Rule.literal(), Rule.published_equivalent()
 
@@ -83,7 +84,7 @@ def test_a_difference_of_exactly_the_equivalence_is_flat() -> None:
 
 def test_valley_is_the_first_lowest_value_after_the_peak() -> None:
     found = valley([[0.1, 0.6, 0.1, 0.1, 0.4], [0.2, 0.5, 0.6, 0.7, 0.8]])
-    assert found.place.tolist() == [2, 0]
+    assert found.index.tolist() == [2, 0]
     assert found.recovery[0] == pytest.approx(0.6)
     assert np.isnan(found.recovery[1])
 
@@ -119,7 +120,7 @@ def test_two_sizes_are_never_a_u(values: np.ndarray) -> None:
 @given(st.integers(2, 6), st.integers(0, 10_000))
 def test_many_curves_at_once_get_the_verdicts_of_each_alone(scales: int, seed: int) -> None:
     rows = np.random.default_rng(seed).integers(0, 6, (30, scales)) / 5
-    together = [VERDICTS[code] for code in verdicts(rows, EQUIVALENT)]
+    together = [SHAPES[code] for code in verdicts(rows, EQUIVALENT)]
     assert together == [verdict(row, EQUIVALENT) for row in rows]
 
 
@@ -138,27 +139,27 @@ def test_a_value_that_is_no_number_is_refused() -> None:
 
 def test_shares_of_verdicts_add_up_to_one() -> None:
     drawn = np.random.default_rng(0).random((500, 4))
-    assert sum(verdict_shares(drawn, EQUIVALENT).values()) == pytest.approx(1)
+    assert sum(verdict_frequencies(drawn, EQUIVALENT).values()) == pytest.approx(1)
 
 
 def test_a_clear_u_is_sure_and_a_near_tie_is_not() -> None:
     n = 400
-    clear = binomial_draws(
+    clear = binomial_resamples(
         np.array([360, 80, 320]), np.array([n] * 3), 1000, np.random.default_rng(0)
     )
     # 0.5 -> 0.44 -> 0.46: whether it falls, and comes back a third, hangs on a few items.
-    unsure = binomial_draws(
+    unsure = binomial_resamples(
         np.array([200, 176, 184]), np.array([n] * 3), 1000, np.random.default_rng(0)
     )
-    assert verdict_shares(clear, EQUIVALENT)["U-shaped"] == 1.0
-    assert 0.1 < verdict_shares(unsure, EQUIVALENT)["U-shaped"] < 0.9
+    assert verdict_frequencies(clear, EQUIVALENT)["U-shaped"] == 1.0
+    assert 0.1 < verdict_frequencies(unsure, EQUIVALENT)["U-shaped"] < 0.9
 
 
 def test_items_are_paired_across_the_models_of_a_curve() -> None:
     # Two sizes answer alike on every item: no draw may see a difference between them.
     right = np.random.default_rng(0).integers(0, 2, (100, 1)).astype(float)
     both = (np.arange(100), np.zeros(100, dtype=int), np.hstack([right, right]))
-    (drawn,) = paired_draws([both], 200, 0, "replica", "x")
+    (drawn,) = paired_resamples([both], 200, 0, "replica", "x")
     assert np.array_equal(drawn[:, 0], drawn[:, 1])
     assert len(set(drawn[:, 0])) > 1
 
@@ -206,16 +207,16 @@ def test_draws_of_a_curve_do_not_depend_on_its_company() -> None:
     one, other = rng.random((50, 3)), rng.random((50, 4))
     items, fewer = np.arange(50), np.arange(1, 51)
     part = np.repeat([1, 2], 25)
-    (alone,) = paired_draws([(items, part, one)], 100, 0, "replica", "neqa")
+    (alone,) = paired_resamples([(items, part, one)], 100, 0, "replica", "neqa")
     company = [(fewer, part, other), (items, part, one), (items, part, other)]
-    together = paired_draws(company, 100, 0, "replica", "neqa")
+    together = paired_resamples(company, 100, 0, "replica", "neqa")
     assert np.allclose(alone, together[1])
 
 
 def drawn_means(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Many means over drawn items, shape (draws,)."""
     rng = np.random.default_rng(0)
-    return clustered_means(values[:, None], clusters, 8000, rng)[:, 0]
+    return resampled_clustered_means(values[:, None], clusters, 8000, rng)[:, 0]
 
 
 def test_clusters_whose_items_stand_or_fall_together_count_as_single_items() -> None:
@@ -260,8 +261,8 @@ def test_a_part_of_one_item_is_drawn_with_the_others() -> None:
 
 
 def test_ten_clusters_are_drawn_and_nine_are_not() -> None:
-    assert clusters_drawn(np.repeat(np.arange(10), 3)) == 10
-    assert clusters_drawn(np.repeat(np.arange(9), 3)) == 0
+    assert resampled_cluster_count(np.repeat(np.arange(10), 3)) == 10
+    assert resampled_cluster_count(np.repeat(np.arange(9), 3)) == 0
     right = np.repeat(np.arange(10) % 2, 3).astype(float)
     assert drawn_means(right, np.repeat(np.arange(10), 3)).std() > 0
     assert drawn_means(right[:27], np.repeat(np.arange(9), 3)).std() < 1e-12
@@ -287,7 +288,7 @@ def over_seeds_alone(values: np.ndarray, members: list[list[int]], draws: int) -
     """Draws of the seeds, with the same items in every draw."""
     drawn = np.repeat(values.mean(axis=1)[None], draws, axis=0)
     rngs = [np.random.default_rng(place) for place in range(len(members))]
-    return over_seeds(drawn, values, members, rngs, share=False)
+    return resample_seeds(drawn, values, members, rngs, share=False)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5])
@@ -315,8 +316,8 @@ def test_draws_over_items_and_seeds_count_the_luck_of_the_items_once(between: fl
     for _ in range(400):
         chances = 0.5 + between * rng.choice([-1, 1], size=2)
         right = (rng.random((60, 2)) < chances).astype(float)
-        drawn = clustered_means(right, np.zeros(60, dtype=int), 200, rng)
-        column = over_seeds(drawn, right.T, [range(2)], [rng], share=True)
+        drawn = resampled_clustered_means(right, np.zeros(60, dtype=int), 200, rng)
+        column = resample_seeds(drawn, right.T, [range(2)], [rng], share=True)
         found.append(column.var())
         truth.append(right.mean())
     excess = np.mean(found) / np.var(truth)
@@ -328,8 +329,8 @@ def test_draws_over_items_and_seeds_count_the_luck_of_the_items_once(between: fl
 def test_drawn_shares_stay_shares() -> None:
     rng = np.random.default_rng(0)
     right = np.array([[1.0, 0.2]]) > rng.random((50, 2))
-    drawn = clustered_means(right.astype(float), np.zeros(50, dtype=int), 500, rng)
-    column = over_seeds(drawn, right.T, [range(2)], [rng], share=True)
+    drawn = resampled_clustered_means(right.astype(float), np.zeros(50, dtype=int), 500, rng)
+    column = resample_seeds(drawn, right.T, [range(2)], [rng], share=True)
     assert column.min() >= 0
     assert column.max() <= 1
 
@@ -338,18 +339,20 @@ def test_recovery_has_no_interval_where_draws_may_not_fall() -> None:
     n = np.full(3, 100)
     for right, known in (([50, 45, 60], False), ([90, 20, 60], True)):
         rng = np.random.default_rng(0)
-        drawn = binomial_draws(np.array(right), n, 2000, rng)
-        found = turning(from_counts(np.array(right), n), drawn, 200, rng)
+        drawn = binomial_resamples(np.array(right), n, 2000, rng)
+        found = estimate_valley(from_counts(np.array(right), n), drawn, 200, rng)
         assert found is not None
         assert np.isfinite(found.recovery).tolist() == [True, known, known]
 
 
 def test_more_right_answers_than_items_are_refused() -> None:
     with pytest.raises(UserError, match="11 of 10 items are right"):
-        binomial_draws(np.array([1, 11]), np.array([10, 10]), 5, np.random.default_rng(0))
+        binomial_resamples(np.array([1, 11]), np.array([10, 10]), 5, np.random.default_rng(0))
 
 
 # -- the step -------------------------------------------------------------------------------------
+
+SETTINGS = ("--recovery", "0.3333", "--equivalence", "0.02", "--draws", "200", "--seed", "0")
 
 
 class Tables:
@@ -420,7 +423,7 @@ class Tables:
             *("--output", str(self.folder / "shapes.csv")),
             *("--evidence", str(self.folder / "evidence.json")),
         ]
-        monkeypatch.setattr(sys, "argv", ["shapes.py", *words, "--draws", "200", *more])
+        monkeypatch.setattr(sys, "argv", ["shapes.py", *words, *SETTINGS, *more])
         step.main()
         with open(self.folder / "shapes.csv", encoding="utf-8", newline="") as handle:
             return list(csv.DictReader(handle))

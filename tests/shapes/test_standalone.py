@@ -32,7 +32,7 @@ from ushaped.errors import UserError
 from ushaped.shapes import __main__ as program
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
-from ushaped.shapes.standalone import table_input as alone
+from ushaped.shapes.standalone import rows
 from ushaped.shapes.standalone.lm_eval_input import read_harness
 from ushaped.shapes.standalone.table_input import read_curves, write_curves
 
@@ -234,7 +234,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_too_large_for_curves_is_refused(table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alone, "LARGEST", 2**20)
+    monkeypatch.setattr(rows, "LARGEST", 2**20)
     path = table("scale,k,n\n" + "1,5,9\n" * 200_000)
     with pytest.raises(UserError, match="has 1 MiB, more than 1; keep the named columns only"):
         read_curves(path)
@@ -439,7 +439,7 @@ def test_training_seeds_stand_at_one_size(tmp_path: Path, table) -> None:
         read_harness([tmp_path], table(header + rows.format(0, 0), "models.csv"))
 
 
-def test_a_model_without_output_is_told(tmp_path: Path, models: Path) -> None:
+def test_a_model_without_output_is_refused(tmp_path: Path, models: Path) -> None:
     write_run(tmp_path, "org/tiny-1b", {"neqa": SMALL})
     with pytest.raises(UserError, match="no output of model 'org/tiny-8b', only of org__tiny-1b"):
         read_harness([tmp_path], models)
@@ -567,8 +567,8 @@ def empty(sizes: int) -> dict[str, Any]:
     return evidence(sizes) | known
 
 
-def test_the_verdict_and_its_evidence_are_told_in_lines_of_eighty_columns() -> None:
-    told = program.told(evidence())
+def test_the_verdict_and_its_evidence_are_printed_in_lines_of_eighty_columns() -> None:
+    told = program.evidence_text(evidence())
     lines = told.splitlines()
     assert max(len(line) for line in lines) <= 80
     assert 20 <= len(lines) <= 35
@@ -579,13 +579,13 @@ def test_the_verdict_and_its_evidence_are_told_in_lines_of_eighty_columns() -> N
         "62B 2.9×10²³ 26.0 % 21.0 % to 31.0 % lowest",
         "300 items, 2/2/2/2 training seeds per size, chance 50.0 %, intervals from counts",
         "literal U-shaped, published-equivalent U-shaped",
-        "U-shaped 0.97, inverse 0.03 of draws",
+        "U-shaped 97 %, inverse 3 % of draws",
         "a U p <0.0001 (q 0.011), an inverted U p 0.8, any change p 0.032",
         "weights of the fitted shapes: U-shaped 0.91",
         "1B to 8B: −24.0 (−30.0 to −18.0), p 0.0031",
         "by tests of two proportions, p after Holm",
         "two lines p 0.012, Lind and Mehlum p 0.034",
-        "at 62B (95 %: 8B, 62B), depth 34.0 (27.0 to 41.0), share won back 1.29 (1.00 to –)",
+        "at 62B (95 %: 8B, 62B), depth 34.0 (27.0 to 41.0), recovery 1.29 (1.00 to –)",
         "1.50 (0.90 to 2.20) decades after the distractor, back at 1e24.1 (1e23.8 to 1e24.4)",
         "540B without it: 26.0 %, −44.0 off (last value)",
         "1 U-shaped, 2 inverse",
@@ -595,33 +595,35 @@ def test_the_verdict_and_its_evidence_are_told_in_lines_of_eighty_columns() -> N
         assert part in text
 
 
-def test_why_a_mechanism_is_not_identifiable_is_told() -> None:
+def test_why_a_mechanism_is_not_identifiable_is_printed() -> None:
     reason = {"identifiable": False, "reason": "too few sizes", "gap": None, "back_at": None}
-    assert "not identifiable: too few sizes" in program.told(evidence() | {"mechanism": reason})
+    text = program.evidence_text(evidence() | {"mechanism": reason})
+    assert "not identifiable: too few sizes" in text
 
 
-def test_a_loss_is_told_in_its_own_unit() -> None:
+def test_a_loss_is_printed_in_its_own_unit() -> None:
     loss = evidence()
     loss["about"]["metric"] = "sequence_loss"
     loss |= {"unit": "nats", "values": [2.5, 2.75, 3.125, 2.25]}
     # Predictions are of heights, which are turned; they are told as the values are.
     loss["prediction"][0] |= {"predicted": -2.5}
-    told = program.told(loss)
+    told = program.evidence_text(loss)
     assert "3.12" in told
     assert "without it: 2.5," in " ".join(told.split())
-    assert "%" not in told.replace("95 %", "").replace("99%", "")
+    without_draws = "".join(line for line in told.splitlines() if "of draws" not in line)
+    assert "%" not in without_draws.replace("95 %", "").replace("99%", "")
 
 
 def test_one_size_gets_no_verdict() -> None:
-    told = program.told(empty(1) | {"verdict": None})
+    told = program.evidence_text(empty(1) | {"verdict": None})
     assert told.startswith("PaLM, redefine: no verdict")
     assert "a single size is no curve" in told
     assert "no intervals" in told
     assert "tests" not in told
 
 
-def test_of_two_sizes_it_is_said_that_they_cannot_show_a_turn() -> None:
-    assert "two sizes cannot show a turn" in program.told(empty(2))
+def test_for_two_sizes_a_note_says_that_they_cannot_show_a_turn() -> None:
+    assert "two sizes cannot show a turn" in program.evidence_text(empty(2))
 
 
 # -- the program ----------------------------------------------------------------------------------
@@ -632,7 +634,7 @@ def arguments(monkeypatch: pytest.MonkeyPatch, *given: object) -> argparse.Names
     return program.parse()
 
 
-def test_curves_are_told_drawn_and_kept(
+def test_curves_are_examined_printed_and_drawn(
     table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seen = []
@@ -651,7 +653,7 @@ def test_curves_are_told_drawn_and_kept(
         *(monkeypatch, table(TWO), "--output", tmp_path / "a.svg", "--json", tmp_path / "a.json"),
         *("--equivalence", "0.05", "--draws", "100", "--seed", "3"),
     )
-    program.judge(program.read(given), given, examine, draw)
+    program.examine_curves(program.read_input(given), given, examine, draw)
     settings = Settings(equivalence=0.05, draws=100, seed=3)
     assert seen == [("x", Counts, settings), ("y", Counts, settings)]
     assert (tmp_path / "a-a-x.svg").read_text() == "<svg>x</svg>"
@@ -668,9 +670,9 @@ def test_a_single_picture_has_the_name_that_was_given(
 ) -> None:
     one = table("scale,k,n\n1,5,9\n2,6,9\n", "mine.csv")
     given = arguments(monkeypatch, one, "--output", tmp_path / "picture.svg")
-    assert program.pictures(given, program.read(given)) == [tmp_path / "picture.svg"]
+    assert program.picture_paths(given, program.read_input(given)) == [tmp_path / "picture.svg"]
     given = arguments(monkeypatch, one)
-    assert program.pictures(given, program.read(given)) == [Path("mine.svg")]
+    assert program.picture_paths(given, program.read_input(given)) == [Path("mine.svg")]
 
 
 def test_one_curve_of_the_harness_can_be_named(
@@ -679,10 +681,10 @@ def test_one_curve_of_the_harness_can_be_named(
     for name in ("org/tiny-1b", "org/tiny-8b"):
         write_run(tmp_path / "out", name, {"neqa": SMALL, "redefine": LARGE})
     asked = (monkeypatch, "--harness", tmp_path / "out", "--models", models, "--task")
-    curve, _ = only(program.read(arguments(*asked, "redefine")))
+    curve, _ = only(program.read_input(arguments(*asked, "redefine")))
     assert curve.task == "redefine"
     with pytest.raises(UserError, match="name no curve of tiny/neqa, tiny/redefine"):
-        program.read(arguments(*asked, "sig-figs"))
+        program.read_input(arguments(*asked, "sig-figs"))
 
 
 def test_the_direction_of_a_metric_of_the_harness_can_be_given(
@@ -694,11 +696,11 @@ def test_the_direction_of_a_metric_of_the_harness_can_be_given(
         path.write_text(path.read_text().replace('"acc"', '"biased"'))
     asked = (monkeypatch, "--harness", tmp_path / "out", "--models", models, "--metric", "biased")
     for option, metric in (("lower", "sequence_loss"), ("higher", "accuracy")):
-        curve, _ = only(program.read(arguments(*asked, f"--{option}-is-better")))
+        curve, _ = only(program.read_input(arguments(*asked, f"--{option}-is-better")))
         assert curve.metric == metric
         assert f"of 'biased', {option} is better" in curve.flags[0]
     with pytest.raises(UserError, match="say --higher-is-better or --lower-is-better"):
-        program.read(arguments(*asked))
+        program.read_input(arguments(*asked))
 
 
 @pytest.mark.parametrize(
@@ -718,7 +720,7 @@ def test_the_direction_of_a_metric_of_the_harness_can_be_given(
         (["curve.csv", "--seed", "-1"], "--seed: is -1"),
     ],
 )
-def test_a_wrong_command_line_is_told(
+def test_a_wrong_command_line_is_refused(
     monkeypatch: pytest.MonkeyPatch, given: list[str], message: str
 ) -> None:
     with pytest.raises(UserError, match=message):

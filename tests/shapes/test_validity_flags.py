@@ -10,12 +10,17 @@ import numpy as np
 import pytest
 
 from ushaped.errors import UserError
-from ushaped.metrics.table import COLUMNS
+from ushaped.results.columns import METRICS as COLUMNS
 from ushaped.shapes.curves import Answers, Curve
 from ushaped.shapes.parts import verdicts_by_part
 from ushaped.shapes.read import read_metrics, read_published
 from ushaped.shapes.rules import Rule
-from ushaped.shapes.validity_flags import deciding, labels_of, read_labels, with_traps
+from ushaped.shapes.validity_flags import (
+    add_validity_flags,
+    answer_counts,
+    deciding_sizes,
+    read_answer_counts,
+)
 
 PUBLISHED = Path(__file__).parents[2] / "literature"
 EQUIVALENT = Rule.published_equivalent()
@@ -42,64 +47,64 @@ def curve(*values: float, **told: Any) -> Curve:
     return Curve(**(about | told))
 
 
-def traps(made: Curve, labels: np.ndarray | None = BALANCED) -> tuple[str, ...]:
+def flags_of(made: Curve, labels: np.ndarray | None = BALANCED) -> tuple[str, ...]:
     """Flags of a curve."""
-    return with_traps(made, labels).flags
+    return add_validity_flags(made, labels).flags
 
 
-# -- traps ----------------------------------------------------------------------------------------
+# -- flags ----------------------------------------------------------------------------------------
 
 
-def test_a_curve_without_a_trap_keeps_its_flags() -> None:
-    assert traps(curve(0.9, 0.3, 0.8, flags=("relabelled-sizes",))) == ("relabelled-sizes",)
+def test_a_curve_without_validity_flags_keeps_its_flags() -> None:
+    assert flags_of(curve(0.9, 0.3, 0.8, flags=("relabelled-sizes",))) == ("relabelled-sizes",)
 
 
 @pytest.mark.parametrize("size", ["1k", "4k", "16k"])
-def test_a_constant_answer_is_told_at_a_size_that_decides_the_shape(size: str) -> None:
-    assert traps(curve(0.9, 0.6, 0.3, 0.4, 0.8, constant=(size,))) == ("constant-answer",)
+def test_a_constant_answer_is_flagged_at_a_size_that_decides_the_shape(size: str) -> None:
+    assert flags_of(curve(0.9, 0.6, 0.3, 0.4, 0.8, constant=(size,))) == ("constant-answer",)
 
 
-def test_a_constant_answer_on_the_way_down_or_up_is_not_told() -> None:
-    assert traps(curve(0.9, 0.6, 0.3, 0.4, 0.8, constant=("2k", "8k"))) == ()
+def test_a_constant_answer_on_the_way_down_or_up_is_not_flagged() -> None:
+    assert flags_of(curve(0.9, 0.6, 0.3, 0.4, 0.8, constant=("2k", "8k"))) == ()
 
 
 def test_the_highest_value_before_the_lowest_decides_a_u() -> None:
     heights = np.array([0.5, 0.6, 0.55, 0.2, 0.3, 0.9])
-    assert deciding(heights) == [0, 1, 3, 5]
+    assert deciding_sizes(heights) == [0, 1, 3, 5]
     # And the lowest before the highest its mirror image.
-    assert deciding(-heights) == [0, 1, 3, 5]
+    assert deciding_sizes(-heights) == [0, 1, 3, 5]
 
 
-def test_one_right_answer_for_all_items_is_told() -> None:
-    assert traps(curve(0.9, 0.3, 0.8), np.array([100])) == ("one-answer",)
+def test_one_right_answer_for_all_items_is_flagged() -> None:
+    assert flags_of(curve(0.9, 0.3, 0.8), np.array([100])) == ("one-answer",)
     # A class that is offered and never right makes no difference.
-    assert traps(curve(0.9, 0.3, 0.8), np.array([0, 100])) == ("one-answer",)
+    assert flags_of(curve(0.9, 0.3, 0.8), np.array([0, 100])) == ("one-answer",)
 
 
 def test_labels_are_unbalanced_above_two_thirds() -> None:
-    assert traps(curve(0.9, 0.3, 0.8), np.array([34, 68])) == ()
-    assert traps(curve(0.9, 0.3, 0.8), np.array([33, 69])) == ("unbalanced-labels",)
+    assert flags_of(curve(0.9, 0.3, 0.8), np.array([34, 68])) == ()
+    assert flags_of(curve(0.9, 0.3, 0.8), np.array([33, 69])) == ("unbalanced-labels",)
 
 
-def test_nearly_all_items_that_change_alike_are_told() -> None:
-    assert traps(curve(1.0, 0.1, 0.6)) == ("moves-together",)
-    assert traps(curve(0.05, 0.95)) == ("moves-together",)
-    assert traps(curve(1.0, 0.11, 0.6)) == ()
+def test_nearly_all_items_that_change_alike_are_flagged() -> None:
+    assert flags_of(curve(1.0, 0.1, 0.6)) == ("moves-together",)
+    assert flags_of(curve(0.05, 0.95)) == ("moves-together",)
+    assert flags_of(curve(1.0, 0.11, 0.6)) == ()
     # Two steps of half the way are no single one.
-    assert traps(curve(1.0, 0.5, 0.0)) == ()
+    assert flags_of(curve(1.0, 0.5, 0.0)) == ()
 
 
-def test_a_loss_and_an_average_have_none_of_these_traps() -> None:
+def test_a_loss_and_an_average_have_none_of_these_flags() -> None:
     loss = curve(3.0, 0.1, 2.0, metric="sequence_loss", constant=("1k",))
     average = curve(1.0, 0.0, 1.0, task="ten-task-average", constant=("1k",))
-    assert traps(loss, np.array([100])) == ()
-    assert traps(average, None) == ()
+    assert flags_of(loss, np.array([100])) == ()
+    assert flags_of(average, None) == ()
 
 
 def test_the_labels_of_answers_count_how_often_each_text_is_right() -> None:
     some = np.array([3, 1, 3, 3])
     answers = Answers(np.arange(4), {}, np.empty((0, 4)), np.zeros(4, dtype=int), some)
-    assert labels_of(answers).tolist() == [1, 3]
+    assert answer_counts(answers).tolist() == [1, 3]
 
 
 # -- from the tables ------------------------------------------------------------------------------
@@ -121,10 +126,10 @@ def test_a_constant_answer_in_the_metrics_reaches_the_curve_by_size(tmp_path: Pa
     (found,) = read_metrics(tmp_path / "metrics.csv")
     assert found.constant == ("s1",)
     assert [flag for flag in found.flags if flag] == ["prompt-cut"]
-    assert "constant-answer" not in traps(found)
+    assert "constant-answer" not in flags_of(found)
 
 
-def test_the_traps_of_the_published_curves_are_named(literature: Path) -> None:
+def test_the_published_curves_have_their_validity_flags(literature: Path) -> None:
     with open(literature / "shapes.csv", encoding="utf-8", newline="") as handle:
         rows = {(row["family"], row["task"]): row for row in csv.DictReader(handle)}
     flags = {key: row["flags"].split(";") for key, row in rows.items()}
@@ -140,7 +145,7 @@ def test_the_traps_of_the_published_curves_are_named(literature: Path) -> None:
 
 def test_the_labels_of_the_released_files_count_every_item() -> None:
     items = {one.task: one.n for one in read_published(PUBLISHED / "series.csv")}
-    labels = read_labels(PUBLISHED / "labels.csv")
+    labels = read_answer_counts(PUBLISHED / "labels.csv")
     assert {task: int(counts.sum()) for task, counts in labels.items()} == {
         task: items[task] for task in ("modus-tollens", "neqa")
     }
@@ -151,7 +156,7 @@ def test_labels_that_are_no_counts_are_refused(tmp_path: Path, count: str) -> No
     path = tmp_path / "labels.csv"
     path.write_text(f"task,answer,items\nneqa,A,{count}\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"labels.csv, line 2: items is"):
-        read_labels(path)
+        read_answer_counts(path)
 
 
 # -- parts ----------------------------------------------------------------------------------------

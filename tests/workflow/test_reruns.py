@@ -15,7 +15,7 @@ from project import TINY, Job, Project
 DEMONSTRATIONS = "tasks/neqa/demonstrations.yaml"
 GENERATOR = "tasks/neqa/replica.py"
 HANGING_ON_SCORES = {"metrics", "shapes", "measured_figures", "provenance", "report"}
-HANGING_ON_SCORES |= {"flips", "protocols", "measured_question", "export"}
+HANGING_ON_SCORES |= {"flips", "protocols", "questions", "export"}
 
 
 def rules(jobs: list[Job]) -> Counter[str]:

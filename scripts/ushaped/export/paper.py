@@ -1,4 +1,4 @@
-"""The tables for papers: verdicts, numbers, ways of asking, and what papers say beside them."""
+"""The tables for papers: verdicts, numbers, prompt variants, and what papers say beside them."""
 
 from __future__ import annotations
 
@@ -7,28 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.export.given import Given
 from ushaped.export.table import NUMBER, TEXT, Group, Table
-from ushaped.figures import style
 from ushaped.report.tasks import SHOWN
-from ushaped.report.text import (
-    FLAGS,
+from ushaped.report.text import FLAGS, in_order, listing
+from ushaped.results import tables
+from ushaped.results.folder import Results
+from ushaped.results.numbers import (
     MISSING,
     by_metric,
-    in_order,
-    listing,
     number,
     p_value,
     probability,
     scientific,
     whole_number,
 )
-from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT, NATS, PRIMARY, PUBLISHED
 
-MAIN = "zero-shot"
 # What a table of numbers shows; the metric that judges the task comes first.
-METRICS = (*tables.PRIMARY, "distractor_share", "loss", "label_mass", "sequence_probability")
-PUBLISHED = "published"
+METRICS = (*PRIMARY, "distractor_share", "loss", "label_mass", "sequence_probability")
 
 VERDICT_COLUMNS = [
     ("Equivalent", TEXT),
@@ -47,12 +43,12 @@ VERDICTS_SAID = (
 )
 
 
-def paper_tables(given: Given) -> dict[str, list[Table]]:
+def paper_tables(results: Results) -> dict[str, list[Table]]:
     """All tables, by the name of their file.
 
     Parameters
     ----------
-    given : Given
+    results : Results
 
     Returns
     -------
@@ -61,20 +57,20 @@ def paper_tables(given: Given) -> dict[str, list[Table]]:
         and ``published``.
     """
     files: dict[str, list[Table]] = {}
-    for source in given.sources:
-        files[f"verdicts-{source}"] = [verdict_table(given, source)]
-        files[f"numbers-{source}"] = number_tables(given.metrics, source)
-        files[f"protocols-{source}"] = [protocol_table(given.protocols, source)]
-    return files | {PUBLISHED: published_tables(given)}
+    for source in sorted({edition.source for edition in tables.editions(results.metrics)}):
+        files[f"verdicts-{source}"] = [verdict_table(results, source)]
+        files[f"numbers-{source}"] = number_tables(results.metrics, source)
+        files[f"protocols-{source}"] = [protocol_table(results.protocols, source)]
+    return files | {PUBLISHED: published_tables(results)}
 
 
 # -- verdicts -------------------------------------------------------------------------------------
 
 
-def verdict_table(given: Given, source: str) -> Table:
+def verdict_table(results: Results, source: str) -> Table:
     """Verdicts on the main variant, tasks by families, under both rules and by the tests."""
-    rows = given.shapes[given.shapes["source"] == source]
-    main = style.order_variants(rows["variant"])[0]
+    rows = results.shapes[results.shapes["source"] == source]
+    main = tables.order_variants(rows["variant"])[0]
     rows = rows[rows["variant"] == main]
     groups = [
         Group("", [[task, str(row["family"]), *_verdicts(row)] for row in _sorted(own, "family")])
@@ -84,7 +80,7 @@ def verdict_table(given: Given, source: str) -> Table:
     return Table(
         name=f"verdicts-{source}",
         caption=f"Shape of every scaling curve on {source} items, asked {main}"
-        f"{_protocol_said(rows)}. {_verdicts_said(given)}",
+        f"{_protocol_said(rows)}. {_verdicts_said(results)}",
         columns=[("Task", TEXT), ("Family", TEXT), *VERDICT_COLUMNS],
         groups=groups if several else _joined(groups),
         notes=_flag_notes(rows),
@@ -102,8 +98,8 @@ def _verdicts(row: pd.Series) -> list[str]:
     ]
 
 
-def _verdicts_said(given: Given) -> str:
-    settings = given.config.get("shapes") or {}
+def _verdicts_said(results: Results) -> str:
+    settings = results.config.get("shapes") or {}
     known = {name: number(settings.get(name)) for name in ("equivalence", "recovery")}
     return VERDICTS_SAID.format(**known)
 
@@ -137,18 +133,18 @@ def number_tables(metrics: pd.DataFrame, source: str) -> list[Table]:
 
 def _number_table(task: str, source: str, rows: pd.DataFrame) -> Table:
     shown = [metric for metric in METRICS if metric in set(rows["metric"])]
-    names = style.order_variants(rows["variant"])
+    names = tables.order_variants(rows["variant"])
     groups = [
         _curve(own, shown)
         for _, family in rows.groupby("family")
         for own in (family[family["variant"] == variant] for variant in names)
         if len(own)
     ]
-    percents = any(metric not in tables.NATS for metric in shown)
+    percents = any(metric not in NATS for metric in shown)
     said = "Shares in percent; 95% intervals" if percents else "95% intervals"
     return Table(
         name=f"numbers-{source}-{task}",
-        caption=f"Every size and way of asking, with its protocol, on {task} ({source} items). "
+        caption=f"Every size and prompt variant, with its protocol, on {task} ({source} items). "
         f"{said} over items in parentheses; values are means over training seeds.",
         columns=[
             ("Size", TEXT),
@@ -176,7 +172,7 @@ def _curve(rows: pd.DataFrame, shown: Sequence[str]) -> Group:
 
 
 def _head(metric: str) -> str:
-    unit = "" if metric in tables.NATS else " (%)"
+    unit = "" if metric in NATS else " (%)"
     return f"{SHOWN[metric]}{unit}"
 
 
@@ -198,16 +194,16 @@ def _modified_notes(rows: pd.DataFrame) -> list[str]:
         if modified:
             told.setdefault(str(variant), set()).add(str(modified))
     return [
-        f"{variant}: {'; '.join(sorted(told[variant]))}." for variant in style.order_variants(told)
+        f"{variant}: {'; '.join(sorted(told[variant]))}." for variant in tables.order_variants(told)
     ]
 
 
-# -- ways of asking -------------------------------------------------------------------------------
+# -- prompt variants ------------------------------------------------------------------------------
 
 
 def protocol_table(protocols: pd.DataFrame, source: str) -> Table:
-    """Every way of asking against the main one."""
-    rows = protocols[(protocols["source"] == source) & (protocols["variant"] != MAIN)]
+    """Every prompt variant against the main one."""
+    rows = protocols[(protocols["source"] == source) & (protocols["variant"] != MAIN_VARIANT)]
     known = rows[rows["base_equivalent"] != ""]
     groups = []
     for family, of_family in known.groupby("family"):
@@ -216,14 +212,14 @@ def protocol_table(protocols: pd.DataFrame, source: str) -> Table:
             groups.append(Group(f"{task}, {family}", lines))
     return Table(
         name=f"protocols-{source}",
-        caption=f"The way of asking against {MAIN}, {source} items: verdicts of the "
+        caption=f"Every prompt variant against {MAIN_VARIANT}, {source} items: verdicts of the "
         "published-equivalent rule with the share of bootstrap draws that give them (a change is "
-        "settled where each of the two has nine tenths); value at the largest size and its "
-        f"difference to that of {MAIN}, with 95% bootstrap intervals, the same items drawn for "
-        "both (shares in percent, losses in nats).",
+        "settled where each of the two has 95%); value at the largest size and its difference to "
+        f"that of {MAIN_VARIANT}, with 95% bootstrap intervals, the same items drawn for both "
+        "(shares in percent, losses in nats).",
         columns=[
             ("Variant (protocol)", TEXT),
-            (f"{MAIN.capitalize()} verdict", TEXT),
+            (f"{MAIN_VARIANT.capitalize()} verdict", TEXT),
             ("Verdict", TEXT),
             ("Changed", TEXT),
             ("Value", NUMBER),
@@ -260,47 +256,48 @@ def _likely(shape: str, share: float) -> str:
 # -- the literature -------------------------------------------------------------------------------
 
 
-def published_tables(given: Given) -> list[Table]:
+def published_tables(results: Results) -> list[Table]:
     """Series whose shapes a paper has named: their numbers, then its verdicts beside ours."""
     found = []
-    for series, rows in given.labels.groupby("series", sort=False):
-        found.append(_value_table(given, str(series)))
+    for series, rows in results.labels.groupby("series", sort=False):
+        found.append(_value_table(results, str(series)))
         labels = dict(zip(rows["task"], rows["verdict"], strict=True))
-        found.append(_label_table(given, str(series), labels))
+        found.append(_label_table(results, str(series), labels))
     return found
 
 
-def _value_table(given: Given, series: str) -> Table:
+def _value_table(results: Results, series: str) -> Table:
     """What was published of a series, tasks by sizes."""
-    points = given.published[given.published["series"] == series]
-    points = points[points["metric"].isin(tables.PRIMARY)].sort_values("training_flops")
+    points = results.published[results.published["series"] == series]
+    points = points[points["metric"].isin(PRIMARY)].sort_values("training_flops")
     sizes = [str(size) for size in dict.fromkeys(points["size"])]
     rows = []
     for task, own in _by_task(points):
         metric = tables.primary_metric(own)
         cells = {row["size"]: _value(row["value"], metric) for row in own.to_dict("records")}
-        unit = "loss, nats" if metric in tables.NATS else "accuracy, %"
+        unit = "loss, nats" if metric in NATS else "accuracy, %"
         rows.append([task, unit, *(cells.get(size, MISSING) for size in sizes)])
     return Table(
         name=f"published-{series}-values",
-        caption=f"Published results of {series} on official items, {MAIN}{_protocol_said(points)}, "
-        "by size. A lower loss is better.",
+        caption=f"Published results of {series} on official items, {MAIN_VARIANT}"
+        f"{_protocol_said(points)}, by size. A lower loss is better.",
         columns=[("Task", TEXT), ("Unit", TEXT), *((size, NUMBER) for size in sizes)],
         groups=[Group("", rows)],
     )
 
 
-def _label_table(given: Given, series: str, labels: Mapping[str, str]) -> Table:
+def _label_table(results: Results, series: str, labels: Mapping[str, str]) -> Table:
     """The published verdicts on a series beside ours from the same numbers."""
-    shapes = given.shapes
-    rows = shapes[(shapes["family"] == series) & (shapes["source"] == "published")]
+    shapes = results.shapes
+    rows = shapes[(shapes["family"] == series) & (shapes["source"] == PUBLISHED)]
     lines = [
         [task, labels.get(task, MISSING), *_verdicts(own.iloc[0])] for task, own in _by_task(rows)
     ]
     return Table(
         name=f"published-{series}-verdicts",
         caption=f"The published verdict on each curve of {series}, and ours from the published "
-        f"numbers ({MAIN}{_protocol_said(rows)}, official items). {_verdicts_said(given)}",
+        f"numbers ({MAIN_VARIANT}{_protocol_said(rows)}, official items). "
+        f"{_verdicts_said(results)}",
         columns=[("Task", TEXT), ("Published", TEXT), *VERDICT_COLUMNS],
         groups=[Group("", lines)],
         notes=_flag_notes(rows),
@@ -319,7 +316,7 @@ def _by_task(rows: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
 def _sorted(rows: pd.DataFrame, column: str) -> list[pd.Series]:
     """Rows by family, or by variant in reading order."""
     names = sorted(set(rows[column]))
-    order = style.order_variants(names) if column == "variant" else names
+    order = tables.order_variants(names) if column == "variant" else names
     return sorted((row for _, row in rows.iterrows()), key=lambda row: order.index(row[column]))
 
 

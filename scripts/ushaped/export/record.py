@@ -12,46 +12,43 @@ import jsonschema
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.export.given import KEY, Given
 from ushaped.metrics.flags import FLAGS as DOUBTS
-from ushaped.report.evidence import LEVEL, VERDICT, Key, key_of
-from ushaped.report.formats import Precision
 from ushaped.results import tables
-from ushaped.shapes.curves import ABOUT
+from ushaped.results.columns import ABOUT, KEY, SCALE, CurveKey
+from ushaped.results.folder import Results
+from ushaped.results.formats import Precision
+from ushaped.results.records import Key, key_of
+from ushaped.shapes.evidence_record import Verdict
+from ushaped.terms import AVERAGE, PUBLISHED, SHAPES, SIGNIFICANCE
 
 FORMAT, VERSION = "ushaped-report", "1.1"
 
-SHAPES = ("positive", "inverse", "U-shaped", "inverted-U", "flat")
 # Digits of every number, as in the tables.
 DIGITS = 10
 
 TASK = ("title", "schema", "metric", "true_task", "distractor_task")
-# What is told of a model; where its weights lie on this machine is not.
+# Facts of a model; the folder of its weights on this machine is none.
 MODEL = (
     "model",
     "family",
     "size",
     "seed",
-    "parameters",
-    "non_embedding_parameters",
-    "training_tokens",
-    "training_flops",
+    *SCALE,
     "flops_source",
     "revision",
     "fingerprint",
 )
-SCALE = ("parameters", "non_embedding_parameters", "training_tokens", "training_flops")
 PROVENANCE = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
 
 Value = dict[str, Any]
 
 
-def record(given: Given) -> Value:
-    """Put all results into one value that JSON can hold.
+def record(results: Results) -> Value:
+    """All results as one value that JSON can hold.
 
     Parameters
     ----------
-    given : Given
+    results : Results
 
     Returns
     -------
@@ -63,25 +60,25 @@ def record(given: Given) -> Value:
         {
             "format": FORMAT,
             "version": VERSION,
-            "provenance": {name: given.provenance.get(name) for name in PROVENANCE},
-            "config": given.config,
-            "rules": _rules(given.config),
-            "tasks": list(_tasks(given)),
-            "families": list(_families(given)),
-            "models": [{name: model.get(name) for name in MODEL} for model in given.models],
-            "scoring": [_scoring(one) for one in given.precisions],
+            "provenance": {name: results.provenance.get(name) for name in PROVENANCE},
+            "config": results.config,
+            "rules": _rules(results.config),
+            "tasks": list(_tasks(results)),
+            "families": list(_families(results)),
+            "models": [{name: model.get(name) for name in MODEL} for model in results.models],
+            "scoring": [_scoring(one) for one in results.precisions],
             "flags": [
                 {"flag": flag.name, "mark": flag.mark, "words": flag.words}
                 for flag in DOUBTS.values()
             ],
-            "curves": list(_curves(given)),
-            "measurements": list(_measurements(given)),
-            "parts": list(_parts(given.parts)),
-            "flips": _records(given.flips, whole=("seeds", "next_seeds", "n")),
-            "protocols": list(_protocols(given.protocols)),
-            "power": _records(given.power, whole=("sizes", "n")),
-            "published_verdicts": list(_published_verdicts(given)),
-            "questions": {name: _records(table) for name, table in given.questions.items()},
+            "curves": list(_curves(results)),
+            "measurements": list(_measurements(results)),
+            "parts": list(_parts(results.parts)),
+            "flips": _records(results.flips, whole=("seeds", "next_seeds", "n")),
+            "protocols": list(_protocols(results.protocols)),
+            "power": _records(results.power, whole=("sizes", "n")),
+            "published_verdicts": list(_published_verdicts(results)),
+            "questions": {name: _records(table) for name, table in results.questions.items()},
         }
     )
 
@@ -159,26 +156,26 @@ def _rules(config: Mapping[str, Any]) -> Value:
     return {
         "equivalent": {name: section.get(name) for name in ("equivalence", "recovery")},
         "literal": {"equivalence": section.get("equivalence")},
-        "statistical": {"level": LEVEL, "correction": "Benjamini-Hochberg"},
+        "statistical": {"level": SIGNIFICANCE, "correction": "Benjamini-Hochberg"},
         "draws": section.get("draws"),
         "seed": section.get("seed"),
     }
 
 
-def _tasks(given: Given) -> Iterator[Value]:
+def _tasks(results: Results) -> Iterator[Value]:
     found: dict[str, list[str]] = {}
-    for edition in tables.editions(given.metrics):
+    for edition in tables.editions(results.metrics):
         found.setdefault(edition.task, []).append(edition.source)
     for task, sources in found.items():
-        facts = given.tasks[task].facts if task in given.tasks else {}
+        facts = results.tasks[task].facts.model_dump(by_alias=True) if task in results.tasks else {}
         told = {name: facts.get(name) for name in TASK}
-        yield {"task": task, "sources": sources, "average": task == tables.AVERAGE} | told
+        yield {"task": task, "sources": sources, "average": task == AVERAGE} | told
 
 
-def _families(given: Given) -> Iterator[Value]:
+def _families(results: Results) -> Iterator[Value]:
     """Families and their sizes, smallest first: those that were run here, then published series."""
-    ours = given.metrics.assign(measured=~tables.flagged(given.metrics, tables.PUBLISHED_POINT))
-    series = given.published[given.published["series"] != tables.CHANCE]
+    ours = results.metrics.assign(measured=~tables.flagged(results.metrics, tables.PUBLISHED_POINT))
+    series = results.published[results.published["series"] != tables.CHANCE]
     theirs = series.rename(columns={"series": "family"}).assign(measured=False)
     for table, published in ((ours, False), (theirs, True)):
         rows = table.reindex(columns=["family", "size", *SCALE, "measured"])
@@ -203,24 +200,27 @@ def _scoring(one: Precision) -> Value:
 # -- curves ---------------------------------------------------------------------------------------
 
 
-def _curves(given: Given) -> Iterator[Value]:
-    judged = given.judged()
-    literal = _literal_probabilities(given.protocols)
-    for proof in given.evidence:
-        key = key_of(proof["about"])
-        yield _curve(proof, judged[key], literal.get(key))
+def _curves(results: Results) -> Iterator[Value]:
+    verdicts = {key_of(row.to_dict()): row for _, row in results.shapes.iterrows()}
+    evidence = {key_of(curve["about"]): curve for curve in results.evidence}
+    if strange := sorted(verdicts.keys() ^ evidence.keys()):
+        what = f"has other curves than shapes.csv, for example {strange[0]}"
+        raise UserError(str(results.folder / "evidence.json"), what, "judge the curves again")
+    literal = _literal_probabilities(results.protocols)
+    for key, curve in evidence.items():
+        yield _curve(curve, verdicts[key], literal.get(key))
 
 
 def _literal_probabilities(protocols: pd.DataFrame) -> dict[Key, float]:
     """Share of draws with the literal rule's verdict, by curve; of measured curves alone."""
-    keys = protocols[KEY].itertuples(index=False, name=None)
+    keys = map(CurveKey._make, protocols[list(KEY)].itertuples(index=False, name=None))
     return dict(zip(keys, protocols["p_literal"], strict=True))
 
 
 def _curve(proof: Mapping[str, Any], row: pd.Series, p_literal: float | None) -> Value:
     along = ("sizes", "at", "values", "low", "high", "trials", "seeds")
     described = ("unit", "scale", "chance", "n", "clusters", "sampling")
-    verdict = dict.fromkeys(VERDICT) | (proof["verdict"] or {})
+    verdict = dict.fromkeys(Verdict.__annotations__) | (proof["verdict"] or {})
     return {
         **{name: proof["about"][name] for name in ABOUT},
         **{name: proof[name] for name in (*described, *along)},
@@ -316,11 +316,11 @@ def estimate(found: Sequence[float | None] | None, value: float | None = None) -
 # -- numbers --------------------------------------------------------------------------------------
 
 
-def _measurements(given: Given) -> Iterator[Value]:
+def _measurements(results: Results) -> Iterator[Value]:
     """One record per metric of a curve: of every size, and of every single model."""
-    metrics = list(dict.fromkeys(given.published["metric"]))
-    theirs = tables.published_curves(given.published, metrics)
-    table = pd.concat([given.metrics, theirs.assign(model="", modified="")], ignore_index=True)
+    metrics = list(dict.fromkeys(results.published["metric"]))
+    theirs = tables.published_curves(results.published, metrics)
+    table = pd.concat([results.metrics, theirs.assign(model="", modified="")], ignore_index=True)
     table = table.assign(at=tables.scale(table))
     for key, rows in table.groupby(list(ABOUT), sort=False):
         rows = rows.sort_values(["at", "seed"], kind="stable")
@@ -377,10 +377,10 @@ def _protocols(table: pd.DataFrame) -> Iterator[Value]:
         yield told
 
 
-def _published_verdicts(given: Given) -> Iterator[Value]:
+def _published_verdicts(results: Results) -> Iterator[Value]:
     """What papers say of their curves, beside what is concluded here from the published numbers."""
-    judged = {(row["family"], row["task"]): row for row in _records(given.shapes, published=True)}
-    for label in _records(given.labels):
+    judged = {(row["family"], row["task"]): row for row in _records(results.shapes, published=True)}
+    for label in _records(results.labels):
         ours = judged.get((label["series"], label["task"]), {})
         rules = ("equivalent", "literal", "statistical")
         yield {**label, **{rule: ours.get(rule) or None for rule in rules}}
@@ -391,7 +391,7 @@ def _records(
 ) -> list[Value]:
     """Rows of a table; the columns ``whole`` hold counts."""
     if published is not None:
-        table = table[(table["source"] == "published") == published]
+        table = table[(table["source"] == PUBLISHED) == published]
     rows = table.to_dict("records")
     return [{str(k): _whole(v) if k in whole else v for k, v in row.items()} for row in rows]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ushaped.figures import panels, theme
+from ushaped.figures import theme
 from ushaped.figures.published import parts
 from ushaped.figures.published.tasks import panel_grid
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT, OFFICIAL
 
 TITLE = "every task beside the published series"
 CAPTION = """
@@ -16,7 +17,6 @@ Every task: the families that were run here, zero-shot under the official protoc
 published series; the legend says whose items the families answer.
 Published series answer official items; bars are 95 % intervals over items.
 """
-OFFICIAL = "official"
 NONE_HERE = "Published series only: nothing was run\nhere zero-shot under the official protocol"
 
 
@@ -33,7 +33,7 @@ def table(metrics: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     ours = []
     for task in tasks:
         judged = tables.primary_metric(metrics[metrics["task"] == task])
-        rows = tables.curves(metrics, task, [judged], variants=[panels.MAIN], seeds=False)
+        rows = tables.curves(metrics, task, [judged], variants=[MAIN_VARIANT], seeds=False)
         ours.append(rows[rows["protocol"] == OFFICIAL])
     theirs = tables.published_curves(published[published["task"].isin(tasks)])
     return pd.concat([*ours, theirs], ignore_index=True)

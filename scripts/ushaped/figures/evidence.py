@@ -15,7 +15,8 @@ import numpy as np
 from ushaped.figures import style
 from ushaped.figures.inline_svg import METRICS, Panel, path, text, value_ticks, written
 from ushaped.files import without_nan
-from ushaped.metrics.definitions import SIGNS
+from ushaped.results.numbers import power_of_ten
+from ushaped.terms import SIGNS
 
 WIDTH, HEIGHT = 640, 320
 # Edges of the axes; the key is to their right, names of sizes in rows above.
@@ -87,7 +88,7 @@ def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
     ticks = value_ticks(*panel.values, evidence["unit"])
     circles = (point.split() for point in panel.points(scales, values))
     parts = [
-        panel.axes(ticks, style.power_of_ten, 7, SCALES[evidence["scale"]]),
+        panel.axes(ticks, power_of_ten, 7, SCALES[evidence["scale"]]),
         f'<g text-anchor="middle">{_sizes(evidence, panel)}</g>',
         text(6, 14, METRICS.get(metric, metric).lower(), "y"),
         *(panel.line(line.kind, line.scales, line.values) for line in lines),

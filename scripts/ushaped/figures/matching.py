@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ushaped.figures import style, theme
 from ushaped.results import tables
+from ushaped.results.numbers import metric_prefix, zetta
 
 TITLE = "equal compute or equal parameters?"
 CAPTION = """\
@@ -76,5 +77,5 @@ def _points(share: float) -> str:
 def _scale(axis: str, scale: float) -> str:
     """The scale at which a series is compared."""
     if axis == "training_flops":
-        return f"{style.zetta(scale)} zettaFLOPs"
-    return f"{style.metric_prefix(scale)} parameters"
+        return f"{zetta(scale)} zettaFLOPs"
+    return f"{metric_prefix(scale)} parameters"

@@ -7,12 +7,13 @@ from matplotlib.figure import Figure
 
 from ushaped.figures import panels, style, theme
 from ushaped.results import tables
+from ushaped.terms import MAIN_VARIANT
 
 TITLE = "every task and prompt variant"
-CAPTION = """
-Accuracy of each task and prompt variant against training compute, or against parameters where the
-compute of a model is not known (for prompt-injection the loss of the completion, with its axis
-inverted so that up is better).
+CAPTION = """\
+Accuracy against training compute (against parameters where the compute of a model is unknown) for
+each task and prompt variant (for prompt-injection the loss of the completion, on a reversed axis,
+so that up is better).
 Bands are 95 % intervals over items, with more than four curves in a panel of zero-shot alone;
 hollow marks are models that nearly always give the same answer.
 """
@@ -24,7 +25,7 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     Of several families only the main variant is shown: the figure is to be read at a glance.
     """
     parts = []
-    shown = [panels.MAIN] if metrics["family"].nunique() > 1 else metrics["variant"].unique()
+    shown = [MAIN_VARIANT] if metrics["family"].nunique() > 1 else metrics["variant"].unique()
     variants = [name for name in shown if style.variant_kind(name) not in style.LEFT_OUT]
     for edition in tables.editions(metrics):
         if edition.task != tables.AVERAGE:

@@ -16,12 +16,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 from ushaped.figures import style, theme
 from ushaped.figures.marks import Curves
 from ushaped.results import tables
+from ushaped.results.numbers import metric_prefix, percentage, power_of_ten
+from ushaped.terms import MAIN_VARIANT
 
 SCALES = {"training_flops": "Training compute (FLOPs)", "parameters": "Parameters"}
 SHORT_SCALES = {"training_flops": "FLOPs", "parameters": "Parameters"}
-TICKS = {"training_flops": style.power_of_ten, "parameters": style.metric_prefix}
+TICKS = {"training_flops": power_of_ten, "parameters": metric_prefix}
 CONSTANT = "constant-answer"
-MAIN = "zero-shot"
 # More curves than so many hide each other's bands and seeds: then only the main variant has a band,
 # and the seeds are left to the figure of seeds.
 FEW = 4
@@ -55,7 +56,7 @@ def draw_curves(
     rows: pd.DataFrame,
     looks: Looks,
     x: str,
-    bands: Mapping[str, float] | float = theme.BAND,
+    bands: Mapping[str, float],
 ) -> None:
     """Draw lines with 95 % bands, hollow marks where answers are constant, and single seeds.
 
@@ -71,8 +72,8 @@ def draw_curves(
         Look of each series of `name_series`.
     x : str
         Column of the horizontal position.
-    bands : dict or float
-        Opacity of the band by variant; 0 for none.
+    bands : dict
+        Opacity of the band of each variant that has one.
     """
     rows = rows.assign(series=name_series(rows)).dropna(subset=[x, "value"]).sort_values(x)
     rows = rows[rows["series"].isin(list(looks))]
@@ -81,18 +82,13 @@ def draw_curves(
     ours, stars = means[~theirs], means[theirs]
     alone = ours.groupby("series")["series"].transform("size") == 1
     several = seeds.groupby(["series", "size"])["size"].transform("size") > 1
-    opacity = ours["variant"].map(bands) if isinstance(bands, Mapping) else bands
-    banded = ours.assign(opacity=opacity)[~alone]
+    banded = ours.assign(opacity=ours["variant"].map(bands))[~alone]
     interval = {"ymin": "low", "ymax": "high"}
     constant = ours[ours["flags"].str.contains(CONSTANT, regex=False)]
     dot = so.Path(linewidth=2.6, alpha=0.55, artist_kws={"solid_capstyle": "round", "snap": False})
     star = so.Line(marker="*", pointsize=9, edgewidth=1, **HOLLOW)
     layers: list[tuple[so.Mark, pd.DataFrame, dict[str, str | None]]] = [
-        *(
-            (so.Band(alpha=shade), part, interval)
-            for shade, part in banded.groupby("opacity")
-            if shade
-        ),
+        *((so.Band(alpha=shade), part, interval) for shade, part in banded.groupby("opacity")),
         (dot, _strokes(seeds[several], x), {}),
         (so.Range(linewidth=theme.RANGE, alpha=0.7), pd.concat([ours[alone], stars]), interval),
         (so.Line(linewidth=1.2, linestyle=DASHES), _joined(means, theirs), {"group": "run"}),
@@ -135,7 +131,7 @@ def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:
         axis.set_yscale("log")
         axis.set_ylim(low, 1.8)
         axis.yaxis.set_major_locator(FixedLocator(style.decade_ticks(low, 1.0, most=4)))
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.percentage(value)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percentage(value)))
         axis.yaxis.set_minor_locator(NullLocator())
     elif metric in SHARES:
         axis.set_ylim(-0.03, 1.03)
@@ -158,7 +154,7 @@ def scale_axis(axis: Axes, values: pd.Series, x: str, most: int = 6, short: bool
 def short_label(metric: str) -> str:
     """Label of the vertical axis of a small panel."""
     if metric in tables.NATS:
-        return "Nats, inverted" if metric in tables.LOSSES else "Nats"
+        return "Nats, reversed axis" if metric in tables.LOSSES else "Nats"
     return "Accuracy"
 
 
@@ -187,7 +183,8 @@ def draw_metric(
     chosen = rows[rows["metric"] == metric]
     means = chosen[chosen["kind"] == "mean"]
     x, crowded = tables.axis_of(rows), is_crowded(rows)
-    bands = {name: theme.BAND * (name == MAIN or not crowded) for name in set(rows["variant"])}
+    banded = [MAIN_VARIANT] if crowded else rows["variant"]
+    bands = {name: theme.BAND for name in banded}
     draw_curves(axis, means if crowded else chosen, looks, x, bands)
     if metric in WITH_CHANCE:
         theme.chance_line(axis, chance_of(chosen))

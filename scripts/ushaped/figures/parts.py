@@ -13,8 +13,10 @@ import pandas as pd
 
 from ushaped.figures import style
 from ushaped.figures.inline_svg import MARKERS, METRICS, Panel, path, text, value_ticks, written
-from ushaped.metrics.definitions import SIGNS
 from ushaped.results import tables
+from ushaped.results.numbers import metric_prefix, power_of_ten
+from ushaped.terms import SIGNS
+from ushaped.variants import order_variants
 
 # A task of one part has nothing to compare; with more than nine, panels show nothing.
 FEWEST, MOST = 2, 9
@@ -28,8 +30,8 @@ WIDTH, HEIGHT = 225, 176
 LEFT, RIGHT, TOP, BOTTOM, KEY_STEP = 44, 12, 26, 42, 19
 ACROSS = 4
 SCALES = {
-    "training_flops": ("FLOPs", style.power_of_ten),
-    "parameters": ("Parameters", style.metric_prefix),
+    "training_flops": ("FLOPs", power_of_ten),
+    "parameters": ("Parameters", metric_prefix),
 }
 SHEET = (
     f"text{{font:11px 'DejaVu Sans',Verdana,sans-serif;fill:{style.MUTED}}}"
@@ -59,7 +61,7 @@ def table(parts: pd.DataFrame, metrics: pd.DataFrame, edition: tables.Edition) -
     own = tables.of_edition(parts, edition)
     if not FEWEST <= own["part"].nunique() <= MOST:
         return pd.DataFrame(columns=COLUMNS)
-    variant = style.order_variants(own["variant"])[0]
+    variant = order_variants(own["variant"])[0]
     own = own[own["variant"] == variant]
     own = own.assign(part=own["part"].astype(int).astype(str))
     whole = tables.of_edition(metrics, edition)

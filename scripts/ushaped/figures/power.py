@@ -12,7 +12,7 @@ from ushaped.figures import style, theme
 TITLE = "how large a dip must be"
 CAPTION = """\
 The smallest fall of a curve that is called U-shaped with 80 % probability, against the number of
-items, by how much of it is regained; one line per family, simulated at its sizes.
+items, by the share of it that is recovered; one line per family, simulated at its sizes.
 A hollow mark at the top: none of the simulated falls is large enough.
 """
 # `dip` is the smallest fall called U-shaped with `probability`; empty if no simulated fall is.

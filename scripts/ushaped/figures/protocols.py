@@ -12,19 +12,21 @@ from matplotlib.patches import Rectangle
 from ushaped.figures import style, theme
 from ushaped.figures.matrix import name_columns, name_rows, shape_matrix
 from ushaped.results import tables
+from ushaped.results.numbers import draws
+from ushaped.variants import order_variants
 
 TITLE = "whether the prompt variant matters"
 CAPTION = """\
 The shape of every scaling curve by task and prompt variant, one block per family; above each column
 its protocol.
-A frame marks a verdict that differs from the zero-shot one: solid where both verdicts hold in at
-least 90 % of the bootstrap draws, dashed where they do not.
+A frame marks a verdict that differs from the zero-shot one: solid where both verdicts are settled,
+given by at least 95 % of the bootstrap draws, else dashed.
 """
 COLUMNS = ["family", "source", "task", "variant", "protocol"]
 COLUMNS += ["equivalent", "p", "flips", "settled"]
 # Frames of verdicts that differ from the zero-shot one, by whether that is settled.
 FRAMES: dict[str, tuple[Any, str]] = {
-    "yes": ("-", "differs from zero-shot, both verdicts in at least 90 % of draws"),
+    "yes": ("-", "differs from zero-shot, both verdicts in at least 95 % of draws"),
     "no": ((0, (2.2, 1.6)), "differs from zero-shot, not settled"),
 }
 CELL_WIDTH, CELL_HEIGHT, HEADING = 1.16, 0.47, 0.9
@@ -32,7 +34,7 @@ CELL_WIDTH, CELL_HEIGHT, HEADING = 1.16, 0.47, 0.9
 
 def table(protocols: pd.DataFrame) -> pd.DataFrame:
     """Collect the cells of the matrices, in reading order."""
-    orders = {"task": tables.order_tasks, "variant": style.order_variants}
+    orders = {"task": tables.order_tasks, "variant": order_variants}
     places = {
         f"_{name}": protocols[name].map({v: i for i, v in enumerate(order(protocols[name]))})
         for name, order in orders.items()
@@ -67,8 +69,8 @@ def figure(table: pd.DataFrame) -> Figure:
 
 def _block(axis: Axes, rows: pd.DataFrame) -> None:
     editions = list(dict.fromkeys(zip(rows["source"], rows["task"], strict=True)))
-    variants = style.order_variants(rows["variant"])
-    cells = rows.assign(detail=rows["p"].map(tables.say_probability))
+    variants = order_variants(rows["variant"])
+    cells = rows.assign(detail=rows["p"].map(draws))
     cells = cells.set_index(["source", "task", "variant"])
     shapes, details = (
         cells[name].unstack().reindex(index=editions, columns=variants)

@@ -11,11 +11,11 @@ from ushaped.figures import panels, style, theme
 from ushaped.results import spread, tables
 
 TITLE = "how far training seeds differ"
-CAPTION = """
+CAPTION = """\
 How much each zero-shot curve depends on the training seed: one thin line per seed, their mean, and
 the range between the lowest and the highest.
-The intervals in the other figures come from resampling items and do not contain this spread; the
-shares of draws with a verdict do, as far as so few seeds can show it.
+The intervals in the other figures come from resampling items and do not contain this run-to-run
+noise; the shares of draws do, as far as so few seeds can show it.
 """
 
 

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ushaped.variants import order_variants
+
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5a6472", "#e4e7eb", "#ffffff"
 
 BLUE, VERMILLION, GREEN, ORANGE = "#0072b2", "#d55e00", "#008a66", "#b87400"
@@ -111,25 +113,11 @@ SHAPE_CURVES: dict[str, tuple[tuple[float, float], ...]] = {
     "flat": ((0.0, 0.5), (1.0, 0.5)),
 }
 
-_ORDER = ("zero-shot", "few-shot", "one-shot", "cot", "zero-shot-cot", "inside")
-
 
 def variant_kind(variant: str) -> str:
     """Drop the number of shots: ``few-shot-2`` is drawn as ``few-shot``."""
     kinds = (kind for kind in NUMBERED if variant.startswith(f"{kind}-"))
     return next(kinds, variant)
-
-
-def order_variants(variants: Iterable[str]) -> list[str]:
-    """Sort variants as the reader expects them, zero-shot first, unknown ones last.
-
-    Examples
-    --------
-    >>> order_variants(["cot", "few-shot-2", "zero-shot"])
-    ['zero-shot', 'few-shot-2', 'cot']
-    """
-    known = {kind: place for place, kind in enumerate(_ORDER)}
-    return sorted(set(variants), key=lambda v: (known.get(variant_kind(v), len(known)), v))
 
 
 def variant_looks(variants: Iterable[str]) -> dict[str, Look]:
@@ -183,55 +171,6 @@ def _darker(declaration: str) -> str:
     for light, colour in DARK.items():
         declaration = declaration.replace(light, colour)
     return declaration
-
-
-ZETTA = 1e21
-SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def power_of_ten(value: float) -> str:
-    """Write a number as a power of ten that needs no mathematical font.
-
-    Examples
-    --------
-    >>> power_of_ten(1e12), power_of_ten(2e9)
-    ('10¹²', '2×10⁹')
-    """
-    exponent = math.floor(math.log10(value) + 1e-9)
-    leading = value / 10**exponent
-    power = "10" + str(exponent).translate(SUPERSCRIPT)
-    return power if abs(leading - 1) < 1e-6 else f"{leading:g}×{power}"
-
-
-def metric_prefix(value: float) -> str:
-    """Write a count with k, M, B or T.
-
-    Examples
-    --------
-    >>> metric_prefix(1000), metric_prefix(2.5e6), metric_prefix(5.4e11)
-    ('1k', '2.5M', '540B')
-    """
-    for unit, name in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if value >= unit * (1 - 1e-9):
-            return f"{value / unit:.3g}{name}"
-    return f"{value:.3g}"
-
-
-def percentage(value: float) -> str:
-    """Write a share in percent, a tiny one as a power of ten.
-
-    Examples
-    --------
-    >>> percentage(0.1), percentage(1e-4), percentage(1e-8)
-    ('10%', '0.01%', '10⁻⁸')
-    """
-    return f"{100 * value:g}%" if value >= 0.99e-4 else power_of_ten(value)
-
-
-def zetta(value: float) -> str:
-    """Write FLOPs in zettaFLOPs (10^21)."""
-    scaled = value / ZETTA
-    return f"{scaled:,.0f}" if scaled >= 1 else f"{scaled:.3g}"
 
 
 def decade_ticks(low: float, high: float, most: int = 6) -> list[float]:

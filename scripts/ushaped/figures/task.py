@@ -11,12 +11,12 @@ from matplotlib.lines import Line2D
 from ushaped.errors import UserError
 from ushaped.figures import panels, style, theme
 from ushaped.results import tables
+from ushaped.variants import order_variants
 
 TITLE = "one task"
-CAPTION = """
-One task on the items of one source, against training compute, or against parameters where the
-compute of a model is not known: the metric that judges the task and, where it has classes, the
-share of distractor answers, the loss, and the probability given to the offered answers.
+CAPTION = """\
+Against training compute, or parameters where the compute is unknown: the metric that judges the
+task and, where it has classes, the share of distractor answers, the loss, and the label mass.
 Lines are means over training seeds; bands are 95 % intervals over items (with more than four
 curves, of zero-shot alone), dots single seeds (with up to four curves), hollow marks are models
 that nearly always give the same answer; every prompt variant is labelled with its protocol.
@@ -48,7 +48,7 @@ def table(metrics: pd.DataFrame, *, task: str, source: str) -> pd.DataFrame:
 
 
 def _main(rows: pd.DataFrame) -> str:
-    return style.order_variants(rows["variant"])[0]
+    return order_variants(rows["variant"])[0]
 
 
 def figure(table: pd.DataFrame) -> Figure:
@@ -114,7 +114,7 @@ def _draw_metrics(
     grid = part.add_gridspec(2, 4, width_ratios=[1, 1, 1.05, 1.05])
     main = part.add_subplot(grid[:, :2] if beside else grid[:, :3])
     panels.draw_metric(main, rows, judged, looks)
-    inverted = ", axis inverted: up is better" if judged in tables.LOSSES else ""
+    inverted = ", reversed axis: up is better" if judged in tables.LOSSES else ""
     letter = "a\u2002" if beside else ""
     named: dict[str, Any] = {}
     if rows["family"].nunique() == 1:

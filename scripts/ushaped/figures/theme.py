@@ -32,6 +32,7 @@ from ushaped.figures import style
 from ushaped.figures.compact import compact
 from ushaped.figures.marks import LOOK, Curves
 from ushaped.files import whole
+from ushaped.results.numbers import power_of_ten, zetta
 
 DPI, PNG_COLOURS = 160, 96
 # Opacity of a band, width of an interval, dashes of the chance line, length of a legend's lines.
@@ -157,7 +158,7 @@ def draw_layers(
 def log_axis(
     axis: Axes,
     limits: tuple[float, float],
-    write: Callable[[float], str] = style.power_of_ten,
+    write: Callable[[float], str] = power_of_ten,
     most: int = 6,
     label: str = "",
 ) -> None:
@@ -216,8 +217,8 @@ def cut_axis(
 
 def compute_axis(axis: Axes, piece: tuple[float, float], most: int = 5) -> None:
     """Make a piece of a compute axis: in zettaFLOPs where it reaches a tenth of one."""
-    large = piece[1] >= style.ZETTA / 10
-    write: Callable[[float], str] = style.zetta if large else style.power_of_ten
+    large = piece[1] >= 1e20
+    write: Callable[[float], str] = zetta if large else power_of_ten
     log_axis(axis, piece, write, most, "zettaFLOPs" if large else "FLOPs")
     # Those of a piece after a cut; seaborn shows them again.
     axis.tick_params(axis="y", labelleft=axis.spines["left"].get_visible())

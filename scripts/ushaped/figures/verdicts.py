@@ -11,14 +11,16 @@ from matplotlib.figure import Figure
 from ushaped.figures import style, theme
 from ushaped.figures.matrix import name_columns, name_rows, shape_matrix
 from ushaped.results import tables
+from ushaped.results.numbers import draws
+from ushaped.variants import order_variants
 
 TITLE = "verdict by task and prompt variant"
-CAPTION = """
+CAPTION = """\
 The shape of every scaling curve, by task and prompt variant: U-shaped, inverse, positive,
-inverted-U or flat under the published-equivalent rule, with the share of bootstrap draws that have
-the same verdict.
-Where the literal rule says something else, that stands below; variants that only some tasks have
-are left out; the last column judges the published PaLM results, on official items, by the same
+inverted-U or flat under the published-equivalent rule, with the share of bootstrap draws that give
+it.
+Below it the verdict of the literal rule, where it differs; prompt variants that only some tasks
+have are left out; the last column judges the published PaLM results, on official items, by the same
 rule.
 """
 PUBLISHED = "PaLM"
@@ -41,7 +43,7 @@ def table(shapes: pd.DataFrame) -> pd.DataFrame:
     ours = (shapes["source"] != "published") & everywhere
     shared = shapes["task"].isin(shapes.loc[ours, "task"]) if ours.any() else theirs
     rows = shapes[ours | (theirs & shared)]
-    variants = {v: i for i, v in enumerate(style.order_variants(rows["variant"]))}
+    variants = {v: i for i, v in enumerate(order_variants(rows["variant"]))}
     rows = rows.assign(
         probability=[tables.verdict_probability(row) for _, row in rows.iterrows()],
         _published=rows["source"] == "published",
@@ -113,7 +115,7 @@ def _beside_each_edition(table: pd.DataFrame, found: list[tables.Edition]) -> pd
 
 def _details(cell: pd.Series) -> str:
     """Share of draws, and the literal rule's verdict where it differs."""
-    lines = [tables.say_probability(cell["probability"])]
+    lines = [draws(cell["probability"])]
     if cell["literal"] != cell["equivalent"]:
         lines.append(f"literal {cell['literal']}" if cell["literal"] else "")
     return "\n".join(filter(None, lines))

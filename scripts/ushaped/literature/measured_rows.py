@@ -6,7 +6,6 @@ official items, zero-shot, by the prize's own protocol.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,11 @@ import numpy as np
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import joined
 from ushaped.metrics.intervals import wilson
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, Condition, Model, Row, row_of
+from ushaped.metrics.table import Condition, Model, row_of
+from ushaped.results.tables import read_published
+from ushaped.results.text_files import Row
+from ushaped.terms import AVERAGE, MAIN_VARIANT, OFFICIAL, PUBLISHED, TEN_TASKS
 
-PUBLISHED = "published"
-SOURCE, VARIANT, PROTOCOL = "official", "zero-shot", "official"
 METRICS = ("accuracy", "sequence_loss")
 
 
@@ -59,18 +59,17 @@ def read_points(path: Path, wanted: Mapping[str, Mapping[str, Any]]) -> Points:
     wanted : mapping of str to mapping
         By family, ``series`` and ``sizes`` there.
     """
-    found: Points = {}
-    with open(path, encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    for family, told in wanted.items():
-        for row in rows:
-            chosen = row["series"] == told["series"] and row["size"] in told["sizes"]
-            if chosen and row["metric"] in METRICS and row["task"] != AVERAGE:
-                found.setdefault((family, row["task"]), []).append(_point(family, row))
-    return found
+    table = read_published(path)
+    table = table[table["metric"].isin(METRICS) & (table["task"] != AVERAGE)]
+    points: Points = {}
+    for family, published in wanted.items():
+        sizes = table["size"].isin(published["sizes"])
+        for row in table[sizes & (table["series"] == published["series"])].to_dict("records"):
+            points.setdefault((family, row["task"]), []).append(_point(family, row))
+    return points
 
 
-def _point(family: str, row: Mapping[str, str]) -> Point:
+def _point(family: str, row: Mapping[Any, Any]) -> Point:
     model = Model(
         name="",
         family=family,
@@ -79,13 +78,14 @@ def _point(family: str, row: Mapping[str, str]) -> Point:
         parameters=int(row["parameters"]),
         non_embedding_parameters=None,
         training_tokens=None,
-        training_flops=float(row["training_flops"]),
+        training_flops=row["training_flops"],
     )
-    return Point(model, row["metric"], float(row["value"]), bool(row["k"]), int(row["n"]))
+    counted = not np.isnan(row["k"])
+    return Point(model, row["metric"], row["value"], counted, int(row["n"]))
 
 
 def published_rows(condition: Condition, points: Points, chance: float | None) -> list[Row]:
-    """Rows of the points that belong to a condition; none unless it was asked in the same way.
+    """Rows of the points of a condition; none unless its items and prompts are those of the points.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ def published_rows(condition: Condition, points: Points, chance: float | None) -
     UserError
         If a point is of another number of items.
     """
-    asked = (condition.source, condition.variant, condition.questions.protocol)
-    if asked != (SOURCE, VARIANT, PROTOCOL):
+    measured = (condition.source, condition.variant, condition.questions.protocol)
+    if measured != (OFFICIAL, MAIN_VARIANT, OFFICIAL):
         return []
     rows = []
     for point in points.get((condition.models[0].family, condition.task), []):
@@ -149,10 +149,10 @@ def published_average(by_task: Mapping[str, Sequence[Row]]) -> list[Row]:
         for row in rows:
             by_size.setdefault(row["size"], {})[task] = row
     averages = []
-    for found in by_size.values():
-        if not set(TEN_TASKS) <= set(found):
+    for of_size in by_size.values():
+        if not set(TEN_TASKS) <= set(of_size):
             continue
-        ten = [found[task] for task in TEN_TASKS]
+        ten = [of_size[task] for task in TEN_TASKS]
         averages.append(
             ten[0]
             | {

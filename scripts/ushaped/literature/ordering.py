@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from ushaped.errors import UserError
 from ushaped.literature.points import UNKNOWN_SIZE, Point
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 # Values and averages are published to six digits.
 TOLERANCE = 1e-5

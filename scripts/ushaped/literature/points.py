@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ushaped.errors import UserError
-from ushaped.shapes.read import number, read_rows
+import numpy as np
+import pandas as pd
 
-CHANCE = "chance"
+from ushaped.errors import UserError
+from ushaped.results.tables import CHANCE
+from ushaped.results.text_files import number, read_rows
+
 UNKNOWN_SIZE = "?"
-REVERSED = "reverses the trend"
 UNKNOWN = "unknown"
 
 
@@ -45,38 +47,39 @@ class Point:
     n: int | None
 
 
-def read_points(path: Path) -> list[Point]:
-    """Points of ``literature/series.csv``, without the chance level.
+def points_of(published: pd.DataFrame) -> list[Point]:
+    """Points of the published series, without the chance level.
 
-    Raises
-    ------
-    UserError
-        With file and line, if a number is none.
+    Parameters
+    ----------
+    published : DataFrame
+        The table of `ushaped.results.tables.read_published`.
     """
-    columns = ("series", "size", "plotted_size", "parameters", "training_flops", "task", "metric")
-    rows = read_rows(path, (*columns, "value", "k", "n"))
     return [
         Point(
             series=row["series"],
             size=row["size"],
             plotted_size=row["plotted_size"],
-            parameters=number(path, row, "parameters"),
-            flops=number(path, row, "training_flops"),
+            parameters=row["parameters"],
+            flops=row["training_flops"],
             task=row["task"],
             metric=row["metric"],
-            value=number(path, row, "value"),
-            k=int(number(path, row, "k")) if row["k"] else None,
-            n=int(number(path, row, "n")) if row["n"] else None,
+            value=row["value"],
+            k=_count(row["k"]),
+            n=_count(row["n"]),
         )
-        for row in rows
-        if row["series"] != CHANCE
+        for row in published[published["series"] != CHANCE].to_dict("records")
     ]
 
 
-def read_chance(path: Path) -> dict[str, float]:
+def _count(value: float) -> int | None:
+    return None if np.isnan(value) else int(value)
+
+
+def chance_of(published: pd.DataFrame) -> dict[str, float]:
     """Chance level of each task, as a share of 1."""
-    rows = read_rows(path, ("series", "task", "value"))
-    return {row["task"]: number(path, row, "value") for row in rows if row["series"] == CHANCE}
+    rows = published[published["series"] == CHANCE]
+    return dict(zip(rows["task"], rows["value"], strict=True))
 
 
 @dataclass(frozen=True)

@@ -15,22 +15,18 @@ from ushaped.literature.points import (
     UNKNOWN_SIZE,
     Human,
     Point,
-    read_chance,
+    chance_of,
+    points_of,
     read_humans,
-    read_points,
     series_names,
 )
-from ushaped.metrics.table import AVERAGE, TEN_TASKS
+from ushaped.results.tables import read_published
+from ushaped.results.text_files import Row, read_rows
 from ushaped.shapes.bootstrap import share_column
-from ushaped.shapes.curves import SIGNS
-from ushaped.shapes.read import read_rows
-from ushaped.shapes.rules import VERDICTS
+from ushaped.terms import AVERAGE, PALM, PUBLISHED, SHAPES, SIGNS, TEN_TASKS
 
 ZETTA = 1e21
-LEAD = "PaLM"
 RULES = ("equivalent", "literal")
-
-Row = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -58,38 +54,39 @@ class Literature:
 
 def gather(series: Path, humans: Path, shapes: Path, tasks: Sequence[Path]) -> Literature:
     """Read everything that the tables are made from; ``tasks`` are ``task.yaml`` files."""
+    published = read_published(series)
     judged = read_rows(shapes, ("family", "source", "task", "metric", *RULES))
     return Literature(
-        read_points(series),
-        read_chance(series),
+        points_of(published),
+        chance_of(published),
         read_humans(humans),
         [load_task(path.parent) for path in tasks],
-        [row for row in judged if row["source"] == "published"],
+        [row for row in judged if row["source"] == PUBLISHED],
     )
 
 
 def task_rows(known: Literature) -> list[Row]:
-    """One row per published task: its size, metric, chance, what is asked, human agreement."""
-    found = []
+    """One row per published task: its size, metric, chance, true task, human agreement."""
+    rows: list[Row] = []
     for task in known.tasks:
         own = [p for p in known.points if p.task == task.name and p.metric in SIGNS]
         if not own:
             continue
         human = known.humans.get(task.name, Human(None, ""))
-        found.append(
+        rows.append(
             {
                 "task": task.name,
-                "title": task.facts["title"],
+                "title": task.facts.title,
                 "n": own[0].n,
                 "metric": own[0].metric,
                 "chance": known.chance.get(task.name),
-                "true_task": task.facts["true_task"],
-                "distractor_task": task.facts["distractor_task"],
+                "true_task": task.facts.true_task,
+                "distractor_task": task.facts.distractor_task,
                 "human_agreement": UNKNOWN if human.agreement is None else human.agreement,
                 "human_source": human.source,
             }
         )
-    return found
+    return rows
 
 
 def series_rows(known: Literature) -> list[Row]:
@@ -117,7 +114,7 @@ def series_rows(known: Literature) -> list[Row]:
 
 def value_rows(known: Literature) -> list[Row]:
     """One row per task and size of PaLM."""
-    own = [p for p in known.points if p.series == LEAD and p.metric in SIGNS]
+    own = [p for p in known.points if p.series == PALM and p.metric in SIGNS]
     return [
         {
             "task": p.task,
@@ -135,12 +132,12 @@ def value_rows(known: Literature) -> list[Row]:
 def average_rows(known: Literature) -> list[Row]:
     """One row per published model: the mean of its ten tasks beside the published average."""
     values = {(p.series, p.size, p.task): p.value for p in known.points if p.metric == "accuracy"}
-    found = []
+    rows: list[Row] = []
     for model in series_rows(known):
         series, size = str(model["series"]), str(model["size"])
         mean = float(np.mean([values[series, size, task] for task in TEN_TASKS]))
         published = values[series, size, AVERAGE]
-        found.append(
+        rows.append(
             {
                 "series": series,
                 "size": size,
@@ -150,7 +147,7 @@ def average_rows(known: Literature) -> list[Row]:
                 "difference": round(mean - published, ordering.DIGITS),
             }
         )
-    return found
+    return rows
 
 
 def verdict_rows(known: Literature) -> list[Row]:
@@ -173,14 +170,14 @@ def verdict_rows(known: Literature) -> list[Row]:
 
 def count_rows(known: Literature) -> list[Row]:
     """One row per series and rule: how many of the eleven tasks get each verdict."""
-    found: list[Row] = []
+    rows: list[Row] = []
     for series in series_names(known.points):
         own = [r for r in known.shapes if r["family"] == series and r["task"] != AVERAGE]
         for rule in RULES:
-            given = [row[rule] for row in own]
-            counts = {verdict: given.count(verdict) for verdict in VERDICTS}
-            found.append({"series": series, "rule": rule, "tasks": len(own), **counts})
-    return found
+            verdicts = [row[rule] for row in own]
+            counts = {shape: verdicts.count(shape) for shape in SHAPES}
+            rows.append({"series": series, "rule": rule, "tasks": len(own), **counts})
+    return rows
 
 
 def ordering_rows(known: Literature) -> list[Row]:

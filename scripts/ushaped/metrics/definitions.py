@@ -12,9 +12,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# The metrics that judge a task, and their sign where higher is to be better.
-SIGNS = {"accuracy": 1.0, "sequence_loss": -1.0, "log_odds": 1.0, "absolute_log_odds": -1.0}
-
 CONSTANT = "constant-answer"
 CONSTANT_SHARE = 0.99
 MERGED = "boundary-merged"
@@ -88,7 +85,7 @@ class Questions:
         """Whether these are items that compare two prompts."""
         return self.metric.endswith("log-odds")
 
-    def chosen(self, keep: Bools) -> Questions:
+    def select(self, keep: Bools) -> Questions:
         """Some of the items."""
         arrays = ("item", "count", "answer", "distractor", "text", "part", "cluster")
         return replace(self, **{name: getattr(self, name)[keep] for name in arrays})
@@ -122,7 +119,7 @@ class Scores:
     cut: Bools
     contrast: Floats
 
-    def chosen(self, keep: Bools) -> Scores:
+    def select(self, keep: Bools) -> Scores:
         """Some of the items, with the flags of all."""
         arrays = ("log_likelihoods", "parsed", "stopped", "contrast")
         return replace(self, **{name: getattr(self, name)[:, keep] for name in arrays})

@@ -11,26 +11,9 @@ from ushaped.metrics.intervals import (
     resampled_means,
     share_interval,
 )
-from ushaped.metrics.table import Condition, Row, by_size, mean_over, pooled
-
-COLUMNS = (
-    "family",
-    "size",
-    "parameters",
-    "training_flops",
-    "source",
-    "task",
-    "variant",
-    "protocol",
-    "modified",
-    "part",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "chance",
-)
+from ushaped.metrics.table import Condition, by_size, mean_over, pooled, row_of
+from ushaped.results.columns import PARTS
+from ushaped.results.text_files import Row
 
 
 def part_rows(condition: Condition, scores: Scores, draws: int, seed: int) -> list[Row]:
@@ -46,7 +29,7 @@ def part_rows(condition: Condition, scores: Scores, draws: int, seed: int) -> li
     Returns
     -------
     list of dict
-        With the keys `COLUMNS`; empty where all items are of one part.
+        With the keys `PARTS`; empty where all items are of one part.
     """
     questions = condition.questions
     parts = np.unique(questions.part)
@@ -57,34 +40,22 @@ def part_rows(condition: Condition, scores: Scores, draws: int, seed: int) -> li
     rows: list[Row] = []
     for part in parts:
         keep = questions.part == part
-        some = scores.chosen(keep)
-        found = some.metrics(questions.chosen(keep))
-        metric, measured = next(iter(found.items()))
+        metrics = scores.select(keep).metrics(questions.select(keep))
+        metric, measured = next(iter(metrics.items()))
         values = mean_over(members, measured.values)
         rng = generator(seed, condition.source, condition.task, f"part {part}")
         if measured.share:
             low, high = share_interval(values)
         else:
             low, high = percentile_interval(resampled_means(values.T, draws, rng))
-        rows += [
-            {
-                "family": size.family,
-                "size": size.size,
-                "parameters": size.parameters,
-                "training_flops": size.training_flops,
-                "source": condition.source,
-                "task": condition.task,
-                "variant": condition.variant,
-                "protocol": questions.protocol,
-                "modified": questions.modified,
+        for i, size in enumerate(sizes):
+            row = row_of(size, condition, metric) | {
                 "part": int(part),
-                "metric": metric,
-                "value": float(values[place].mean()),
-                "low": float(low[place]),
-                "high": float(high[place]),
+                "value": float(values[i].mean()),
+                "low": float(low[i]),
+                "high": float(high[i]),
                 "n": int(keep.sum()),
                 "chance": measured.chance,
             }
-            for place, size in enumerate(sizes)
-        ]
+            rows.append({name: row[name] for name in PARTS})
     return rows

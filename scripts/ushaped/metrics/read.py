@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -14,33 +17,18 @@ import pyarrow.parquet as pq
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import Bools, Floats, Ints, Questions, Scores, contrasts, joined
 from ushaped.metrics.table import Condition, Model, scale
+from ushaped.results.columns import SCALE
+from ushaped.results.parquet import UNSPLIT, lists, read_table, single_value, whole_numbers
+from ushaped.results.text_files import AGAIN, read_json
 
-AGAIN = "delete it and run the workflow again"
-NUMBERS = ("parameters", "non_embedding_parameters", "training_tokens", "training_flops")
 QUESTION_COLUMNS = (
-    "item",
-    "classes",
-    "answer_index",
-    "distractor_index",
-    "part",
-    "cluster",
-    "protocol",
-    "modified",
-    "chain",
-    "metric",
+    *("item", "classes", "answer_index", "distractor_index", "part", "cluster"),
+    *("protocol", "modified", "chain", "metric"),
 )
 SCORE_COLUMNS = (
-    "item",
-    "log_likelihood",
-    "last_token",
-    "other_last_token",
-    "parsed",
-    "chain_stopped",
-    "boundary_merged",
-    "cut",
+    *("item", "log_likelihood", "last_token", "other_last_token", "parsed"),
+    *("chain_stopped", "boundary_merged", "cut"),
 )
-# Key of the metadata of a prompts file that says which items of the task it leaves out.
-UNSPLIT = b"unsplit"
 Key = tuple[str, str, str]
 
 
@@ -61,37 +49,52 @@ def read_model(path: Path) -> Model:
     UserError
         If it is no JSON, or a key is missing or neither a positive number nor null.
     """
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(str(path), f"is not readable JSON ({error})", AGAIN) from None
-    for key in ("model", "family", "size", "seed", *NUMBERS):
-        if key not in told:
+    about = read_json(path)
+    for key in ("model", "family", "size", "seed", *SCALE):
+        if key not in about:
             raise UserError(str(path), f"key '{key}' is missing", "add it to the model's entry")
-    for key in NUMBERS:
-        number = told[key]
+    for key in SCALE:
+        number = about[key]
         if number is None:
             continue
         if not isinstance(number, int | float) or not 0 < number < math.inf:
             raise UserError(str(path), f"{key} is {number!r}", "give a positive number, or null")
-    return Model(
-        name=told["model"],
-        **{key: told[key] for key in ("family", "size", "seed", *NUMBERS)},
+    return Model(about["model"], *(about[key] for key in ("family", "size", "seed", *SCALE)))
+
+
+def add_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name prompts, scores and models; see `read_conditions`."""
+    parser.add_argument("--prompts", nargs="+", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument(
+        "--scores",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="PARQUET",
+        help="files, or the folder that holds those of all models and prompts",
     )
+    parser.add_argument("--models", nargs="+", type=Path, required=True, metavar="MODEL.JSON")
 
 
-def score_files(given: Sequence[Path], models: Iterable[str], prompts: Iterable[Key]) -> list[Path]:
+def read_conditions(arguments: argparse.Namespace) -> Iterator[tuple[Condition, Scores]]:
+    """The conditions of the files that the options of `add_inputs` name; see `conditions`."""
+    models = {model.name: model for model in map(read_model, arguments.models)}
+    prompts = {key_of(path): path for path in arguments.prompts}
+    return conditions(prompts, score_files(arguments.scores, models, prompts), models)
+
+
+def score_files(paths: Sequence[Path], models: Iterable[str], prompts: Iterable[Key]) -> list[Path]:
     """Files of scores; a folder stands for one of each model and each file of prompts in it.
 
     Examples
     --------
-    >>> given = [Path("scores"), Path("other/m/replica/neqa/cot.parquet")]
-    >>> found = score_files(given, ["m"], [("replica", "neqa", "zero-shot")])
-    >>> [path.as_posix() for path in found]
+    >>> paths = [Path("scores"), Path("other/m/replica/neqa/cot.parquet")]
+    >>> files = score_files(paths, ["m"], [("replica", "neqa", "zero-shot")])
+    >>> [path.as_posix() for path in files]
     ['scores/m/replica/neqa/zero-shot.parquet', 'other/m/replica/neqa/cot.parquet']
     """
     files: list[Path] = []
-    for path in given:
+    for path in paths:
         if path.suffix:
             files.append(path)
         else:
@@ -124,19 +127,20 @@ def conditions(
         if key not in prompts:
             raise UserError(str(path), f"no prompts {'/'.join(key)}", "give them with --prompts")
         paths.setdefault((key, models[name].family), []).append((models[name], path))
-    known: tuple[Key | None, Questions | None] = (None, None)
-    for key, family in sorted(paths):
-        entries = paths[key, family]
-        places = scale([model for model, _ in entries])
-        keys = [(place, model.seed or 0) for place, (model, _) in zip(places, entries, strict=True)]
-        entries = [entries[at] for at in sorted(range(len(entries)), key=keys.__getitem__)]
-        _refuse_twins([model for model, _ in entries], "/".join(key))
-        # Families come one after another for the same prompts: read those once.
-        questions = known[1] if known[0] == key and known[1] else read_questions(prompts[key])
-        known = (key, questions)
-        read = [read_scores(path, questions) for _, path in entries]
-        condition = Condition(*key, questions, tuple(model for model, _ in entries))
-        yield condition, Scores(*(np.stack(parts) for parts in zip(*read, strict=True)))
+    # Families come one after another for the same prompts: those are read once.
+    for key, families in groupby(sorted(paths), key=itemgetter(0)):
+        questions = read_questions(prompts[key])
+        for _, family in families:
+            entries = paths[key, family]
+            scales = scale([model for model, _ in entries])
+            order = [(at, model.seed or 0) for at, (model, _) in zip(scales, entries, strict=True)]
+            entries = [entries[i] for i in sorted(range(len(entries)), key=order.__getitem__)]
+            models_of = tuple(model for model, _ in entries)
+            _refuse_twins(models_of, "/".join(key))
+            read = [read_scores(path, questions) for _, path in entries]
+            scores_of = Scores(*(np.stack(parts) for parts in zip(*read, strict=True)))
+            source, task, variant = key
+            yield Condition(source, task, variant, questions, models_of), scores_of
 
 
 def read_questions(path: Path) -> Questions:
@@ -157,10 +161,10 @@ def read_questions(path: Path) -> Questions:
         answer=whole_numbers(path, table, "answer_index"),
         distractor=whole_numbers(path, table, "distractor_index", none=-1),
         text=text.astype(np.int64),
-        protocol=one_of(path, table, "protocol"),
+        protocol=single_value(path, table, "protocol"),
         modified=joined(sorted(set(table["modified"].to_pylist()) - {None}), "; "),
         chain=any(table["chain"].to_pylist()),
-        metric=one_of(path, table, "metric"),
+        metric=single_value(path, table, "metric"),
         part=whole_numbers(path, table, "part"),
         cluster=whole_numbers(path, table, "cluster"),
         unsplit=read_unsplit(path),
@@ -190,14 +194,14 @@ def read_unsplit(path: Path) -> int:
     UserError
         If it is none of these.
     """
-    given = (pq.read_schema(path).metadata or {}).get(UNSPLIT)
-    if given is None:
+    text = (pq.read_schema(path).metadata or {}).get(UNSPLIT.encode())
+    if text is None:
         return 0
     try:
-        told = json.loads(given)
-        if isinstance(told, dict):
-            told = told["count"] if "count" in told else told["items"]
-        count = len(told) if isinstance(told, list) else told
+        value = json.loads(text)
+        if isinstance(value, dict):
+            value = value["count"] if "count" in value else value["items"]
+        count = len(value) if isinstance(value, list) else value
         if count is None:
             return 0
         if isinstance(count, bool) or count != int(count) or count < 0:
@@ -234,7 +238,7 @@ def read_scores(
             else f"item {extra[0]} is not among the prompts ({len(extra)} are not)"
         )
         raise UserError(str(path), f"{what}, {questions.where}", AGAIN)
-    count, found = log_probabilities(path, table, "log_likelihood", questions)
+    count, log_likelihoods = log_probabilities(path, table, "log_likelihood", questions)
     parsed = whole_numbers(path, table, "parsed", none=-1)
     if (parsed >= count).any():
         at = (parsed >= count).argmax()
@@ -247,7 +251,7 @@ def read_scores(
     if questions.log_odds:
         names = ("last_token", "other_last_token")
         contrast = contrasts(*(log_probabilities(path, table, n, questions)[1] for n in names))
-    return found, parsed, stopped, merged.any(), cut.any(), contrast
+    return log_likelihoods, parsed, stopped, merged.any(), cut.any(), contrast
 
 
 def log_probabilities(
@@ -261,84 +265,19 @@ def log_probabilities(
         With file and item, for another number of classes than asked, or a value that is no number.
     """
     item = table["item"]
-    count, found = lists(path, table, column)
+    count, values = lists(path, table, column)
     wrong = count != questions.count
     if wrong.any():
         at = int(wrong.argmax())
         what = f"{column} has {count[at]} values for {questions.count[at]} classes"
         raise UserError(f"{path}, item {item[at]}", what, AGAIN)
-    broken = ~np.isfinite(found) & (np.arange(found.shape[1]) < count[:, None])
+    broken = ~np.isfinite(values) & (np.arange(values.shape[1]) < count[:, None])
     if broken.any():
         at = int(broken.any(axis=1).argmax())
-        what = f"{column} is {found[at][broken[at]][0]}"
+        what = f"{column} is {values[at][broken[at]][0]}"
         do = "see whether the model's weights are whole, then score it again"
         raise UserError(f"{path}, item {item[at]}", what, do)
-    return count, found
-
-
-def read_table(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Read columns of a Parquet file, rows in the order of ``item``."""
-    try:
-        with pq.ParquetFile(path) as file:
-            for column in columns:
-                if column not in file.schema_arrow.names:
-                    raise UserError(str(path), f"column '{column}' is missing", AGAIN)
-            table = file.read(columns=list(columns))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(str(path), f"is not readable Parquet ({error})", AGAIN) from None
-    if not len(table):
-        raise UserError(str(path), "has no rows", AGAIN)
-    item = whole_numbers(path, table, "item")
-    if (np.diff(item) <= 0).any():
-        table = table.take(np.argsort(item, kind="stable"))
-        item = np.sort(item)
-        if (np.diff(item) == 0).any():
-            twice = item[1:][np.diff(item) == 0][0]
-            raise UserError(str(path), f"item {twice} occurs twice", AGAIN)
-    return table
-
-
-def whole_numbers(path: Path, table: pa.Table, column: str, none: int | None = None) -> Ints:
-    """A column as int64, ``none`` in place of nulls; nulls are an error without it."""
-    values = table[column].combine_chunks().cast(pa.int64())
-    if values.null_count:
-        if none is None:
-            raise UserError(str(path), f"column '{column}' has an empty cell", AGAIN)
-        values = values.fill_null(none)
-    return values.to_numpy(zero_copy_only=False)
-
-
-def lists(path: Path, table: pa.Table, column: str) -> tuple[Ints, Floats]:
-    """A column of lists: their lengths, and their values side by side (``-inf``, -1 for text).
-
-    Text is replaced by a number per different text.
-    """
-    values = table[column].combine_chunks()
-    count = values.value_lengths().fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    if (count == 0).any():
-        item = table["item"][int((count == 0).argmax())]
-        raise UserError(f"{path}, item {item}", f"'{column}' is empty", AGAIN)
-    flat, fill = values.flatten(), -np.inf
-    if pa.types.is_string(flat.type) or pa.types.is_large_string(flat.type):
-        flat, fill = flat.dictionary_encode().indices, -1.0
-    side = np.full((len(count), int(count.max())), fill)
-    side[np.arange(side.shape[1]) < count[:, None]] = flat.to_numpy(zero_copy_only=False)
-    return count, side
-
-
-def one_of(path: Path, table: pa.Table, column: str) -> str:
-    """The one value of a text column.
-
-    Raises
-    ------
-    UserError
-        If there are several.
-    """
-    names = sorted(map(str, table[column].unique().to_pylist()))
-    if len(names) > 1:
-        what = f"rows have different values of '{column}' ({', '.join(names)})"
-        raise UserError(str(path), what, "make each its own variant")
-    return names[0]
+    return count, values
 
 
 def _refuse_twins(models: Sequence[Model], key: str) -> None:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.files import whole
-from ushaped.metrics.definitions import SIGNS, Floats, Questions, Scores, joined
+from ushaped.metrics.definitions import Floats, Questions, Scores, joined
 from ushaped.metrics.flags import Flag, flags_of, names_for, values_of
 from ushaped.metrics.intervals import (
     generator,
@@ -21,52 +17,14 @@ from ushaped.metrics.intervals import (
     resampled_means,
     share_interval,
 )
-
-TEN_TASKS = (
-    "resisting-correction",
-    "memo-trap",
-    "redefine",
-    "modus-tollens",
-    "pattern-matching-suppression",
-    "neqa",
-    "sig-figs",
-    "into-the-unknown",
-    "hindsight-neglect",
-    "repetitive-algebra",
-)
-"""The accuracy tasks; their unweighted mean is the ten-task average."""
-
-AVERAGE = "ten-task-average"
-
-COLUMNS = (
-    "family",
-    "model",
-    "size",
-    "seed",
-    "parameters",
-    "non_embedding_parameters",
-    "training_tokens",
-    "training_flops",
-    "source",
-    "task",
-    "variant",
-    "protocol",
-    "modified",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "chance",
-    "flags",
-)
-
-Row = dict[str, object]
+from ushaped.results.columns import SCALE
+from ushaped.results.text_files import Row
+from ushaped.terms import AVERAGE, SIGNS, TEN_TASKS
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model's place in its family; ``name`` "" and ``seed`` None for all seeds of a size.
+    """One model of a family; ``name`` is "" and ``seed`` None for all seeds of a size together.
 
     A number that is not known is None.
     """
@@ -83,7 +41,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Condition:
-    """One task as one family was asked it: the unit of a curve."""
+    """One task with one prompt variant, as one family answered it: what a curve is of."""
 
     source: str
     task: str
@@ -124,21 +82,17 @@ class TaskMeans:
 
 
 def scale(models: Sequence[Model]) -> list[float]:
-    """Where each model of a family stands along its scale.
-
-    That is its training compute, or, where that is not known of all of them, its parameters.
+    """Training compute of each model of a family, or parameters where compute is not known of all.
 
     Raises
     ------
     UserError
         If neither is known of all.
     """
-    flops = [model.training_flops for model in models if model.training_flops is not None]
-    if len(flops) == len(models):
-        return flops
-    parameters = [model.parameters for model in models if model.parameters is not None]
-    if len(parameters) == len(models):
-        return list(map(float, parameters))
+    for column in ("training_flops", "parameters"):
+        values = [getattr(model, column) for model in models]
+        if None not in values:
+            return list(map(float, values))
     first = next(model for model in models if model.parameters is None)
     raise UserError(
         f"family '{first.family}', size '{first.size}'",
@@ -223,22 +177,22 @@ def measure(
     means : TaskMeans or None
         None without accuracy, since no average includes other metrics.
     """
-    found = scores.metrics(condition.questions)
+    metrics = scores.metrics(condition.questions)
     members = by_size(condition.models)
     sizes = tuple(pooled([condition.models[row] for row in rows]) for rows in members)
     stacked = {
-        name: np.concatenate([one.values, mean_over(members, one.values)])
-        for name, one in found.items()
+        name: np.concatenate([metric.values, mean_over(members, metric.values)])
+        for name, metric in metrics.items()
     }
     drawn = _draw_all(stacked, draws, lambda: generator(seed, condition.source, condition.task))
 
     models = len(condition.models)
     columns = condition.models + sizes
-    flags = flags_of(values_of(found, scores, condition.questions), members)
+    flags = flags_of(values_of(metrics, scores, condition.questions), members)
     rows: list[Row] = []
-    for name, one in found.items():
-        low, high = interval(one)
-        if one.share:
+    for name, metric in metrics.items():
+        low, high = interval(metric)
+        if metric.share:
             pooled_low, pooled_high = share_interval(stacked[name][models:])
         else:
             pooled_low, pooled_high = percentile_interval(drawn[name][:, models:])
@@ -250,21 +204,21 @@ def measure(
                     "value": float(stacked[name][column].mean()),
                     "low": float(low[column]),
                     "high": float(high[column]),
-                    "n": one.values.shape[1],
-                    "chance": one.chance,
+                    "n": metric.values.shape[1],
+                    "chance": metric.chance,
                     "flags": names_for(flags[column], name),
                 }
             )
     if condition.questions.unsplit:
         rows += [_unsplit(model, condition, flags[i]) for i, model in enumerate(columns)]
-    judged = next(iter(found))
-    if judged != "accuracy":
-        correct = SIGNS[judged] * found[judged].values
+    primary = next(iter(metrics))
+    if primary != "accuracy":
+        correct = SIGNS[primary] * metrics[primary].values
         return rows, {"correct": correct, "distractor": np.full_like(correct, np.nan)}, None
-    accuracy = found["accuracy"]
+    accuracy = metrics["accuracy"]
     distractor = np.full_like(accuracy.values, np.nan)
-    if "distractor_share" in found:
-        distractor[:, condition.questions.distractor >= 0] = found["distractor_share"].values
+    if "distractor_share" in metrics:
+        distractor[:, condition.questions.distractor >= 0] = metrics["distractor_share"].values
     means = TaskMeans(
         condition,
         columns,
@@ -302,22 +256,23 @@ def average_rows(tasks: Mapping[str, TaskMeans]) -> list[Row]:
     where = f"{first.models[0].family}/{first.source}/{AVERAGE}/{first.variant}"
     shared = {
         "protocol": one_protocol(
-            where, {task: one.condition.questions.protocol for task, one in ten.items()}
+            where, {task: means.condition.questions.protocol for task, means in ten.items()}
         ),
-        "modified": joined((one.condition.questions.modified for one in ten.values()), "; "),
+        "modified": joined((means.condition.questions.modified for means in ten.values()), "; "),
     }
-    place = {
-        task: {(model.name, model.size): column for column, model in enumerate(one.columns)}
-        for task, one in ten.items()
+    columns = {
+        task: {(model.name, model.size): column for column, model in enumerate(means.columns)}
+        for task, means in ten.items()
     }
     rows: list[Row] = []
     for model in ten[TEN_TASKS[0]].columns:
         key = (model.name, model.size)
-        if not all(key in places for places in place.values()):
+        if not all(key in own for own in columns.values()):
             continue
-        value = ten_task_mean({task: one.means[place[task][key]] for task, one in ten.items()})
+        column = {task: own[key] for task, own in columns.items()}
+        value = ten_task_mean({task: ten[task].means[column[task]] for task in TEN_TASKS})
         low, high = percentile_interval(
-            ten_task_mean({task: one.drawn[:, place[task][key]] for task, one in ten.items()})
+            ten_task_mean({task: ten[task].drawn[:, column[task]] for task in TEN_TASKS})
         )
         rows.append(
             row_of(model, first, "accuracy")
@@ -327,12 +282,12 @@ def average_rows(tasks: Mapping[str, TaskMeans]) -> list[Row]:
                 "value": float(value),
                 "low": float(low),
                 "high": float(high),
-                "n": sum(one.n for one in ten.values()),
-                "chance": sum(one.chance for one in ten.values()) / len(ten),
+                "n": sum(means.n for means in ten.values()),
+                "chance": sum(means.chance for means in ten.values()) / len(ten),
                 "flags": joined(
                     flag
-                    for task, one in ten.items()
-                    for flag in one.flags[place[task][key]].split(";")
+                    for task, means in ten.items()
+                    for flag in means.flags[column[task]].split(";")
                 ),
             }
         )
@@ -354,16 +309,15 @@ def one_protocol(where: str, protocols: Mapping[str, str]) -> str:
     UserError
         If there are two: an average must never mix protocols.
     """
-    names = sorted(set(protocols.values()))
-    if len(names) > 1:
-        some = [next(task for task, name in protocols.items() if name == one) for one in names]
-        told = " and ".join(f"'{one}' ({task})" for one, task in zip(names, some, strict=True))
+    first_task = {protocol: task for task, protocol in reversed(list(protocols.items()))}
+    if len(first_task) > 1:
+        names = " and ".join(f"'{name}' ({first_task[name]})" for name in sorted(first_task))
         raise UserError(
             where,
-            f"the ten-task average would mix the protocols {told}",
+            f"the ten-task average would mix the protocols {names}",
             "give the prompts of a variant one protocol",
         )
-    return names[0]
+    return next(iter(first_task))
 
 
 def ten_task_mean(by_task: Mapping[str, Floats]) -> Floats:
@@ -377,28 +331,6 @@ def ten_task_mean(by_task: Mapping[str, Floats]) -> Floats:
     return np.mean([by_task[task] for task in TEN_TASKS], axis=0)
 
 
-def write_table(
-    path: Path, columns: Sequence[str], rows: Sequence[Row], exact: Sequence[str] = ()
-) -> None:
-    """Write rows as CSV, whole.
-
-    Numbers get ten digits, those of the columns ``exact`` as many as they have; None and NaN give
-    empty cells.
-    """
-    with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_cell(row[column], column in exact) for column in columns])
-
-
-def _cell(value: object, exact: bool) -> object:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    # Adding zero takes the sign from a negative one.
-    return format(value + 0.0, ".10g") if isinstance(value, float) and not exact else value
-
-
 def row_of(model: Model, condition: Condition, metric: str) -> Row:
     """The cells of a row that name what was measured."""
     return {
@@ -406,10 +338,7 @@ def row_of(model: Model, condition: Condition, metric: str) -> Row:
         "model": model.name,
         "size": model.size,
         "seed": model.seed,
-        "parameters": model.parameters,
-        "non_embedding_parameters": model.non_embedding_parameters,
-        "training_tokens": model.training_tokens,
-        "training_flops": model.training_flops,
+        **{name: getattr(model, name) for name in SCALE},
         "source": condition.source,
         "task": condition.task,
         "variant": condition.variant,

@@ -1,6 +1,39 @@
 """The questions that Wei et al. (2022) leave open, each answered from data as far as data go.
 
-`continuing`: do the tasks that stay inverse still fall? `chains`: is a task inverse even with
-reasoning? `matching`: where do compute-optimal models fall? `selection`: could choosing the tasks
-by their fall have made the later rise? What they say is written by `ushaped.report.questions`.
+A question is a module of its name, with its ``COLUMNS``, those of text that no other table has
+(``TEXT``), and ``answer``; and an entry in `QUESTIONS`, from which rules and report take theirs.
+What the answers say is written by `ushaped.report.questions`.
 """
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Question(NamedTuple):
+    """What rules and report know of a question without importing it.
+
+    Attributes
+    ----------
+    title : str
+        What Snakemake's own report calls it.
+    reads : tuple of str
+        Its inputs: ``published`` (the published series), or ``metrics``, ``items`` and
+        ``protocols`` of the run.
+    """
+
+    title: str
+    reads: tuple[str, ...]
+
+
+QUESTIONS = {
+    "continuing-published": Question(
+        "do inverse curves go on falling? (published)", reads=("published",)
+    ),
+    "continuing-measured": Question(
+        "do inverse curves go on falling? (measured)", reads=("metrics", "items")
+    ),
+    "chains": Question("does reasoning first change the verdict?", reads=("metrics", "protocols")),
+    "matching": Question("equal compute or equal parameters?", reads=("published",)),
+    "selection": Question("how many U by chance alone?", reads=("published",)),
+}

@@ -6,46 +6,47 @@ numbers are not public to us, so nothing here speaks of PaLM.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ushaped.metrics.table import Row
-from ushaped.shapes.curves import ABOUT
-
-CHAINS = ("cot", "zero-shot-cot")
+from ushaped.questions.inputs import Inputs
+from ushaped.results import tables
+from ushaped.results.columns import ABOUT, KEY
+from ushaped.results.text_files import Row
+from ushaped.variants import kind_of
 
 COLUMNS = (
-    *ABOUT,
-    "size",
-    "base_equivalent",
-    "base_p",
-    "equivalent",
-    "p",
-    "literal",
-    "p_literal",
-    "value",
-    "low",
-    "high",
-    "unparsed",
+    *(*ABOUT, "size", "base_equivalent", "base_p", "equivalent", "p", "literal", "p_literal"),
+    *("value", "low", "high", "unparsed"),
 )
+TEXT: frozenset[str] = frozenset()
 
 
-def chains(compared: Sequence[dict[str, str]], measured: Sequence[dict[str, str]]) -> list[Row]:
+def answer(inputs: Inputs) -> list[Row]:
+    """The verdicts of the variants with reasoning."""
+    compared = tables.read_protocols(inputs.protocols).to_dict("records")
+    return chains(compared, tables.read_metrics(inputs.metrics).to_dict("records"))
+
+
+def chains(
+    compared: Sequence[Mapping[Any, Any]], measured: Sequence[Mapping[Any, Any]]
+) -> list[Row]:
     """Verdicts of all variants in which the model reasons first.
 
     Parameters
     ----------
-    compared : sequence of dict
+    compared : sequence of mapping
         Rows of ``protocols.csv``.
-    measured : sequence of dict
+    measured : sequence of mapping
         Rows of ``metrics.csv``.
 
     Returns
     -------
     list of dict
-        Keys `COLUMNS`, empty where no such variant was run; ``unparsed`` is the share of chains at
-        the largest size in which no answer is found.
+        Columns `COLUMNS`, empty where no such variant was run; ``unparsed`` is the share of chains
+        at the largest size from which no answer is extracted.
     """
-    keys = ("family", "source", "task", "variant", "size")
+    keys = (*KEY, "size")
     unparsed = {
         tuple(row[key] for key in keys): row["value"]
         for row in measured
@@ -53,7 +54,7 @@ def chains(compared: Sequence[dict[str, str]], measured: Sequence[dict[str, str]
     }
     rows: list[Row] = []
     for row in compared:
-        if row["variant"] in CHAINS:
-            here = {"unparsed": unparsed.get(tuple(row[key] for key in keys), "")}
-            rows.append({name: (row | here)[name] for name in COLUMNS})
+        if (kind := kind_of(row["variant"])) and kind.generates:
+            share = unparsed.get(tuple(row[key] for key in keys), "")
+            rows.append({name: {**row, "unparsed": share}[name] for name in COLUMNS})
     return rows

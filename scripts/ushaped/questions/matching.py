@@ -16,29 +16,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.metrics.intervals import percentile_interval
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, Row, ten_task_mean
-from ushaped.shapes.curves import Curve
+from ushaped.metrics.table import ten_task_mean
+from ushaped.questions.inputs import Inputs
+from ushaped.results.text_files import Row
+from ushaped.shapes.curves import Curve, draw_published
+from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Floats
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 OPTIMAL = "Chinchilla"
 OTHERS = ("Gopher", "PaLM")
 COMPUTE, PARAMETERS = AXES = ("training_flops", "parameters")
 
 COLUMNS = (
-    "axis",
-    "other",
-    "at",
-    "scale",
-    "largest",
-    "task",
-    "metric",
-    "optimal",
-    "value",
-    "difference",
-    "low",
-    "high",
-    "other_axis_ratio",
+    *("axis", "other", "at", "scale", "largest", "task", "metric", "optimal", "value"),
+    *("difference", "low", "high", "other_axis_ratio"),
 )
+TEXT = frozenset({"axis", "other", "at", "largest"})
+
+
+def answer(inputs: Inputs) -> list[Row]:
+    """Chinchilla beside Gopher and PaLM."""
+    curves = [c for c in read_published(inputs.published) if c.family in (OPTIMAL, *OTHERS)]
+    drawn = {(c.family, c.task): draw_published(c, inputs.draws, inputs.seed) for c in curves}
+    return matching(series_of(curves, drawn))
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,7 @@ class Series:
 
 
 def series_of(
-    curves: Sequence[Curve],
-    parameters: Mapping[tuple[str, str], float],
-    drawn: Mapping[tuple[str, str], Floats | None],
+    curves: Sequence[Curve], drawn: Mapping[tuple[str, str], Floats | None]
 ) -> dict[tuple[str, str], Series]:
     """Series by name and task, with the draws of the ten-task average made from its tasks'.
 
@@ -75,31 +74,28 @@ def series_of(
     ----------
     curves : sequence of Curve
         Published ones.
-    parameters : mapping of (series, size) to float
     drawn : mapping of (series, task) to ndarray of float, shape (draws, sizes), or None
     """
-    found = {}
+    series = {}
     for curve in curves:
-        name = curve.family
-        some = drawn.get((name, curve.task))
+        own = drawn.get((curve.family, curve.task))
         if curve.task == AVERAGE:
-            parts = {task: drawn.get((name, task)) for task in TEN_TASKS}
-            whole = {task: part for task, part in parts.items() if part is not None}
-            some = ten_task_mean(whole) if len(whole) == len(TEN_TASKS) else None
-        scales = {
-            COMPUTE: curve.flops,
-            PARAMETERS: np.array([parameters[name, size] for size in curve.sizes]),
-        }
-        found[name, curve.task] = Series(curve.sizes, scales, curve.values, some, curve.metric)
-    return found
+            parts = {task: drawn.get((curve.family, task)) for task in TEN_TASKS}
+            known = {task: part for task, part in parts.items() if part is not None}
+            own = ten_task_mean(known) if len(known) == len(TEN_TASKS) else None
+        assert curve.parameters is not None
+        scales = {COMPUTE: curve.flops, PARAMETERS: curve.parameters}
+        key = curve.family, curve.task
+        series[key] = Series(curve.sizes, scales, curve.values, own, curve.metric)
+    return series
 
 
-def matching(found: Mapping[tuple[str, str], Series]) -> list[Row]:
+def matching(series: Mapping[tuple[str, str], Series]) -> list[Row]:
     """Chinchilla less the other series at equal compute and at equal parameters.
 
     Parameters
     ----------
-    found : mapping of (series, task) to Series
+    series : mapping of (series, task) to Series
 
     Returns
     -------
@@ -115,9 +111,9 @@ def matching(found: Mapping[tuple[str, str], Series]) -> list[Row]:
     rows: list[Row] = []
     for axis in AXES:
         for other in OTHERS:
-            tasks = [task for name, task in found if name == OPTIMAL and (other, task) in found]
+            tasks = [task for name, task in series if name == OPTIMAL and (other, task) in series]
             for task in tasks:
-                rows += _task_rows(axis, other, task, found[OPTIMAL, task], found[other, task])
+                rows += _task_rows(axis, other, task, series[OPTIMAL, task], series[other, task])
     return rows
 
 

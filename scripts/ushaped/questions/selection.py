@@ -10,7 +10,7 @@ The model, in which by construction no task gets truly worse or better with scal
 1. There are `SUBMITTED` tasks. Each is measured at the training compute of Gopher's six sizes (the
    largest series of the time, up to 280B parameters) and later at one size more, as far beyond the
    last as PaLM 540B is beyond Gopher 280B in log compute.
-2. The true accuracy of a task is `LEVEL` (chance; binomial noise is largest there) plus a *wiggle*
+2. The true accuracy of a task is 0.5 (chance; binomial noise is largest there) plus a *wiggle*
    with mean 0, kept between 0 and 1. Two kinds bracket what is unknown about it:
    ``independent``: each size has its own, normal with standard deviation tau. What raised one size
    says nothing of the next, so regression to the mean is as strong as it can be.
@@ -41,15 +41,18 @@ import numpy as np
 import pandas as pd
 
 from ushaped.metrics.intervals import generator
-from ushaped.metrics.table import AVERAGE, Row
+from ushaped.questions.inputs import Inputs
+from ushaped.results.text_files import Row
 from ushaped.shapes.curves import Curve
-from ushaped.shapes.rules import U_SHAPED, VERDICTS, Floats, Ints, Rule, verdict, verdicts
+from ushaped.shapes.read import read_published
+from ushaped.shapes.rules import Floats, Ints, Rule, verdict, verdicts
+from ushaped.terms import AVERAGE, SHAPES, U_SHAPED
 
 SUBMITTED = 100
 """Of the order of the prize's submissions: the first of two rounds had 43 (its announcement of the
 winners, irmckenzie.co.uk/round1)."""
 SELECTED = 11
-LEVEL = 0.5
+CHANCE_LEVEL = 0.5
 REPEATS = 1000
 TAUS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.25)
 
@@ -61,23 +64,16 @@ BOUNDING = ("Gopher", "Chinchilla", "Anthropic LM")
 """Series whose wiggle bounds tau: sizes as published, not those whose labels were corrected."""
 
 COLUMNS = (
-    "kind",
-    "ranking",
-    "tau",
-    "repeats",
-    "u_median",
-    "u_low",
-    "u_high",
-    "p_at_least_observed",
-    "rises_median",
-    "fall_median",
-    "observed_u",
-    "observed_of",
-    "observed_fall",
-    "tau_bound",
-    "fresh_fall",
-    "p_fresh_fall",
+    *("kind", "ranking", "tau", "repeats", "u_median", "u_low", "u_high", "p_at_least_observed"),
+    *("rises_median", "fall_median", "observed_u", "observed_of", "observed_fall"),
+    *("tau_bound", "fresh_fall", "p_fresh_fall"),
 )
+TEXT = frozenset({"ranking"})
+
+
+def answer(inputs: Inputs) -> list[Row]:
+    """Simulated tasks beside what the published series show."""
+    return selection(read_published(inputs.published), inputs.rule, inputs.seed)
 
 
 @dataclass(frozen=True)
@@ -176,7 +172,7 @@ def follow(values: Floats, decades: Floats, ranking: str, count: int, rule: Rule
     taken = np.take_along_axis(values, places[..., None], axis=1)
     codes = verdicts(taken.reshape(-1, taken.shape[-1]), rule).reshape(taken.shape[:2])
     return Outcome(
-        turned=codes == VERDICTS.index(U_SHAPED),
+        turned=codes == SHAPES.index(U_SHAPED),
         rise=taken[..., -1] - taken[..., -2],
         fall=taken[..., :-2].max(axis=-1) - taken[..., -2],
     )
@@ -221,7 +217,7 @@ def selection(curves: Sequence[Curve], rule: Rule, seed: int) -> list[Row]:
     for kind in KINDS:
         bound = wiggle_bound(bounding, kind)
         for tau in TAUS:
-            true = LEVEL + wiggles(kind, tau, decades, (REPEATS, SUBMITTED), seed)
+            true = CHANCE_LEVEL + wiggles(kind, tau, decades, (REPEATS, SUBMITTED), seed)
             values = measured(np.clip(true, 0, 1), items, seed)
             fresh = fresh_fall(later, kind, tau)
             for ranking in RANKINGS:

@@ -8,7 +8,6 @@ sheet and the only script are allowed by their hashes.
 
 from __future__ import annotations
 
-from ushaped.report.inputs import Inputs, gather
 from ushaped.report.page import render
 
-__all__ = ["Inputs", "gather", "render"]
+__all__ = ["render"]

@@ -1,109 +1,28 @@
-"""The tables that figures and report are made from, read and cut to what is shown."""
+"""The tables of one run as data frames: read, checked, and cut to what is shown."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.figures import style
 from ushaped.metrics.intervals import wilson
-from ushaped.metrics.table import COLUMNS as METRICS
-from ushaped.protocols import COLUMNS as PROTOCOLS
-from ushaped.questions import chains, continuing, matching, selection
-from ushaped.shapes.curves import COLUMNS as SHAPES
+from ushaped.results import columns
+from ushaped.results.text_files import read_csv
+from ushaped.terms import AVERAGE, LOSSES, MAIN_VARIANT, NATS, PRIMARY, PUBLISHED, TASKS
+from ushaped.variants import order_variants
 
-AVERAGE = "ten-task-average"
+__all__ = ["AVERAGE", "LOSSES", "NATS", "PRIMARY", "TASKS", "order_variants"]
+
 CHANCE = "chance"
-# In nats and better where they are lower; and all that is in nats.
-LOSSES = frozenset({"sequence_loss", "loss", "absolute_log_odds"})
-NATS = LOSSES | {"log_odds"}
-PRIMARY = ("accuracy", "sequence_loss", "log_odds", "absolute_log_odds")
 # The flag of a result that stands on a family's curve but was not measured here.
 PUBLISHED_POINT = "published"
 
-# The order of the paper; a task that is not named here follows in alphabetical order.
-TASKS = (
-    "resisting-correction",
-    "memo-trap",
-    "redefine",
-    "prompt-injection",
-    "modus-tollens",
-    "pattern-matching-suppression",
-    "neqa",
-    "sig-figs",
-    "into-the-unknown",
-    "hindsight-neglect",
-    "repetitive-algebra",
-)
-
-# The columns that hold words, in whatever table they stand; all others hold numbers.
-WORDS = frozenset(
-    {
-        "at",
-        "axis",
-        "base_equivalent",
-        "base_literal",
-        "before_size",
-        "direction",
-        "equivalent",
-        "family",
-        "flags",
-        "flips",
-        "flips_literal",
-        "kind",
-        "largest",
-        "literal",
-        "metric",
-        "model",
-        "modified",
-        "next_size",
-        "note",
-        "other",
-        "plotted_size",
-        "protocol",
-        "ranking",
-        "seed",
-        "series",
-        "settled",
-        "settled_literal",
-        "size",
-        "source",
-        "statistical",
-        "task",
-        "valley_size",
-        "valley_sizes",
-        "variant",
-        "verdict",
-    }
-)
-
-# The answers to the open questions, by the name of their file.
-QUESTIONS = {
-    "continuing-published": continuing.COLUMNS,
-    "continuing-measured": continuing.COLUMNS,
-    "chains": chains.COLUMNS,
-    "matching": matching.COLUMNS,
-    "selection": selection.COLUMNS,
-}
-PUBLISHED = (
-    "series",
-    "size",
-    "plotted_size",
-    "task",
-    "metric",
-    "protocol",
-    "source",
-    "parameters",
-    "training_flops",
-    "value",
-    "k",
-    "n",
-)
 PROBABILITY = {
     "positive": "p_positive",
     "inverse": "p_inverse",
@@ -114,27 +33,15 @@ PROBABILITY = {
 
 # Columns of the CSV beside every figure of curves.
 CURVE = [
-    "family",
-    "source",
-    "task",
-    "variant",
-    "protocol",
-    "metric",
-    "kind",
-    "size",
-    "seed",
-    "parameters",
-    "training_flops",
-    "value",
-    "low",
-    "high",
-    "n",
-    "chance",
-    "flags",
+    *("family", "source", "task", "variant", "protocol", "metric", "kind", "size", "seed"),
+    *("parameters", "training_flops", "value", "low", "high", "n", "chance", "flags"),
 ]
 
 
-def numbers(columns: Iterable[str]) -> list[str]:
+# -- reading --------------------------------------------------------------------------------------
+
+
+def numbers(names: Iterable[str]) -> list[str]:
     """Those of some columns that hold numbers.
 
     Examples
@@ -142,77 +49,117 @@ def numbers(columns: Iterable[str]) -> list[str]:
     >>> numbers(["family", "value", "low"])
     ['value', 'low']
     """
-    return [name for name in columns if name not in WORDS]
+    return [name for name in names if name not in columns.TEXT]
 
 
-def read(path: str | Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a CSV table that has some columns; empty numbers become NaN.
+def read(
+    path: str | Path, names: Sequence[str], text: Collection[str] = columns.TEXT
+) -> pd.DataFrame:
+    """Read a CSV table.
+
+    Parameters
+    ----------
+    path : str or Path
+    names : sequence of str
+        Columns that the table must have.
+    text : collection of str
+        Columns of text; all other ``names`` hold numbers, NaN where a cell is empty.
 
     Raises
     ------
     UserError
-        If the file is not there, a column is missing, or a number is none.
+        If the file cannot be read, a column is missing, or a cell holds no number.
     """
-    path = Path(path)
-    if not path.exists():
-        raise UserError(str(path), "no such file", "run the step that writes it first")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for name in columns:
-        if name not in table.columns:
-            raise UserError(f"{path}, column '{name}'", "is missing", "write it with its header")
-    for name in numbers(columns):
-        try:
-            table[name] = pd.to_numeric(table[name].replace("", None)).astype(float)
-        except (ValueError, TypeError) as error:
-            raise UserError(
-                f"{path}, column '{name}'", f"is not numeric ({error})", "mend the row"
-            ) from None
+    return read_lines(path, names, text).reset_index(drop=True)
+
+
+def read_lines(
+    path: str | Path, names: Sequence[str], text: Collection[str] = columns.TEXT
+) -> pd.DataFrame:
+    """Read a CSV table as `read` does; its index are the line numbers of the rows."""
+    header, rows = read_csv(path, names)
+    lines = pd.Index([int(row["line"]) for row in rows], name="line")
+    cells = {name: [row[name] for row in rows] for name in header}
+    table = pd.DataFrame(cells, index=lines, dtype=str)
+    for name in names:
+        if name not in text:
+            table[name] = [_number(path, row, name) for row in rows]
+            table[name] = table[name].astype(float)
     return table
+
+
+def _number(path: str | Path, row: dict[str, str], name: str) -> float:
+    cell = row[name]
+    try:
+        # Python takes 1_000 for a number; where it stands in a table, something went wrong.
+        return float(cell if "_" not in cell else "?") if cell else float("nan")
+    except ValueError:
+        where = f"{path}, line {row['line']}"
+        raise UserError(where, f"{name} is '{cell}'", "give a number") from None
 
 
 def read_metrics(path: str | Path) -> pd.DataFrame:
-    """Read ``metrics.csv``; rows over seeds get the scale of their size where it is not given."""
-    table = read(path, METRICS)
-    refuse_mixed_protocols(table, str(path))
-    scale = ["parameters", "non_embedding_parameters", "training_tokens", "training_flops"]
-    by_size = table.groupby(["family", "size"])[scale].transform("mean")
-    table[scale] = table[scale].fillna(by_size)
-    return table
+    """Read ``metrics.csv``."""
+    return refuse_mixed_protocols(read(path, columns.METRICS), path)
+
+
+def read_parts(path: str | Path) -> pd.DataFrame:
+    """Read ``parts.csv``."""
+    return read(path, columns.PARTS)
+
+
+def read_flips(path: str | Path) -> pd.DataFrame:
+    """Read ``flips.csv``."""
+    return read(path, columns.FLIPS)
 
 
 def read_shapes(path: str | Path) -> pd.DataFrame:
     """Read ``shapes.csv``."""
-    table = read(path, SHAPES)
-    refuse_mixed_protocols(table, str(path))
-    return table
+    return refuse_mixed_protocols(read(path, columns.SHAPES), path)
 
 
 def read_protocols(path: str | Path) -> pd.DataFrame:
     """Read ``protocols.csv``."""
-    table = read(path, PROTOCOLS)
-    refuse_mixed_protocols(table, str(path))
-    return table
+    return refuse_mixed_protocols(read(path, columns.PROTOCOLS), path)
+
+
+def read_power(path: str | Path) -> pd.DataFrame:
+    """Read ``power.csv``."""
+    return read(path, columns.POWER)
+
+
+def read_published(path: str | Path) -> pd.DataFrame:
+    """Read the published series (``literature/series.csv``)."""
+    return read(path, columns.SERIES)
+
+
+def read_labels(path: str | Path) -> pd.DataFrame:
+    """Read what papers say of their curves (``literature/verdicts.csv``)."""
+    return read(path, columns.LABELS)
 
 
 def read_question(path: str | Path) -> pd.DataFrame:
-    """Read the answer to an open question, which its file's name tells.
+    """Read the answer to an open question; its file bears the name of the question.
 
     Raises
     ------
     UserError
-        If no question is called so.
+        If no question has that name.
     """
-    name = Path(path).stem
-    if name not in QUESTIONS:
-        raise UserError(str(path), "is no open question", f"give one of: {', '.join(QUESTIONS)}")
-    table = read(path, QUESTIONS[name])
-    if "protocol" in table.columns:
-        refuse_mixed_protocols(table, str(path))
-    return table
+    name = Path(path).stem.replace("-", "_")
+    # By name, so that no other reader depends on the code of the questions.
+    try:
+        module = import_module(f"ushaped.questions.{name}")
+        names, text = module.COLUMNS, columns.TEXT | module.TEXT
+    except (ModuleNotFoundError, AttributeError):
+        do = "give a file that bears the name of a question"
+        raise UserError(str(path), "is no open question", do) from None
+    table = read(path, names, text)
+    return refuse_mixed_protocols(table, path) if "protocol" in names else table
 
 
-def refuse_mixed_protocols(table: pd.DataFrame, where: str) -> None:
-    """Refuse a table in which one variant has two protocols.
+def refuse_mixed_protocols(table: pd.DataFrame, where: str | Path) -> pd.DataFrame:
+    """Return a table unless one of its prompt variants has two protocols.
 
     Figures and page label, count and summarise by variant, so tasks of another protocol under the
     same name would be mixed with official ones unseen.
@@ -224,23 +171,21 @@ def refuse_mixed_protocols(table: pd.DataFrame, where: str) -> None:
     """
     for variant, names in table.groupby("variant")["protocol"].unique().items():
         if len(names) > 1:
-            told = " and ".join(f"'{name}'" for name in sorted(names))
             raise UserError(
                 f"{where}, variant '{variant}'",
-                f"mixes the protocols {told}",
+                "mixes the protocols " + " and ".join(f"'{name}'" for name in sorted(names)),
                 "give the prompts of a variant one protocol",
             )
+    return table
 
 
-def read_published(path: str | Path) -> pd.DataFrame:
-    """Read the published series."""
-    return read(path, PUBLISHED)
+# -- order and names ------------------------------------------------------------------------------
 
 
 def order_tasks(tasks: Iterable[str]) -> list[str]:
     """Sort tasks as the paper does; others after them by name; the average last."""
-    known = {name: place for place, name in enumerate(TASKS)}
-    return sorted(set(tasks), key=lambda t: (t == AVERAGE, known.get(t, len(known)), t))
+    order = {name: place for place, name in enumerate(TASKS)}
+    return sorted(set(tasks), key=lambda t: (t == AVERAGE, order.get(t, len(order)), t))
 
 
 class Edition(NamedTuple):
@@ -252,10 +197,10 @@ class Edition(NamedTuple):
 
 def editions(table: pd.DataFrame) -> list[Edition]:
     """The editions that were run here: tasks in the order of the paper, sources by name."""
-    ours = table[table["source"] != "published"]
+    ours = table[table["source"] != PUBLISHED]
+    tasks = order_tasks(ours["task"])
     pairs = set(zip(ours["source"], ours["task"], strict=True))
-    place = {task: i for i, task in enumerate(order_tasks(ours["task"]))}
-    return sorted((Edition(*pair) for pair in pairs), key=lambda one: (place[one.task], one.source))
+    return [Edition(*pair) for pair in sorted(pairs, key=lambda p: (tasks.index(p[1]), p[0]))]
 
 
 def of_edition(table: pd.DataFrame, edition: Edition) -> pd.DataFrame:
@@ -263,24 +208,25 @@ def of_edition(table: pd.DataFrame, edition: Edition) -> pd.DataFrame:
     return table[(table["source"] == edition.source) & (table["task"] == edition.task)]
 
 
-def edition_names(found: Iterable[Edition]) -> dict[Edition, str]:
+def edition_names(editions: Iterable[Edition]) -> dict[Edition, str]:
     """What each edition is called: as its task, with its items where the task has several editions.
 
     Examples
     --------
-    >>> found = [Edition("official", "neqa"), Edition("replica", "neqa")]
-    >>> list(edition_names([*found, Edition("replica", "redefine")]).values())
+    >>> neqa = [Edition("official", "neqa"), Edition("replica", "neqa")]
+    >>> list(edition_names([*neqa, Edition("replica", "redefine")]).values())
     ['neqa (official items)', 'neqa (replica items)', 'redefine']
     """
-    found = list(found)
-    count = Counter(one.task for one in found)
+    editions = list(editions)
+    count = Counter(edition.task for edition in editions)
     return {
-        one: one.task if count[one.task] == 1 else f"{one.task} ({one.source} items)"
-        for one in found
+        edition: task if count[task] == 1 else f"{task} ({source} items)"
+        for edition in editions
+        for source, task in [edition]
     }
 
 
-def title_of_items(found: Iterable[Edition]) -> str:
+def title_of_items(editions: Iterable[Edition]) -> str:
     """What a legend says about the items: where they come from, "" if it is not one source.
 
     Examples
@@ -290,8 +236,8 @@ def title_of_items(found: Iterable[Edition]) -> str:
     >>> title_of_items([Edition("replica", "neqa"), Edition("official", "neqa")])
     ''
     """
-    names = {one.source for one in found}
-    return f"{names.pop()} items" if len(names) == 1 else ""
+    sources = {edition.source for edition in editions}
+    return f"{sources.pop()} items" if len(sources) == 1 else ""
 
 
 def primary_metric(task_rows: pd.DataFrame) -> str:
@@ -365,9 +311,9 @@ def published_curves(published: pd.DataFrame, metrics: Sequence[str] = PRIMARY) 
     given = {name: rows[name] for name in CURVE if name in rows}
     made = {
         "family": rows["series"],
-        "source": "published",
-        "variant": "zero-shot",
-        "kind": "published",
+        "source": PUBLISHED,
+        "variant": MAIN_VARIANT,
+        "kind": PUBLISHED,
         "seed": "",
         "low": low,
         "high": high,
@@ -379,7 +325,7 @@ def published_curves(published: pd.DataFrame, metrics: Sequence[str] = PRIMARY) 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """Sort rows of curves: task, metric, family, variant, means before seeds, scale."""
-    places = {v: i for i, v in enumerate(style.order_variants(rows["variant"]))}
+    places = {v: i for i, v in enumerate(order_variants(rows["variant"]))}
     tasks = {t: i for i, t in enumerate(order_tasks(rows["task"]))}
     keyed = rows.assign(
         _task=rows["task"].map(tasks),
@@ -392,7 +338,7 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def flagged(rows: pd.DataFrame, flag: str) -> pd.Series:
-    """Which rows have a flag."""
+    """Whether each row has a flag."""
     return rows["flags"].map(lambda flags: flag in flags.split(";")).astype(bool)
 
 
@@ -424,26 +370,13 @@ def rounded(table: pd.DataFrame, digits: int = 6) -> pd.DataFrame:
 
 def our_families(table: pd.DataFrame) -> list[str]:
     """Names of the families that were run here, not taken from the literature."""
-    return sorted(set(table.loc[table["source"] != "published", "family"]))
+    return sorted(set(table.loc[table["source"] != PUBLISHED, "family"]))
 
 
 def verdict_probability(row: pd.Series) -> float:
     """Share of bootstrap draws that give the verdict of a row of ``shapes.csv``; NaN if none."""
     column = PROBABILITY.get(str(row["equivalent"]))
     return float(row[column]) if column else float("nan")
-
-
-def say_probability(value: float) -> str:
-    """Write a share of bootstrap draws; never as 0 or 1, which draws cannot show; "" if missing.
-
-    Examples
-    --------
-    >>> say_probability(0.731), say_probability(1.0)
-    ('p = 0.73', 'p > 0.99')
-    """
-    if pd.isna(value):
-        return ""
-    return "p > 0.99" if value > 0.99 else "p < 0.01" if value < 0.01 else f"p = {value:.2f}"
 
 
 def variant_label(variant: str, protocol: str) -> str:

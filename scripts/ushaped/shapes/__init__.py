@@ -1,6 +1,5 @@
-"""Shapes: what a scaling curve does as models grow, and how sure the items make us of it.
+"""Shapes: the form of a scaling curve, and its uncertainty.
 
-`rules` decides the shape of a curve, `bootstrap` asks how often resampled items agree, `traps`
-names what makes many items little evidence, `parts` judges the parts of a task, `read` turns tables
-into curves, and `curves` turns curves into rows of the shapes table.
+Three levels: curves, rules, fits, bootstrap, verdict and evidence in this folder; tests of the
+shape in `hypothesis_tests`; parametric models in `laws`. `standalone` reads curves of others.
 """

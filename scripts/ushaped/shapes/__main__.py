@@ -1,7 +1,7 @@
-"""Verdict with its evidence for curves of one's own: ``python -m ushaped.shapes curve.csv``.
+"""Verdict with its evidence on one's own curves: ``python -m ushaped.shapes curve.csv``.
 
-Reads a table of numbers (`.standalone.table_input`) or the results of lm-evaluation-harness
-(`.standalone.lm_eval_input`), prints the verdict of each curve with its evidence, and draws it.
+Reads a table of numbers (`.standalone.table_input`) or the output of lm-evaluation-harness
+(`.standalone.lm_eval_input`), prints the verdict on each curve with its evidence, and draws it.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError, run
-from ushaped.files import without_nan, write_json, write_text
-from ushaped.metrics.definitions import SIGNS
-from ushaped.report.text import FLAGS, listing, plural, scientific, signed, slug
+from ushaped.files import without_nan, write_text
+from ushaped.report.text import FLAGS, listing, plural, slug
+from ushaped.results.numbers import scientific, signed
 from ushaped.shapes.curves import Curve
-from ushaped.shapes.data import VERSION, Data, Settings
+from ushaped.shapes.data import Data, Settings
+from ushaped.shapes.evidence_record import CurveEvidence, write_evidence
 from ushaped.shapes.standalone.lm_eval_input import read_harness
 from ushaped.shapes.standalone.table_input import FORMS, read_curves, write_curves
+from ushaped.terms import SIGNS
 
+# Values of a record as read from a file: unknown numbers are None.
 Evidence = Mapping[str, Any]
-Examine = Callable[[Curve, Data, Settings], dict[str, Any]]
+Examine = Callable[[Curve, Data, Settings], CurveEvidence]
 Draw = Callable[..., str]
 
 WIDTH = 80
@@ -31,9 +34,9 @@ WIDTH = 80
 INDENT = 13
 DASH = "–"
 SAMPLING = {
-    "items": "intervals from items drawn again",
-    "counts": "intervals from counts, each size on its own",
-    "errors": "intervals from standard errors, each size on its own",
+    "items": "intervals from resampled items",
+    "counts": "intervals from counts, sizes independent",
+    "errors": "intervals from standard errors, sizes independent",
     "none": "no intervals, since neither items nor counts are known",
 }
 TESTS = {
@@ -45,75 +48,67 @@ TESTS = {
 
 
 def main() -> None:
-    """Read the command line and the curves; write them, or tell and draw their verdicts."""
-    arguments = parse()
-    curves = read(arguments)
-    if arguments.convert:
-        for path in write_curves(arguments.convert, curves):
+    """Read the command line and the curves; convert them, or examine and draw them."""
+    options = parse()
+    curves = read_input(options)
+    if options.convert:
+        for path in write_curves(options.convert, curves):
             print(f"written: {path}")
         for curve, _ in curves:
             for flag in curve.flags:
                 print(f"note: {curve.family}/{curve.task}: {FLAGS.get(flag, flag)}")
         return
-    # Not before the input is known to be good: statistics take seconds to load.
+    # Imported only once the input is valid: statistics take seconds to load.
     from ushaped.figures.evidence import evidence_svg
     from ushaped.shapes.evidence import examine
 
-    judge(curves, arguments, examine, evidence_svg)
+    examine_curves(curves, options, examine, evidence_svg)
 
 
-def judge(
+def examine_curves(
     curves: Sequence[tuple[Curve, Data]],
-    arguments: argparse.Namespace,
+    options: argparse.Namespace,
     examine: Examine,
     draw: Draw,
 ) -> None:
-    """Examine curves, print what was found, and write pictures and JSON."""
-    settings = Settings(arguments.equivalence, arguments.recovery, arguments.draws, arguments.seed)
-    from ushaped.shapes.evidence import control
+    """Examine curves, print the evidence, and write pictures and JSON."""
+    from ushaped.shapes.evidence import add_fdr_q_values
 
-    records = [examine(curve, data, settings) for curve, data in curves]
-    control(records)
-    found = without_nan(records)
-    for evidence in found:
-        print(f"{told(evidence)}\n")
-    for evidence, path in zip(found, pictures(arguments, curves), strict=True):
-        write_text(path, draw(evidence, standalone=True))
+    records = [examine(curve, data, options.settings) for curve, data in curves]
+    add_fdr_q_values(records)
+    for record in without_nan(records):
+        print(f"{evidence_text(record)}\n")
+    for record, path in zip(without_nan(records), picture_paths(options, curves), strict=True):
+        write_text(path, draw(record, standalone=True))
         print(f"picture: {path}")
-    if arguments.json:
-        write_json(arguments.json, {"version": VERSION, "curves": found})
-        print(f"evidence: {arguments.json}")
+    if options.json:
+        write_evidence(options.json, records)
+        print(f"evidence: {options.json}")
 
 
-def read(arguments: argparse.Namespace) -> list[tuple[Curve, Data]]:
-    """Curves that the command line asks for.
-
-    Raises
-    ------
-    UserError
-    """
-    if not arguments.harness:
-        return read_curves(
-            arguments.curve,
-            arguments.family,
-            arguments.task,
-            arguments.metric or "accuracy",
-            arguments.chance,
-            arguments.parameters,
+def read_input(options: argparse.Namespace) -> list[tuple[Curve, Data]]:
+    """Read the curves that the command line selects."""
+    names = {"family": options.family, "task": options.task}
+    if options.harness:
+        return read_harness(
+            options.harness,
+            options.models,
+            options.metric,
+            options.parameters,
+            options.higher_is_better,
+            **names,
         )
-    return read_harness(
-        arguments.harness,
-        arguments.models,
-        arguments.metric,
-        arguments.parameters,
-        arguments.higher_is_better,
-        arguments.family,
-        arguments.task,
+    return read_curves(
+        options.curve,
+        metric=options.metric or "accuracy",
+        chance=options.chance,
+        by_parameters=options.parameters,
+        **names,
     )
 
 
 def parse() -> argparse.Namespace:
-    """Command line."""
+    """Parse and check the command line; ``settings`` of the result are `Settings`."""
     forms = "; ".join(",".join(columns) for columns in FORMS.values())
     parser = argparse.ArgumentParser(
         prog="python -m ushaped.shapes",
@@ -121,91 +116,63 @@ def parse() -> argparse.Namespace:
         epilog="Optional columns: size (its label), family, task, protocol, chance; of items and "
         "files also seed, of items also part.",
     )
-    parser.add_argument(
-        "curve", nargs="?", type=Path, help=f"CSV or JSONL with one of these: {forms}"
-    )
-    parser.add_argument(
-        "--harness", nargs="+", type=Path, metavar="PATH", help="output of lm-evaluation-harness"
-    )
-    parser.add_argument(
-        "--models", type=Path, metavar="CSV", help="its models: model,family,scale and size, seed"
-    )
-    parser.add_argument("--family", default="", help="name of the curve, or the one to be read")
-    parser.add_argument("--task", default="", help="name of the curve, or the one to be read")
-    parser.add_argument(
-        "--metric", default="", help=f"{', '.join(SIGNS)}; with --harness its name there"
-    )
+    add = parser.add_argument
+    add("curve", nargs="?", type=Path, help=f"CSV or JSONL with one of these: {forms}")
+    add("--harness", nargs="+", type=Path, metavar="PATH", help="output of lm-evaluation-harness")
+    add("--models", type=Path, metavar="CSV", help="its models: model,family,scale and size, seed")
+    add("--family", default="", help="name of the curve, or the one to select")
+    add("--task", default="", help="name of the curve, or the one to select")
+    add("--metric", default="", help=f"{', '.join(SIGNS)}; with --harness its name there")
     direction = parser.add_mutually_exclusive_group()
     direction.add_argument(
         "--lower-is-better",
-        action="store_const",
-        const=False,
+        action="store_false",
+        default=None,
         dest="higher_is_better",
         help="the values are losses (sequence_loss)",
     )
     direction.add_argument(
         "--higher-is-better",
-        action="store_const",
-        const=True,
-        help="with --harness, of a metric that is not known",
+        action="store_true",
+        default=None,
+        help="with --harness, of a metric of unknown direction",
     )
-    parser.add_argument("--chance", type=float, default=math.nan, help="value of guessing evenly")
-    parser.add_argument(
-        "--parameters", action="store_true", help="the scale is parameters, not training FLOPs"
-    )
-    parser.add_argument(
-        "--output", type=Path, metavar="SVG", help="picture (default: the input's name)"
-    )
-    parser.add_argument("--json", type=Path, help="all evidence, as JSON")
-    parser.add_argument(
-        "--convert", type=Path, metavar="CSV", help="only write the curves as such a table"
-    )
-    numbers = (
-        ("equivalence", "no practical difference", Settings.equivalence),
-        ("recovery", "least ratio of fall and rise", Settings.recovery),
-        ("draws", "bootstrap draws", Settings.draws),
-        ("seed", "of the bootstrap", Settings.seed),
-    )
-    for name, text, default in numbers:
-        words = f"{text} (default {default:.4g})"
-        parser.add_argument(f"--{name}", type=type(default), default=default, help=words)
-    arguments = parser.parse_args()
-    _check(arguments)
-    return arguments
+    add("--chance", type=float, default=math.nan, help="value of guessing evenly")
+    add("--parameters", action="store_true", help="the scale is parameters, not training FLOPs")
+    add("--output", type=Path, metavar="SVG", help="picture (default: the input's name)")
+    add("--json", type=Path, help="all evidence, as JSON")
+    add("--convert", type=Path, metavar="CSV", help="only write the curves as such a table")
+    Settings.add_options(parser)
+    options = parser.parse_args()
+    _check(options)
+    options.settings = Settings.from_options(options)
+    return options
 
 
-def _check(arguments: argparse.Namespace) -> None:
-    if (arguments.curve is None) == (arguments.harness is None):
+def _check(options: argparse.Namespace) -> None:
+    if (options.curve is None) == (options.harness is None):
         raise UserError("the command line", "has no input, or two", "give a table or --harness")
-    if (arguments.models is None) != (arguments.harness is None):
-        do = "give both: --models tells the scale of each model"
+    if (options.models is None) != (options.harness is None):
+        do = "give both: --models gives the scale of each model"
         raise UserError("--harness and --models", "one of them is missing", do)
-    if arguments.curve and arguments.higher_is_better is not None:
-        if arguments.higher_is_better:
-            do = "leave it out: accuracy is read so"
+    if options.curve and options.higher_is_better is not None:
+        if options.higher_is_better:
+            do = "leave it out: higher is better for accuracy"
             raise UserError("--higher-is-better", "is of --harness", do)
-        if arguments.metric:
+        if options.metric:
             do = "leave out --lower-is-better, or --metric"
             raise UserError("--lower-is-better", "is of tables without --metric", do)
-        arguments.metric = "sequence_loss"
-    if arguments.curve and arguments.metric not in ("", *SIGNS):
-        raise UserError("--metric", f"is '{arguments.metric}'", f"name {', '.join(SIGNS)}")
-    if not 0 < arguments.recovery < math.inf:
-        raise UserError("--recovery", f"is {arguments.recovery}", "give a number above 0")
-    if not 0 <= arguments.equivalence < math.inf:
-        raise UserError("--equivalence", f"is {arguments.equivalence}", "give 0 or more")
-    if math.isinf(arguments.chance):
-        raise UserError("--chance", f"is {arguments.chance}", "give a number")
-    if arguments.draws < 1:
-        raise UserError("--draws", f"is {arguments.draws}", "give 1 or more")
-    if arguments.seed < 0:
-        raise UserError("--seed", f"is {arguments.seed}", "give 0 or more")
+        options.metric = "sequence_loss"
+    if options.curve and options.metric not in ("", *SIGNS):
+        raise UserError("--metric", f"is '{options.metric}'", f"name {', '.join(SIGNS)}")
+    if math.isinf(options.chance):
+        raise UserError("--chance", f"is {options.chance}", "give a number")
 
 
-def pictures(arguments: argparse.Namespace, curves: Sequence[tuple[Curve, Data]]) -> list[Path]:
-    """Path of each curve's picture; of several curves, family and task stand in its name."""
-    name = "harness" if arguments.harness else arguments.curve.stem
-    path = arguments.output or Path(f"{name}.svg")
+def picture_paths(options: argparse.Namespace, curves: Sequence[tuple[Curve, Data]]) -> list[Path]:
+    """Path of each curve's picture; with several curves it contains family and task."""
+    name = "harness" if options.harness else options.curve.stem
+    path = options.output or Path(f"{name}.svg")
     if len(curves) == 1:
         return [path]
     return [
@@ -214,31 +181,21 @@ def pictures(arguments: argparse.Namespace, curves: Sequence[tuple[Curve, Data]]
     ]
 
 
-# -- telling --------------------------------------------------------------------------------------
+# -- text -----------------------------------------------------------------------------------------
 
 
-def told(evidence: Evidence) -> str:
-    """The evidence of a curve in plain lines of at most 80 columns.
-
-    Parameters
-    ----------
-    evidence : mapping
-        What ``ushaped.shapes.evidence.examine`` gives.
-
-    Returns
-    -------
-    str
-    """
+def evidence_text(evidence: Evidence) -> str:
+    """The evidence on a curve as plain text in lines of at most 80 columns."""
     about, verdict = evidence["about"], evidence["verdict"] or {}
     name = ", ".join(about[key] for key in ("family", "task", "protocol") if about[key])
-    lines = _wrapped("", f"{name}: {verdict.get('statistical') or 'no verdict'}", 0)
+    lines = _wrap("", f"{name}: {verdict.get('statistical') or 'no verdict'}", 0)
     if verdict.get("because"):
-        lines += _wrapped("", f"{verdict['because']}", 2)
+        lines += _wrap("", f"{verdict['because']}", 2)
     lines += ["", *_points(evidence), ""]
-    for title, text in _evidence(evidence):
-        lines += _wrapped(title, text)
+    for title, text in _details(evidence):
+        lines += _wrap(title, text)
     for note in _notes(evidence):
-        lines += _wrapped("note", note)
+        lines += _wrap("note", note)
     return "\n".join(lines)
 
 
@@ -247,53 +204,45 @@ def _points(evidence: Evidence) -> Iterator[str]:
     scale = "parameters" if evidence["scale"] == "parameters" else "FLOPs"
     share = evidence["unit"] == "share"
     lowest = (evidence["valley"] or {}).get("at")
-    wide = max(10, *(len(size) for size in evidence["sizes"]))
-    yield f"  {'size':<{wide}}{scale:>14}{evidence['about']['metric']:>16}   95 % interval"
+    width = max(10, *(len(size) for size in evidence["sizes"]))
+    yield f"  {'size':<{width}}{scale:>14}{evidence['about']['metric']:>16}   95 % interval"
     unknown = [None] * len(evidence["sizes"])
-    points = zip(
-        evidence["sizes"],
-        evidence["at"],
-        evidence["values"],
-        evidence["low"] or unknown,
-        evidence["high"] or unknown,
-        strict=True,
-    )
-    for size, at, value, low, high in points:
+    columns = [evidence[key] or unknown for key in ("sizes", "at", "values", "low", "high")]
+    for size, at, value, low, high in zip(*columns, strict=True):
         interval = "" if low is None else f"{_value(low, share)} to {_value(high, share)}"
         mark = "lowest" if size == lowest else ""
-        point = f"{size:<{wide}}{scientific(at):>14}{_value(value, share):>16}"
+        point = f"{size:<{width}}{scientific(at):>14}{_value(value, share):>16}"
         yield f"  {point}   {interval:<18} {mark}".rstrip()
 
 
-def _evidence(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Titles and texts of what the verdict rests on; what is not there is left out."""
+def _details(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Titles and texts of all evidence there is."""
     verdict, metric = evidence["verdict"] or {}, evidence["about"]["metric"]
     yield "data", _data(evidence)
     if verdict.get("literal"):
         yield "rules", f"literal {verdict['literal']}, published-equivalent {verdict['equivalent']}"
-    likely = _ranked(verdict.get("probabilities"))
-    if likely:
-        yield "draws", f"{likely} of draws, by the published-equivalent rule"
+    if frequencies := _ranked(verdict.get("probabilities"), percent=True):
+        yield "draws", f"{frequencies} of draws, by the published-equivalent rule"
     tests = (
         ("a U", "p_u", "q_u"),
-        ("an inverted U", "p_inverted_u", None),
-        ("more turns", "p_misfit", None),
+        ("an inverted U", "p_inverted_u", ""),
+        ("more turns", "p_misfit", ""),
         ("any change", "p_change", "q_change"),
     )
-    known = [
-        f"{what} {_p(verdict[p])}" + (f" (q {_p(verdict[q])[2:]})" if _known(verdict, q) else "")
+    results = [
+        f"{what} {_p(verdict[p])}"
+        + (f" (q {_p(verdict[q])[2:]})" if verdict.get(q) is not None else "")
         for what, p, q in tests
-        if _known(verdict, p)
+        if verdict.get(p) is not None
     ]
-    if known:
-        yield "tests", ", ".join(known)
-    weights = _ranked({fit["shape"]: fit["weight"] for fit in evidence["shapes"] or ()})
-    if weights:
+    if results:
+        yield "tests", ", ".join(results)
+    if weights := _ranked({fit["shape"]: fit["weight"] for fit in evidence["shapes"] or ()}):
         yield "fits", f"weights of the fitted shapes: {weights}"
-    yield from _classical(evidence, metric)
+    yield from _classical_tests(evidence, metric)
     if evidence["valley"]:
         yield "valley", _valley(evidence["valley"], metric)
-    yield from _models(evidence, metric)
+    yield from _laws(evidence, metric)
     if evidence["parts"]:
         shapes = [f"{part['part']} {part['equivalent']}" for part in evidence["parts"]]
         yield "parts", ", ".join(shapes)
@@ -312,7 +261,7 @@ def _data(evidence: Evidence) -> str:
     return ", ".join(texts)
 
 
-def _classical(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
+def _classical_tests(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
     """Tests between neighbours, of two lines, and of the slopes at both ends."""
     steps = evidence["neighbours"] or []
     for step in steps:
@@ -324,24 +273,24 @@ def _classical(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
     if steps:
         names = dict.fromkeys(TESTS[step["test"]] for step in steps)
         yield "", f"by {listing(names)}, p after Holm"
-    both = []
-    if evidence["two_lines"]:
-        both.append(f"two lines {_p(evidence['two_lines']['p_u'])}")
-    if evidence["lind_mehlum"]:
-        both.append(f"Lind and Mehlum {_p(evidence['lind_mehlum']['p_u'])}")
-    if both:
-        yield "slopes", f"for a U: {', '.join(both)}"
+    slopes = [
+        f"{name} {_p(evidence[key]['p_u'])}"
+        for key, name in (("two_lines", "two lines"), ("lind_mehlum", "Lind and Mehlum"))
+        if evidence[key]
+    ]
+    if slopes:
+        yield "slopes", f"for a U: {', '.join(slopes)}"
 
 
 def _valley(valley: Mapping[str, Any], metric: str) -> str:
     depth = _interval(valley["depth"], lambda value: signed(value, metric).lstrip("+"))
     recovery = _interval(valley["recovery"], lambda value: f"{value:.2f}")
-    within = ", ".join(valley["sizes"])
-    return f"at {valley['at']} (95 %: {within}), depth {depth}, share won back {recovery}"
+    sizes = ", ".join(valley["sizes"])
+    return f"at {valley['at']} (95 %: {sizes}), depth {depth}, recovery {recovery}"
 
 
-def _models(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
-    """The mechanism, and how well the last size was foretold without it."""
+def _laws(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
+    """The mechanism, and out-of-sample predictions of the largest size."""
     mechanism = evidence["mechanism"]
     if mechanism and mechanism["identifiable"]:
         gap = _interval(mechanism["gap"], lambda value: f"{value:.2f}")
@@ -350,34 +299,34 @@ def _models(evidence: Evidence, metric: str) -> Iterator[tuple[str, str]]:
     elif mechanism:
         yield "mechanism", f"not identifiable: {mechanism['reason']}"
     share = evidence["unit"] == "share"
-    for one in evidence["prediction"] or ():
-        predicted = SIGNS[metric] * one["predicted"]
-        missed = f"{_value(predicted, share)}, {signed(one['error'], metric)} off"
-        yield "foretold", f"{evidence['sizes'][-1]} without it: {missed} ({one['method']})"
+    for prediction in evidence["prediction"] or ():
+        value = _value(SIGNS[metric] * prediction["predicted"], share)
+        error = f"{signed(prediction['error'], metric)} off"
+        yield (
+            "predicted",
+            f"{evidence['sizes'][-1]} without it: {value}, {error} ({prediction['method']})",
+        )
 
 
 def _notes(evidence: Evidence) -> Iterator[str]:
     notes = list((evidence["verdict"] or {}).get("notes") or ())
-    few = {1: "one-size", 2: "two-sizes"}.get(len(evidence["sizes"]))
-    if few and few not in notes:
-        notes.append(few)
+    few_sizes = {1: "one-size", 2: "two-sizes"}.get(len(evidence["sizes"]))
+    if few_sizes and few_sizes not in notes:
+        notes.append(few_sizes)
     for note in notes:
         yield FLAGS.get(note, note)
-
-
-# -- numbers --------------------------------------------------------------------------------------
 
 
 def _value(value: float, share: bool) -> str:
     return f"{100 * value:.1f} %" if share else f"{value:.3g}".replace("-", "−")
 
 
-def _interval(three: Sequence[float | None] | None, write: Callable[[float], str]) -> str:
-    """An estimate with its interval, as far as they are known."""
-    if three is None or three[0] is None:
+def _interval(estimate: Sequence[float | None] | None, write: Callable[[float], str]) -> str:
+    """An estimate with its interval; a dash for unknown numbers."""
+    if estimate is None or estimate[0] is None:
         return DASH
-    low, high = (DASH if end is None else write(end) for end in three[1:])
-    return f"{write(three[0])} ({low} to {high})"
+    low, high = (DASH if end is None else write(end) for end in estimate[1:])
+    return f"{write(estimate[0])} ({low} to {high})"
 
 
 def _p(value: float | None) -> str:
@@ -393,19 +342,18 @@ def _p(value: float | None) -> str:
     return "p <0.0001" if value < 0.0001 else f"p {value:.2g}"
 
 
-def _known(verdict: Mapping[str, Any], key: str | None) -> bool:
-    return key is not None and verdict.get(key) is not None
+def _ranked(shares: Mapping[str, float | None] | None, percent: bool = False) -> str:
+    """Names with their shares of at least one percent, the largest first."""
+    known = {name: share for name, share in (shares or {}).items() if (share or 0) >= 0.01}
+    return ", ".join(
+        f"{name} {100 * share:.0f} %" if percent else f"{name} {share:.2f}"
+        for name, share in sorted(known.items(), key=lambda pair: -(pair[1] or 0))
+        if share is not None
+    )
 
 
-def _ranked(shares: Mapping[str, float | None] | None) -> str:
-    """Names with their shares, the largest first; those below one percent are left out."""
-    known = {name: share for name, share in (shares or {}).items() if share is not None}
-    order = sorted(known, key=lambda name: -known[name])
-    return ", ".join(f"{name} {known[name]:.2f}" for name in order if known[name] >= 0.01)
-
-
-def _wrapped(title: str, text: str, indent: int = INDENT) -> list[str]:
-    """Text beside its title, in lines that a terminal shows whole."""
+def _wrap(title: str, text: str, indent: int = INDENT) -> list[str]:
+    """Text beside its title, wrapped to the width."""
     first = f"  {title}".ljust(indent) if indent else ""
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * indent)
 

@@ -1,111 +1,52 @@
-"""Curves, and how they are drawn again."""
+"""Curves, and bootstrap draws of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import cast
 
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.metrics.definitions import SIGNS
 from ushaped.metrics.intervals import generator
-from ushaped.metrics.table import AVERAGE, TEN_TASKS, one_protocol, ten_task_mean
-from ushaped.shapes.bootstrap import binomial_draws, over_seeds, paired_draws
+from ushaped.metrics.table import one_protocol, ten_task_mean
+from ushaped.results.columns import ABOUT, OfCurve
+from ushaped.results.columns import CurveKey as Key
+from ushaped.shapes.bootstrap import binomial_resamples, paired_resamples, resample_seeds
+from ushaped.shapes.evidence_record import About
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.terms import AVERAGE, FLOPS, PARAMETERS, SIGNS, TEN_TASKS
 
-# What a curve is of.
-ABOUT = ("family", "source", "task", "variant", "protocol", "modified", "metric")
-
-# Of the shapes table. ``p_*`` are shares of the bootstrap draws, ``pvalue_*`` are from
-# `.hypothesis_tests.significance`, ``weight_*`` from `.hypothesis_tests.goric`.
-COLUMNS = (
-    *ABOUT,
-    "sizes",
-    "n",
-    "trials",
-    "first",
-    "lowest",
-    "last",
-    "valley_size",
-    "valley_flops",
-    "valley_sizes",
-    "depth",
-    "depth_low",
-    "depth_high",
-    "recovery",
-    "recovery_low",
-    "recovery_high",
-    "literal",
-    "equivalent",
-    "statistical",
-    "p_positive",
-    "p_inverse",
-    "p_u",
-    "p_inverted_u",
-    "p_flat",
-    "pvalue_change",
-    "pvalue_rise",
-    "pvalue_fall",
-    "pvalue_u",
-    "pvalue_inverted_u",
-    "pvalue_misfit",
-    "qvalue_u",
-    "qvalue_change",
-    "weight_flat",
-    "weight_positive",
-    "weight_inverse",
-    "weight_u",
-    "weight_inverted_u",
-    "weight_any",
-    "distractor_onset",
-    "true_onset",
-    "back_at",
-    "flags",
-)
-
-# The flag of a curve of which some sizes were not measured here.
+# Flag of a curve with sizes that were not measured here.
 PUBLISHED_POINTS = "published-points"
-
-# The columns that can order sizes.
-FLOPS, PARAMETERS = "training_flops", "parameters"
-
-Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(OfCurve):
     """One metric of one family along its scale.
 
     Attributes
     ----------
-    family, source, task, variant, protocol, modified, metric : str
     sizes : tuple of str
-        Smallest training compute first, or fewest parameters where a size's compute is not known.
+        Smallest training compute first, or fewest parameters where a size's compute is unknown.
     flops, values : ndarray of float, shape (sizes,)
-        Values in the metric's own unit; FLOPs are NaN where they are not known.
+        Values in the metric's own unit; FLOPs are NaN where unknown.
     n : int or None
         Items.
-    flags : tuple of str
     models : tuple of tuple of str
-        For each size, the models that are pooled; none for a published point among measured ones.
+        For each size, its models; none for a published point among measured ones.
     right, items : ndarray of int, shape (sizes,), or None
         Counts of a published curve.
     constant : tuple of str
         Sizes at which a model gives one answer to nearly all items.
     parameters : ndarray of float, shape (sizes,), or None
-        Of each size; needed where its FLOPs are not known.
+        Needed where FLOPs are unknown.
     chance : float
-        Value of guessing evenly; NaN where it has none or is not known.
+        Value of guessing evenly; NaN where undefined or unknown.
     """
 
-    family: str
-    source: str
-    task: str
-    variant: str
-    protocol: str
-    modified: str
-    metric: str
     sizes: tuple[str, ...]
     flops: Floats
     values: Floats
@@ -119,47 +60,48 @@ class Curve:
     chance: float = float("nan")
 
     @property
-    def key(self) -> Key:
-        """Family, source, task and variant."""
-        return self.family, self.source, self.task, self.variant
-
-    @property
-    def about(self) -> dict[str, object]:
-        """What the curve is of: the columns `ABOUT`."""
-        return {name: getattr(self, name) for name in ABOUT}
+    def about(self) -> About:
+        """Identity of the curve: the columns `ABOUT`."""
+        return cast(About, {name: getattr(self, name) for name in ABOUT})
 
     @property
     def scale(self) -> str:
-        """What orders the sizes: parameters, where the compute of any is not known."""
+        """Column that orders the sizes: parameters where the compute of any is unknown."""
         return FLOPS if self.parameters is None or np.isfinite(self.flops).all() else PARAMETERS
 
     @property
-    def at(self) -> Floats:
-        """Each size's place on its scale, shape (sizes,)."""
+    def scale_values(self) -> Floats:
+        """Value of each size on its scale, shape (sizes,)."""
         if self.parameters is None or self.scale == FLOPS:
             return self.flops
         return self.parameters
 
     @property
     def measured(self) -> list[int]:
-        """Places of the sizes that were measured here."""
-        return [place for place, names in enumerate(self.models) if names]
+        """Indices of the sizes that were measured here."""
+        return [index for index, names in enumerate(self.models) if names]
 
     @property
-    def drawable(self) -> bool:
-        """Whether its published points, if any, are shares of items, so that counts are known."""
+    def model_rows(self) -> tuple[tuple[int, ...], ...]:
+        """For each measured size, its models' positions among all models of the curve."""
+        ends = np.cumsum([0, *(len(self.models[index]) for index in self.measured)]).tolist()
+        return tuple(tuple(range(start, end)) for start, end in pairwise(ends))
+
+    @property
+    def has_draws(self) -> bool:
+        """Whether every size can be resampled: a published point needs counts, so a share."""
         return self.metric == "accuracy" or len(self.measured) == len(self.sizes)
 
     def without_published(self) -> Curve:
         """The curve of the sizes that were measured here."""
-        here = self.measured
+        measured = self.measured
         return replace(
             self,
-            sizes=tuple(self.sizes[place] for place in here),
-            flops=self.flops[here],
-            values=self.values[here],
-            parameters=None if self.parameters is None else self.parameters[here],
-            models=tuple(self.models[place] for place in here),
+            sizes=tuple(self.sizes[index] for index in measured),
+            flops=self.flops[measured],
+            values=self.values[measured],
+            parameters=None if self.parameters is None else self.parameters[measured],
+            models=tuple(self.models[index] for index in measured),
             flags=tuple(flag for flag in self.flags if flag != PUBLISHED_POINTS),
         )
 
@@ -179,13 +121,13 @@ class Answers:
     models : dict of str to int
         Row of each model.
     correct : ndarray of float, shape (models, n)
-        1 or 0, or what judges the task, higher being better.
+        1 or 0, or the task's own value; higher is better.
     clusters : ndarray of int, shape (n,)
-        The template or part of the task that each item belongs to.
+        Template or part of each item.
     answers : ndarray of int, shape (n,)
-        A number for the text of each item's right answer: equal texts, equal numbers.
+        Code of the text of each item's right answer.
     distractor : ndarray of float, shape (models, n), or None
-        1 where the distractor task's class was chosen, else 0; NaN for items that have none.
+        1 where the distractor task's class was chosen, else 0; NaN for items without one.
     """
 
     items: Ints
@@ -196,7 +138,7 @@ class Answers:
     distractor: Floats | None = None
 
     def only(self, items: Ints) -> Answers:
-        """The answers to some items, by number."""
+        """Restrict to items, by number."""
         keep = np.isin(self.items, items)
         return Answers(
             self.items[keep],
@@ -208,17 +150,17 @@ class Answers:
         )
 
 
-# -- drawing --------------------------------------------------------------------------------------
+# -- bootstrap draws ------------------------------------------------------------------------------
 
 
 def draw_measured(
     curves: Sequence[Curve], answers: Mapping[Key, Answers], draws: int, seed: int
 ) -> dict[Key, Floats]:
-    """Draw the measured curves again, over items and over the training seeds of each size.
+    """Bootstrap the measured curves, over items and over the training seeds of each size.
 
-    The same items are drawn for every family and variant of a task that has them, by cluster as
-    `clustered_means` says, and the same seeds of a size for all tasks and variants. Published
-    points of a curve are drawn from their counts, each on its own.
+    Draws are paired: the same items (`resampled_clustered_means`) for every family and variant of a
+    task with the same items, and the same seeds of a size for all tasks and variants. Published
+    points of a curve are drawn from their counts, independently.
 
     Returns
     -------
@@ -228,7 +170,7 @@ def draw_measured(
     Raises
     ------
     UserError
-        If the items do not give a curve's values: the two files do not belong together.
+        If the items contradict a curve's values: the two files do not belong together.
     """
     by_task: dict[tuple[str, str], list[Curve]] = {}
     for curve in curves:
@@ -236,12 +178,12 @@ def draw_measured(
             by_task.setdefault((curve.source, curve.task), []).append(curve)
     drawn: dict[Key, Floats] = {}
     for (source, task), group in by_task.items():
-        pairs = [_per_model(curve, answers) for curve in group]
-        paired = paired_draws(pairs, draws, seed, source, task)
-        for curve, (*_, values), some in zip(group, pairs, paired, strict=True):
-            if curve.drawable:
-                some = _over_seeds(curve, values.T, some, seed)
-                drawn[curve.key] = _with_published(curve, some, seed)
+        observed = [_values_by_model(curve, answers) for curve in group]
+        resampled = paired_resamples(observed, draws, seed, source, task)
+        for curve, (*_, values), by_model in zip(group, observed, resampled, strict=True):
+            if curve.has_draws:
+                by_size = _average_seeds(curve, values.T, by_model, seed)
+                drawn[curve.key] = _with_published(curve, by_size, seed)
     by_key = {curve.key: curve for curve in curves}
     for curve in curves:
         if curve.task == AVERAGE:
@@ -250,17 +192,17 @@ def draw_measured(
 
 
 def draw_published(curve: Curve, draws: int, seed: int) -> Floats | None:
-    """Draw a published curve again from its counts; None where no counts are known."""
+    """Bootstrap a published curve from its counts; None where they are unknown."""
     if curve.right is None or curve.items is None:
         return None
     rng = generator(seed, "published", curve.family, curve.task)
-    return binomial_draws(curve.right, curve.items, draws, rng)
+    return binomial_resamples(curve.right, curve.items, draws, rng)
 
 
 def draw_published_average(
     curve: Curve, tasks: Mapping[tuple[str, str], Curve], draws: int, seed: int
 ) -> Floats | None:
-    """Draw a published ten-task average again from the counts of its tasks.
+    """Bootstrap a published ten-task average from the counts of its tasks.
 
     Parameters
     ----------
@@ -273,65 +215,65 @@ def draw_published_average(
     -------
     ndarray of float, shape (draws, sizes), or None
         None where a task has no counts, or the tasks' mean is not the published average: some
-        published averages are of sizes that do not belong together.
+        published averages mix sizes.
     """
-    ten = {task: tasks.get((curve.family, task)) for task in TEN_TASKS}
     drawn, values = {}, {}
-    for task, one in ten.items():
-        some = draw_published(one, draws, seed) if one and one.sizes == curve.sizes else None
-        if one is None or some is None:
+    for name in TEN_TASKS:
+        task = tasks.get((curve.family, name))
+        if task is None or task.sizes != curve.sizes:
             return None
-        drawn[task], values[task] = some, one.values
+        resampled = draw_published(task, draws, seed)
+        if resampled is None:
+            return None
+        drawn[name], values[name] = resampled, task.values
     # Published percentages have one decimal.
     if np.abs(ten_task_mean(values) - curve.values).max() > 0.001:
         return None
     return ten_task_mean(drawn)
 
 
-def _with_published(curve: Curve, some: Floats, seed: int) -> Floats:
+def _with_published(curve: Curve, measured: Floats, seed: int) -> Floats:
     """Draws of all sizes, from those of the measured ones."""
-    theirs = [place for place, names in enumerate(curve.models) if not names]
-    if not theirs:
-        return some
-    items = np.full(len(theirs), curve.n)
-    right = np.rint(curve.values[theirs] * items).astype(np.int64)
+    published = [index for index, names in enumerate(curve.models) if not names]
+    if not published:
+        return measured
+    items = np.full(len(published), curve.n)
+    right = np.rint(curve.values[published] * items).astype(np.int64)
     rng = generator(seed, "published", curve.family, curve.task)
-    every = np.empty((len(some), len(curve.sizes)))
-    every[:, theirs] = binomial_draws(right, items, len(some), rng)
-    every[:, curve.measured] = some
-    return every
+    drawn = np.empty((len(measured), len(curve.sizes)))
+    drawn[:, published] = binomial_resamples(right, items, len(measured), rng)
+    drawn[:, curve.measured] = measured
+    return drawn
 
 
-def _over_seeds(curve: Curve, values: Floats, some: Floats, seed: int) -> Floats:
+def _average_seeds(curve: Curve, values: Floats, drawn: Floats, seed: int) -> Floats:
     """Draws of the measured sizes, from those of their models and the models' answers."""
-    here = curve.measured
-    ends = np.cumsum([len(curve.models[place]) for place in here])
-    members = [range(end - len(curve.models[p]), end) for p, end in zip(here, ends, strict=True)]
     names = ("training seeds", curve.family)
-    rngs = [generator(seed, *names, curve.sizes[p]) for p in here]
-    return over_seeds(some, values, members, rngs, share=curve.metric == "accuracy")
+    rngs = [generator(seed, *names, curve.sizes[index]) for index in curve.measured]
+    share = curve.metric == "accuracy"
+    return resample_seeds(drawn, values, curve.model_rows, rngs, share=share)
 
 
-def _per_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Ints, Floats]:
-    """Items, clusters and the answers of all models, the models of each size side by side."""
+def _values_by_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Ints, Floats]:
+    """Items, clusters and the values of all models, the models of each size side by side."""
     where = "/".join(curve.key)
-    found = answers.get(curve.key)
+    of_curve = answers.get(curve.key)
     names = [name for size in curve.models for name in size]
-    if found is None or not all(name in found.models for name in names):
+    if of_curve is None or not all(name in of_curve.models for name in names):
         raise UserError(where, "items lack a model that the metrics have", "measure both again")
-    values = found.correct[[found.models[name] for name in names]].T
-    means = dict(zip(names, values.mean(axis=0), strict=True))
-    heights = [np.mean([means[name] for name in curve.models[place]]) for place in curve.measured]
+    values = of_curve.correct[[of_curve.models[name] for name in names]].T
+    means = values.mean(axis=0)
+    heights = [means[list(rows)].mean() for rows in curve.model_rows]
     if not np.allclose(heights, curve.heights[curve.measured], rtol=1e-6, atol=1e-9):
         raise UserError(where, "items and metrics say different things", "measure both again")
-    return found.items, found.clusters, values
+    return of_curve.items, of_curve.clusters, values
 
 
 def _draw_average(curve: Curve, drawn: Mapping[Key, Floats], curves: Mapping[Key, Curve]) -> Floats:
     where = "/".join(curve.key)
     by_task, protocols = {}, {AVERAGE: curve.protocol}
     for task in TEN_TASKS:
-        key = (curve.family, curve.source, task, curve.variant)
+        key = curve.key._replace(task=task)
         if key not in drawn or not set(curve.sizes) <= set(curves[key].sizes):
             raise UserError(where, f"task '{task}' is missing", "measure all ten tasks")
         sizes = curves[key].sizes

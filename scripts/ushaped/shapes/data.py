@@ -1,13 +1,13 @@
-"""What lies behind a curve's values: answers to items, counts, or means with their errors."""
+"""Data behind a curve's values: answers to items, counts, or means with errors; and settings."""
 
 from __future__ import annotations
 
+import argparse
+import math
 from dataclasses import dataclass
 
+from ushaped.errors import UserError
 from ushaped.shapes.rules import Floats, Ints
-
-# Of the file of evidence; another number means another layout.
-VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Items:
     Attributes
     ----------
     values : ndarray of float, shape (models, n)
-        1 or 0, or what judges the task; higher is better.
+        1 or 0, or the task's own value; higher is better.
     members : tuple of tuple of int
-        For each size, the rows of its models; several where it was trained with several seeds.
+        For each size, the rows of its models, one per training seed.
     clusters : ndarray of int, shape (n,), or None
-        The part or template that each item belongs to; None where nothing is known of them.
+        The part or template of each item; None where unknown.
     distractor : ndarray of float, shape (models, n), or None
-        1 where the distractor task's class was chosen, else 0; NaN for items that have none.
+        1 where the distractor task's class was chosen, else 0; NaN for items without one.
     """
 
     values: Floats
@@ -34,7 +34,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Counts:
-    """Right answers and items of each size; which items were right is not known.
+    """Right answers and items of each size; which items were right is unknown.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Means:
-    """Standard errors of the values of each size, each on its own.
+    """Standard errors of the values; errors of different sizes are independent.
 
     Attributes
     ----------
@@ -63,19 +63,52 @@ Data = Items | Counts | Means
 
 @dataclass(frozen=True)
 class Settings:
-    """How curves are examined.
+    """Settings of the rules and the bootstrap, with the command-line options of the same names.
 
     Attributes
     ----------
     equivalence : float
-        Values that differ by no more are practically equal.
+        Largest difference that is practically none.
     recovery : float
-        Share of the larger one of fall and rise that the smaller must reach.
+        Least ratio of the smaller to the larger of fall and rise.
     draws, seed : int
         Of the bootstrap.
+
+    Raises
+    ------
+    UserError
+        If a value is out of range; the message names the option.
     """
 
     equivalence: float = 0.02
     recovery: float = 1 / 3
     draws: int = 2000
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, valid, remedy in (
+            ("recovery", 0 < self.recovery < math.inf, "give a number above 0"),
+            ("equivalence", 0 <= self.equivalence < math.inf, "give 0 or more"),
+            ("draws", self.draws >= 1, "give 1 or more"),
+            ("seed", self.seed >= 0, "give 0 or more"),
+        ):
+            if not valid:
+                raise UserError(f"--{name}", f"is {getattr(self, name)}", remedy)
+
+    @staticmethod
+    def add_options(parser: argparse.ArgumentParser) -> None:
+        """Add an option for each setting."""
+        for name, text in (
+            ("equivalence", "largest difference that is practically none"),
+            ("recovery", "least ratio of fall and rise"),
+            ("draws", "bootstrap draws"),
+            ("seed", "seed of the bootstrap"),
+        ):
+            default = getattr(Settings, name)
+            words = f"{text} (default {default:.4g})"
+            parser.add_argument(f"--{name}", type=type(default), default=default, help=words)
+
+    @classmethod
+    def from_options(cls, options: argparse.Namespace) -> Settings:
+        """Settings of a parsed command line."""
+        return cls(options.equivalence, options.recovery, options.draws, options.seed)

@@ -3,8 +3,7 @@
 Under an order restriction the maximum likelihood estimates of binomial shares, and of means with
 known variances, are the weighted isotonic regression (Robertson, Wright and Dykstra 1988, theorem
 1.5.2), here by its min-max formulas (their theorem 1.4.4), for many curves at once. A U is a
-falling piece and a rising one; every place where the two can meet is tried. What falls, or rises,
-need not do so everywhere: equal neighbours are allowed.
+falling piece and a rising one; every split into two pieces is tried. Equal neighbours are allowed.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
-from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats, as_rows
+from ushaped.shapes.rules import Floats, as_rows
 from ushaped.shapes.sample import Sample
+from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
 ANY = "any"
-SHAPES = (FLAT, POSITIVE, INVERSE, U_SHAPED, INVERTED_U, ANY)
+FITTED_SHAPES = (FLAT, POSITIVE, INVERSE, U_SHAPED, INVERTED_U, ANY)
 
 # Minus the log-likelihood of each size, from fitted and observed heights of shape (curves, S).
 Loss = Callable[[Floats, Floats], Floats]
@@ -40,6 +40,10 @@ class Fit:
     heights: Floats
     loss: Floats
 
+    def take(self, curve: int) -> Fit:
+        """The fit of one curve."""
+        return Fit(self.heights[[curve]], self.loss[[curve]])
+
 
 def normal_loss(weights: Floats) -> Loss:
     """Minus the log-likelihood of means with variances 1 / ``weights``, shape (S,)."""
@@ -47,21 +51,20 @@ def normal_loss(weights: Floats) -> Loss:
 
 
 def binomial_loss(trials: Floats) -> Loss:
-    """Minus the log-likelihood of shares of ``trials``, shape (S,), that need not be whole."""
+    """Minus the log-likelihood of shares; ``trials``, shape (S,), need not be integers."""
 
     def loss(fitted: Floats, rows: Floats) -> Floats:
-        # Rounding must not leave 0 and 1, where the likelihood ends.
+        # Rounding can leave [0, 1].
         fitted = fitted.clip(0, 1)
         return -trials * (xlogy(rows, fitted) + xlogy(1 - rows, 1 - fitted))
 
     return loss
 
 
-def loss_of(sample: Sample) -> Loss:
-    """The loss that fits a sample: binomial for shares, else normal."""
-    return (
-        binomial_loss(sample.trials) if sample.trials is not None else normal_loss(sample.weights)
-    )
+def sample_loss(sample: Sample) -> Loss:
+    """Loss of a sample: binomial for shares, else normal."""
+    is_share = sample.trials is not None
+    return (binomial_loss if is_share else normal_loss)(sample.weights)
 
 
 def fits(values: ArrayLike, weights: Floats, loss: Loss) -> dict[str, Fit]:
@@ -77,13 +80,13 @@ def fits(values: ArrayLike, weights: Floats, loss: Loss) -> dict[str, Fit]:
     Returns
     -------
     dict of str to Fit
-        One for each of `SHAPES`.
+        With the keys `FITTED_SHAPES`.
 
     Examples
     --------
     >>> trials = np.array([100.0, 100.0, 100.0])
-    >>> found = fits([0.5, 0.2, 0.4], trials, binomial_loss(trials))
-    >>> {shape: found[shape].heights[0].round(3).tolist() for shape in ("positive", "U-shaped")}
+    >>> fitted = fits([0.5, 0.2, 0.4], trials, binomial_loss(trials))
+    >>> {shape: fitted[shape].heights[0].round(3).tolist() for shape in ("positive", "U-shaped")}
     {'positive': [0.35, 0.35, 0.4], 'U-shaped': [0.5, 0.2, 0.4]}
     """
     rows = as_rows(values)
@@ -91,21 +94,16 @@ def fits(values: ArrayLike, weights: Floats, loss: Loss) -> dict[str, Fit]:
     mirrored = -means
     rising, falling = _rising_suffixes(means), _rising_prefixes(mirrored)
     level = np.broadcast_to(means[:, 0, -1:], rows.shape)
-    found = {
-        FLAT: level,
-        POSITIVE: rising[0],
-        INVERSE: -falling[-1],
-        ANY: rows,
-    }
-    made = {name: Fit(heights, loss(heights, rows).sum(axis=1)) for name, heights in found.items()}
-    made[U_SHAPED] = _best_turn([-piece for piece in falling], rising, rows, loss)
+    heights = {FLAT: level, POSITIVE: rising[0], INVERSE: -falling[-1], ANY: rows}
+    fitted = {shape: Fit(own, loss(own, rows).sum(axis=1)) for shape, own in heights.items()}
+    fitted[U_SHAPED] = _best_turn([-piece for piece in falling], rising, rows, loss)
     up, down = _rising_prefixes(means), _rising_suffixes(mirrored)
-    made[INVERTED_U] = _best_turn(up, [-piece for piece in down], rows, loss)
-    return made
+    fitted[INVERTED_U] = _best_turn(up, [-piece for piece in down], rows, loss)
+    return fitted
 
 
 def _block_means(rows: Floats, weights: Floats) -> Floats:
-    """Weighted mean of the sizes a..b at place [curve, a, b]; where b < a, nothing that is used."""
+    """Weighted mean of the sizes a..b at [curve, a, b]; undefined where b < a."""
     total = np.concatenate([[0.0], np.cumsum(weights)])
     sums = np.concatenate([np.zeros((len(rows), 1)), np.cumsum(rows * weights, axis=1)], axis=1)
     size = total[None, 1:] - total[:-1, None]
@@ -115,31 +113,31 @@ def _block_means(rows: Floats, weights: Floats) -> Floats:
 
 def _rising_suffixes(means: Floats) -> list[Floats]:
     """Isotonic fits of the sizes from j on, for every j; each of shape (curves, S - j)."""
-    # Least mean of a block that begins at a and ends at i or later.
+    # Smallest mean of a block that begins at a and ends at i or later.
     least = np.minimum.accumulate(means[:, :, ::-1], axis=2)[:, :, ::-1]
     scales = means.shape[1]
-    found = []
+    pieces = []
     for start in range(scales):
         block = least[:, start:, start:]
         largest = np.where(np.tri(scales - start, dtype=bool).T, block, -np.inf)
-        found.append(largest.max(axis=1))
-    return found
+        pieces.append(largest.max(axis=1))
+    return pieces
 
 
 def _rising_prefixes(means: Floats) -> list[Floats]:
     """Isotonic fits of the first j + 1 sizes, for every j; each of shape (curves, j + 1)."""
     # Largest mean of a block that ends at b and begins at i or before.
     largest = np.maximum.accumulate(means, axis=1)
-    found = []
+    pieces = []
     for end in range(means.shape[1]):
         block = largest[:, : end + 1, : end + 1]
         least = np.where(np.tri(end + 1, dtype=bool).T, block, np.inf)
-        found.append(least.min(axis=2))
-    return found
+        pieces.append(least.min(axis=2))
+    return pieces
 
 
 def _best_turn(first: list[Floats], second: list[Floats], rows: Floats, loss: Loss) -> Fit:
-    """The likeliest of all ways to join a first piece and a second one."""
+    """The likeliest junction of a first piece and a second one."""
     scales = rows.shape[1]
     joined = [second[0]]
     joined += [np.concatenate([first[j - 1], second[j]], axis=1) for j in range(1, scales)]

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from ushaped.shapes.bootstrap import clusters_drawn
+from ushaped.shapes.bootstrap import resampled_cluster_count
 from ushaped.shapes.curves import Answers, Curve
+from ushaped.shapes.evidence_record import PartVerdict
 from ushaped.shapes.rules import Rule, verdict
 
 
-def verdicts_by_part(curve: Curve, answers: Answers, rule: Rule) -> list[dict[str, object]]:
-    """The verdict on each part's own curve.
+def verdicts_by_part(curve: Curve, answers: Answers, rule: Rule) -> list[PartVerdict]:
+    """Verdict by ``rule`` on the curve of each part of a task.
 
-    Parameters
-    ----------
-    curve : Curve
-        Of one task.
-    answers : Answers
-        Of the models of the curve.
-    rule : Rule
-
-    Returns
-    -------
-    list of dict
-        ``part`` (the number of the cluster), ``n`` (its items) and ``equivalent`` (the verdict by
-        ``rule``). Empty where all items are of one part, where the parts are so many that they are
-        drawn as clusters, for fewer than two sizes, and for a curve that has published points, of
-        which only the whole is known.
+    Empty for a task of one part, where the parts are so many that they are resampled as clusters,
+    for fewer than two sizes, and for a curve with published points, which have no parts.
     """
-    parts = np.unique(answers.clusters)
-    whole = len(curve.measured) == len(curve.sizes) > 1
-    if len(parts) == 1 or clusters_drawn(answers.clusters) or not whole:
+    parts, sizes = np.unique(answers.clusters, return_counts=True)
+    complete = len(curve.measured) == len(curve.sizes) > 1
+    if len(parts) == 1 or resampled_cluster_count(answers.clusters) or not complete:
         return []
-    found: list[dict[str, object]] = []
-    for part in parts:
+    verdicts: list[PartVerdict] = []
+    for part, n in zip(parts.tolist(), sizes.tolist(), strict=True):
         means = answers.correct[:, answers.clusters == part].mean(axis=1)
         heights = [means[[answers.models[name] for name in names]].mean() for names in curve.models]
-        items = int((answers.clusters == part).sum())
-        found.append({"part": int(part), "n": items, "equivalent": verdict(heights, rule)})
-    return found
+        verdicts.append({"part": part, "n": n, "equivalent": verdict(heights, rule)})
+    return verdicts

@@ -1,32 +1,32 @@
-"""Power: how large a dip must be for its curve to be called U-shaped.
+"""Power: the smallest dip that the statistical verdict calls U-shaped with a given probability.
 
-Curves with a dip and a recovery of given sizes are simulated, with independent items, and judged by
-the tests of `.hypothesis_tests.significance`; the result is the smallest dip that is called
-U-shaped with a given probability.
+Curves with a given dip and recovery are simulated with independent items.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ushaped.metrics.intervals import generator
-from ushaped.shapes.conclude import conclude, widest
-from ushaped.shapes.fits import Fit, fits, loss_of
-from ushaped.shapes.hypothesis_tests.significance import Nulls, p_values_of
-from ushaped.shapes.rules import U_SHAPED, Floats, Rule
+from ushaped.results.columns import POWER
+from ushaped.shapes.conclude import conclude, range_upper_limit
+from ushaped.shapes.data import Settings
+from ushaped.shapes.fits import fits, sample_loss
+from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values_of
+from ushaped.shapes.rules import Floats, Rule
 from ushaped.shapes.sample import Sample, from_counts
-
-COLUMNS = ("family", "sizes", "n", "ratio", "dip", "probability")
+from ushaped.terms import U_SHAPED
 
 PROBABILITY = 0.8
 
-# How much of what an accuracy can be a simulated curve may take up.
-_ROOM = 0.96
+# Range of a simulated curve, as a fraction of [0, 1].
+_RANGE = 0.96
 
-# A dip is sought to this share of itself, which is about what chance leaves open.
+# Relative precision of a dip, about that of the simulation.
 _PRECISION = 0.05
 
 
@@ -36,8 +36,8 @@ def u_curve(x: Floats, dip: float, ratio: float) -> Floats:
     Parameters
     ----------
     x : ndarray of float, shape (S,)
-        Log scale of the sizes, increasing. The valley is at the size next to the middle; to both
-        sides the curve is straight.
+        Log scale of the sizes, increasing. The valley is at the size nearest to the middle; the
+        curve is straight on both sides.
     dip, ratio : float
 
     Examples
@@ -46,55 +46,57 @@ def u_curve(x: Floats, dip: float, ratio: float) -> Floats:
     [0.6, 0.4, 0.45, 0.5]
     """
     inner = np.arange(1, len(x) - 1)
-    place = int(inner[np.argmin(abs(x[inner] - (x[0] + x[-1]) / 2))])
+    lowest_index = int(inner[np.argmin(abs(x[inner] - (x[0] + x[-1]) / 2))])
     lowest = 0.5 - max(dip, ratio * dip) / 2
     corners = [lowest + dip, lowest, lowest + ratio * dip]
-    return np.interp(x, x[[0, place, -1]], corners)
+    return np.interp(x, x[[0, lowest_index, -1]], corners)
 
 
 def shares_of_verdicts(
-    truth: Floats, sample: Sample, nulls: Nulls, rule: Rule, curves: int, rng: np.random.Generator
+    truth: Floats,
+    sample: Sample,
+    nulls: NullDistributions,
+    rule: Rule,
+    curves: int,
+    rng: np.random.Generator,
 ) -> dict[str, float]:
-    """How often simulated curves get each statistical verdict.
+    """Share of simulated curves with each statistical verdict.
 
     Parameters
     ----------
     truth : ndarray of float, shape (S,)
         Probabilities of a right answer.
     sample : Sample
-        Whose trials (whole numbers, the same at every size) the curves have.
-    nulls : Nulls
+        Sample with the trials (whole numbers, the same at every size) of the curves.
+    nulls : NullDistributions
         Of this sample.
     rule : Rule
         The published-equivalent one.
     curves : int
+        Number of simulated curves.
     rng : numpy.random.Generator
     """
     assert sample.trials is not None
     n = sample.trials.astype(np.int64)
     rows = rng.binomial(n, truth, size=(curves, len(n))) / n
-    found = fits(rows, sample.weights, loss_of(sample))
-    counts: dict[str, int] = {}
-    for place, p in enumerate(p_values_of(sample, rows, nulls)):
-        own = from_counts((rows[place] * n).round().astype(np.int64), n)
-        one = slice(place, place + 1)
-        fitted = {shape: Fit(fit.heights[one], fit.loss[one]) for shape, fit in found.items()}
-        shape = conclude(p, fitted, own, rule, widest(own, 200, rng)).shape
-        counts[shape] = counts.get(shape, 0) + 1
-    return {shape: count / curves for shape, count in counts.items()}
+    fitted = fits(rows, sample.weights, sample_loss(sample))
+    shapes: Counter[str] = Counter()
+    for index, p in enumerate(p_values_of(sample, rows, nulls)):
+        own = from_counts((rows[index] * n).round().astype(np.int64), n)
+        of_curve = {shape: fit.take(index) for shape, fit in fitted.items()}
+        shapes[conclude(p, of_curve, own, rule, range_upper_limit(own, 200, rng)).shape] += 1
+    return {shape: count / curves for shape, count in shapes.items()}
 
 
 def smallest_dip(
     x: Floats,
     n: int,
     ratio: float,
-    rule: Rule,
+    settings: Settings,
     simulations: int,
-    draws: int,
-    seed: int,
     known: float = math.nan,
 ) -> float:
-    """Smallest dip that is called U-shaped with probability `PROBABILITY`; NaN if none is.
+    """Smallest dip that is called U-shaped with probability `PROBABILITY`; NaN if there is none.
 
     Parameters
     ----------
@@ -104,23 +106,24 @@ def smallest_dip(
         Independent items.
     ratio : float
         Rise / fall.
-    rule : Rule
-    simulations, draws : int
-        Curves for each dip that is tried, and draws from the null distributions.
-    seed : int
+    settings : Settings
+    simulations : int
+        Curves per dip.
     known : float
-        The smallest dip for fewer items, if there is one: more items see any dip that these see.
+        The smallest dip for fewer items, an upper bound for more items.
     """
+    rule = Rule.published_equivalent(settings.equivalence, settings.recovery)
     sample = from_counts(np.full(len(x), n // 2), np.full(len(x), n))
-    nulls = Nulls(sample, draws, generator(seed, "power", str(len(x))))
+    rng = generator(settings.seed, "power", str(len(x)))
+    nulls = NullDistributions(sample, settings.draws, rng)
 
     def probability(dip: float) -> float:
-        # The same random numbers for every dip, so that more depth means more U.
-        rng = generator(seed, "power", str(n))
+        # The same random numbers for every dip make the probability monotone in it.
+        rng = generator(settings.seed, "power", str(n))
         truth = u_curve(x, dip, ratio)
         return shares_of_verdicts(truth, sample, nulls, rule, simulations, rng).get(U_SHAPED, 0.0)
 
-    low, high = 0.0, _ROOM / max(1.0, ratio)
+    low, high = 0.0, _RANGE / max(1.0, ratio)
     if math.isfinite(known):
         high = known
     elif probability(high) < PROBABILITY:
@@ -135,23 +138,12 @@ def power_rows(
     families: dict[str, Floats],
     items: Sequence[int],
     ratios: Sequence[float],
-    rule: Rule,
+    settings: Settings,
     simulations: int,
-    draws: int,
-    seed: int,
 ) -> Iterator[dict[str, object]]:
-    """Rows of the power table, with the keys `COLUMNS`.
+    """Rows of the power table, with the columns `POWER`, for each number of items and ratio.
 
-    Parameters
-    ----------
-    families : dict of str to ndarray of float, shape (S,)
-        Log scale of the sizes of each family; families of fewer than three are left out.
-    items : sequence of int
-        Numbers of independent items.
-    ratios : sequence of float
-        Rise / fall.
-    rule : Rule
-    simulations, draws, seed : int
+    ``families`` are log scales of the sizes; families of fewer than three sizes are omitted.
     """
     for family, x in families.items():
         if len(x) < 3:
@@ -159,12 +151,6 @@ def power_rows(
         for ratio in ratios:
             dip = math.nan
             for n in sorted(items):
-                dip = smallest_dip(x, n, ratio, rule, simulations, draws, seed, dip)
-                yield {
-                    "family": family,
-                    "sizes": len(x),
-                    "n": n,
-                    "ratio": ratio,
-                    "dip": dip,
-                    "probability": PROBABILITY,
-                }
+                dip = smallest_dip(x, n, ratio, settings, simulations, dip)
+                row = (family, len(x), n, ratio, dip, PROBABILITY)
+                yield dict(zip(POWER, row, strict=True))

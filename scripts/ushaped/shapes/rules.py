@@ -9,13 +9,13 @@ and the last one,
 literal
     U-shaped if the curve falls and then rises up to the largest model: drop > 0 and rise > 0.
 published-equivalent
-    U-shaped if it falls by more than what is practically equivalent and the smaller one of fall and
-    rise is at least a third of the larger: a small recovery makes no U of a fall, and a small dip
-    none of a rise. It gives the eleven labels of Wei et al. (2022, arXiv:2211.02011) for any
-    threshold between 0.27 and 0.38. The rule is ours: the paper states none.
+    U-shaped if the fall exceeds practical equivalence and the smaller of fall and rise is at least
+    a third of the larger: a fall with a small recovery is no U, nor is a rise with a small dip. It
+    gives the eleven labels of Wei et al. (2022, arXiv:2211.02011) for any threshold between 0.27
+    and 0.38. The rule is ours: the paper states none.
 
 Both call a curve flat whose values are all practically equivalent, and call it inverted-U if it is
-no U but its mirror image is one; what is left is positive if it ends higher than it began, else
+no U but its mirror image is one; any other curve is positive if it ends higher than it began, else
 inverse.
 """
 
@@ -27,19 +27,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ushaped.errors import UserError
+from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, SHAPES, U_SHAPED
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-POSITIVE, INVERSE, U_SHAPED, INVERTED_U, FLAT = VERDICTS = (
-    "positive",
-    "inverse",
-    "U-shaped",
-    "inverted-U",
-    "flat",
-)
 
-# Means of the same numbers in another order differ in the last digits; that is no difference.
+# Means of the same numbers in another order differ in the last digits.
 DIGITS = 12
 
 
@@ -50,12 +44,11 @@ class Rule:
     Attributes
     ----------
     equivalence : float
-        Values that differ by no more are practically equal.
+        Largest difference that is practically none.
     drop : float
         A fall must be larger.
     recovery : float
-        Share of the larger one of fall and rise that the smaller must reach; any rise is needed
-        besides.
+        Least ratio of the smaller to the larger of fall and rise; both must be positive.
     """
 
     equivalence: float
@@ -64,7 +57,7 @@ class Rule:
 
     @classmethod
     def literal(cls, equivalence: float = 0.02) -> Rule:
-        """Any fall, any rise."""
+        """Any fall, then any rise."""
         return cls(equivalence, 0.0, 0.0)
 
     @classmethod
@@ -75,17 +68,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class Valley:
-    """Where curves are lowest and what happens around it; arrays of shape (curves,).
+    """Lowest value of each curve, fall before and rise after it; arrays of shape (curves,).
 
     Attributes
     ----------
-    place : ndarray of int
-        Scale of the lowest value: the first one after the highest value before it.
+    index : ndarray of int
+        Scale of the lowest value: the first after the highest value before it.
     lowest, drop, rise : ndarray of float
-        ``drop`` is 0 where nothing comes before the lowest value.
+        ``drop`` is 0 where no value precedes the lowest.
     """
 
-    place: Ints
+    index: Ints
     lowest: Floats
     drop: Floats
     rise: Floats
@@ -107,13 +100,13 @@ def valley(values: ArrayLike) -> Valley:
     Returns
     -------
     Valley
-        Of a lowest value that occurs twice the fall before the last occurrence counts, so that a
-        curve which starts at its lowest value and comes back to it has fallen.
+        If the lowest value occurs twice, the fall before the last occurrence counts, so that a
+        curve which starts at its lowest value and returns to it has fallen.
 
     Examples
     --------
-    >>> found = valley([0.9, 0.3, 0.7])
-    >>> int(found.place[0]), round(float(found.recovery[0]), 3)
+    >>> lowest = valley([0.9, 0.3, 0.7])
+    >>> int(lowest.index[0]), round(float(lowest.recovery[0]), 3)
     (1, 0.667)
     """
     rows = as_rows(values)
@@ -126,14 +119,14 @@ def valley(values: ArrayLike) -> Valley:
     # The first time that the curve is as high as it gets before its valley.
     peak = np.argmax(rows == before[:, None], axis=1)
     after_peak = np.arange(scales) >= peak[:, None]
-    place = np.argmax((rows == lowest[:, None]) & after_peak, axis=1)
+    index = np.argmax((rows == lowest[:, None]) & after_peak, axis=1)
     drop = np.round(before - lowest, DIGITS)
     rise = np.round(rows[:, -1] - lowest, DIGITS)
-    return Valley(place, lowest, drop, rise)
+    return Valley(index, lowest, drop, rise)
 
 
 def verdicts(values: ArrayLike, rule: Rule) -> Ints:
-    """Shape of every curve, as a place in `VERDICTS`.
+    """Shape of every curve, as an index into `SHAPES`.
 
     Parameters
     ----------
@@ -159,8 +152,8 @@ def verdicts(values: ArrayLike, rule: Rule) -> Ints:
     ends_higher = np.round(rows[:, -1] - rows[:, 0], DIGITS) > 0
     return np.select(
         [span <= rule.equivalence, _turns(rows, rule), _turns(-rows, rule), ends_higher],
-        [VERDICTS.index(name) for name in (FLAT, U_SHAPED, INVERTED_U, POSITIVE)],
-        VERDICTS.index(INVERSE),
+        [SHAPES.index(name) for name in (FLAT, U_SHAPED, INVERTED_U, POSITIVE)],
+        SHAPES.index(INVERSE),
     )
 
 
@@ -176,15 +169,16 @@ def verdict(values: ArrayLike, rule: Rule) -> str:
     >>> verdict([0.50, 0.49, 0.90], Rule.literal())
     'U-shaped'
     """
-    return VERDICTS[int(verdicts(values, rule)[0])]
+    return SHAPES[int(verdicts(values, rule)[0])]
 
 
 def _turns(rows: Floats, rule: Rule) -> NDArray[np.bool_]:
     """Whether curves fall and recover."""
-    found = valley(rows)
-    smaller, larger = np.minimum(found.rise, found.drop), np.maximum(found.rise, found.drop)
+    turn = valley(rows)
+    drop, rise = turn.drop, turn.rise
+    smaller, larger = np.minimum(rise, drop), np.maximum(rise, drop)
     enough = np.round(smaller - rule.recovery * larger, DIGITS) >= 0
-    return (found.drop > rule.drop) & (found.rise > 0) & enough
+    return (drop > rule.drop) & (rise > 0) & enough
 
 
 def as_rows(values: ArrayLike) -> Floats:

@@ -1,9 +1,9 @@
-"""What is known of a curve's heights: their errors, how they hang together, how many trials.
+"""Heights of a curve with their errors, correlation and effective sample size.
 
-The heights of a curve are means over items that all models share, perhaps over training seeds as
-well. Tests of its shape need their covariance, and for shares the number of independent trials that
-would leave the same error: items of one template, or seeds that differ, make it smaller than the
-number of answers (the design effect: Kish 1965; Rao and Scott 1984, for tests on counts).
+Heights are means over items that all models share, possibly over training seeds too. Tests of a
+shape need their covariance, and for shares the number of independent trials with the same error:
+items of one template, or seeds that differ, make it smaller than the number of answers (the design
+effect: Kish 1965; Rao and Scott 1984, for tests on counts).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.shapes.bootstrap import answer_variance, check_counts, clusters_drawn
+from ushaped.shapes.bootstrap import answer_variance, check_counts, resampled_cluster_count
 from ushaped.shapes.rules import Floats, Ints
 
 
@@ -31,9 +31,9 @@ class Sample:
     correlation : ndarray of float, shape (S, S)
         Between the errors of the sizes.
     trials : ndarray of float, shape (S,), or None
-        Of shares: the number of independent trials that leaves these errors. None for other means.
+        Effective sample size of shares; None for other means.
     degrees : float
-        Degrees of freedom behind the errors; infinite where they are known.
+        Degrees of freedom of the errors; infinite where they are known.
     """
 
     heights: Floats
@@ -44,24 +44,14 @@ class Sample:
 
     @property
     def weights(self) -> Floats:
-        """What a size counts in a fit: its trials, or the inverse of its variance."""
+        """Weight of each size in a fit: trials, or inverse variance."""
         return self.trials if self.trials is not None else self.errors**-2
 
 
 def half_counts(sample: Sample, heights: Floats) -> tuple[Floats, Floats]:
-    """Shares with half a right and half a wrong answer added, and their errors.
+    """Shares with half a right and half a wrong answer added, and their errors, shape (..., S).
 
-    Near 0 and 1 the errors of plain shares vanish. Other means are returned as they are.
-
-    Parameters
-    ----------
-    sample : Sample
-    heights : ndarray of float, shape (..., S)
-        Of curves with the errors of this sample.
-
-    Returns
-    -------
-    heights, errors : ndarray of float, shape (..., S)
+    Errors of raw shares vanish near 0 and 1. Other means are returned unchanged.
     """
     if sample.trials is None:
         return heights, np.broadcast_to(sample.errors, heights.shape)
@@ -70,11 +60,7 @@ def half_counts(sample: Sample, heights: Floats) -> tuple[Floats, Floats]:
 
 
 def from_counts(right: Ints, n: Ints) -> Sample:
-    """Sizes of which counts are known, and nothing of what they share.
-
-    Parameters
-    ----------
-    right, n : ndarray of int, shape (S,)
+    """Sample of independent counts of right answers and items, shape (S,).
 
     Raises
     ------
@@ -88,7 +74,7 @@ def from_counts(right: Ints, n: Ints) -> Sample:
 
 
 def from_errors(heights: Floats, errors: Floats) -> Sample:
-    """Sizes whose means come with standard errors.
+    """Sample of independent means with standard errors.
 
     Raises
     ------
@@ -102,18 +88,7 @@ def from_errors(heights: Floats, errors: Floats) -> Sample:
 
 
 def from_draws(heights: Floats, drawn: Floats) -> Sample | None:
-    """Sizes known by their bootstrap draws, as an average over tasks is.
-
-    Parameters
-    ----------
-    heights : ndarray of float, shape (S,)
-    drawn : ndarray of float, shape (draws, S)
-
-    Returns
-    -------
-    Sample or None
-        None if a size does not vary.
-    """
+    """Sample of heights with bootstrap draws, shape (draws, S); None if a size does not vary."""
     errors = drawn.std(axis=0, ddof=1)
     if not (errors > 0).all():
         return None
@@ -123,11 +98,11 @@ def from_draws(heights: Floats, drawn: Floats) -> Sample | None:
 def from_items(
     values: Floats, members: Sequence[Sequence[int]], clusters: Ints | None, shares: bool
 ) -> Sample | None:
-    """Sizes whose answers to every item are known.
+    """Sample of answers to every item.
 
-    The variance of a size's mean is that over items, those of a cluster together, plus that over
-    training seeds. The latter is estimated from all sizes at once, as a multiple of the variance of
-    a single answer, for two or three seeds of one size say too little.
+    The variance of a size's mean is that over items (or clusters of items) plus that over training
+    seeds. The latter is estimated from all sizes at once, as a multiple of the variance of a single
+    answer, since two or three seeds of one size are too few.
 
     Parameters
     ----------
@@ -136,14 +111,14 @@ def from_items(
     members : sequence of sequence of int
         For each size, the rows of its models (one per training seed).
     clusters : ndarray of int, shape (n,), or None
-        Which cluster each item belongs to.
+        Cluster of each item.
     shares : bool
         Whether the heights are shares of right answers.
 
     Returns
     -------
     Sample or None
-        None if nothing varies and it is no share.
+        None for means of which one does not vary.
     """
     n = values.shape[1]
     by_item = np.stack([values[list(rows)].mean(axis=0) for rows in members])
@@ -152,7 +127,7 @@ def from_items(
     covariance = _item_covariance(by_item, clusters)
     seeds, freedom = _seed_variance(values, members, single)
     of_items = np.diag(covariance) - _interaction_variance(values, members)
-    # Seeds can only add to what the items alone leave; by chance they may seem to take away.
+    # Seeds only add variance, but its estimate can be lower by chance.
     variance = np.maximum(of_items.clip(min=0) + seeds, np.diag(covariance))
     if not variance.all() and not shares:
         return None
@@ -164,10 +139,10 @@ def from_items(
         effect = variance.sum() / answer if answer > 0 and variance.sum() > 0 else 1.0
         trials = np.full(len(members), n / effect)
     share = seeds.sum() / variance.sum() if variance.sum() > 0 else 0.0
-    # Satterthwaite (1946): the seeds' part has few degrees of freedom, that of the items many.
+    # Satterthwaite (1946): the variance of seeds has few degrees of freedom, that of items many.
     degrees = freedom / share**2 if share > 0 else float("inf")
-    if clusters is not None and clusters_drawn(clusters):
-        degrees = min(degrees, clusters_drawn(clusters) - 1)
+    if clusters is not None and resampled_cluster_count(clusters):
+        degrees = min(degrees, resampled_cluster_count(clusters) - 1)
     return Sample(heights, errors, correlation, trials, degrees)
 
 
@@ -177,25 +152,25 @@ def _item_covariance(by_item: Floats, clusters: Ints | None) -> Floats:
     _, groups, count = np.unique(
         np.zeros(n) if clusters is None else clusters, return_inverse=True, return_counts=True
     )
-    if clusters is not None and clusters_drawn(clusters):
+    if clusters is not None and resampled_cluster_count(clusters):
         centred = by_item - by_item.mean(axis=1, keepdims=True)
         sums = np.stack([np.bincount(groups, weights=row) for row in centred])
         return sums @ sums.T * len(count) / (len(count) - 1) / n**2
     if count.min() == 1:
         groups, count = np.zeros(n, np.int64), np.array([n])
-    found = np.zeros((len(by_item), len(by_item)))
+    covariance = np.zeros((len(by_item), len(by_item)))
     for group, size in enumerate(count):
         if size > 1:
-            found += size * np.atleast_2d(np.cov(by_item[:, groups == group]))
-    return found / n**2
+            covariance += size * np.atleast_2d(np.cov(by_item[:, groups == group]))
+    return covariance / n**2
 
 
 def _seed_variance(
     values: Floats, members: Sequence[Sequence[int]], single: Floats
 ) -> tuple[Floats, int]:
-    """What training seeds add to the variance of each size's mean, and its degrees of freedom.
+    """Variance of each size's mean over training seeds, and its degrees of freedom.
 
-    It holds the part that is due to seeds answering the same items differently.
+    Includes the interaction of seeds and items.
     """
     between, base, degrees = 0.0, 0.0, 0
     for rows, variance in zip(members, single, strict=True):
@@ -208,23 +183,23 @@ def _seed_variance(
 
 
 def _interaction_variance(values: Floats, members: Sequence[Sequence[int]]) -> Floats:
-    """What seeds that answer the same items differently leave in the variance over items.
+    """Part of the variance over items that is due to the interaction of seeds and items.
 
-    The residual of the two-way layout of seeds and items, without replication.
+    The residual of their two-way layout, without replication.
     """
     n = values.shape[1]
-    found = np.zeros(len(members))
-    for place, rows in enumerate(members):
+    variance = np.zeros(len(members))
+    for index, rows in enumerate(members):
         own = values[list(rows)]
         if len(own) > 1:
             residual = own - own.mean(axis=1, keepdims=True) - own.mean(axis=0) + own.mean()
             square = (residual**2).sum() / ((len(own) - 1) * max(n - 1, 1))
-            found[place] = square / (n * len(own))
-    return found
+            variance[index] = square / (n * len(own))
+    return variance
 
 
 def _correlation(covariance: Floats, errors: Floats) -> Floats:
     scale = np.outer(errors, errors)
-    found = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
-    np.fill_diagonal(found, 1.0)
-    return found
+    correlation = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
+    np.fill_diagonal(correlation, 1.0)
+    return correlation

@@ -12,6 +12,7 @@ from ushaped.figures import panels, style, theme
 from ushaped.figures.marks import Curves
 from ushaped.figures.published import parts
 from ushaped.results import tables
+from ushaped.results.numbers import metric_prefix
 
 TITLE = "modus-tollens, the share of Yes"
 CAPTION = """\
@@ -53,7 +54,7 @@ def figure(table: pd.DataFrame) -> Figure:
                 axis.text(
                     0.04, 0.1, "no values for\ncorrected items", transform=axis.transAxes, **NOTE
                 )
-            theme.log_axis(axis, limits, style.metric_prefix, most=3)
+            theme.log_axis(axis, limits, metric_prefix, most=3)
             axis.set_xlabel("Parameters", fontsize=8)
             axis.set_title(name, fontsize=8)
             axis.tick_params(labelbottom=True, labelleft=name in names[::COLUMNS])

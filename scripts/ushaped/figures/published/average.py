@@ -12,6 +12,7 @@ from matplotlib.ticker import MultipleLocator, PercentFormatter
 from ushaped.figures import panels, style, theme
 from ushaped.figures.published import parts
 from ushaped.results import tables
+from ushaped.results.numbers import zetta
 
 TITLE = "average of ten tasks, all series"
 CAPTION = """\
@@ -40,7 +41,7 @@ def figure(table: pd.DataFrame) -> Figure:
             theme.chance_line(axis, panels.chance_of(rows))
             parts.all_series(axis, rows)
             parts.zetta_axis(axis, table["training_flops"])
-            largest = style.zetta(rows["training_flops"].max())
+            largest = zetta(rows["training_flops"].max())
             axis.set_title(f"{title}, up to {largest} zettaFLOPs")
         right.tick_params(labelleft=False)
         _unseen(left, others["training_flops"].max())

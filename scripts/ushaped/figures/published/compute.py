@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from ushaped.figures import style, theme
 from ushaped.figures.published import parts
+from ushaped.results.numbers import metric_prefix
 from ushaped.results.tables import CHANCE
 
 TITLE = "parameters by compute of every model"
@@ -44,7 +45,7 @@ def figure(table: pd.DataFrame) -> Figure:
         limits = (table["parameters"].min() / 1.5, table["parameters"].max() * 1.3)
         axis.set(yscale="log", ylim=limits, ylabel="Parameters")
         ticks = style.decade_ticks(*limits, most=8)
-        axis.set_yticks(ticks, [style.metric_prefix(tick) for tick in ticks])
+        axis.set_yticks(ticks, [metric_prefix(tick) for tick in ticks])
         axis.minorticks_off()
         _token_lines(axis)
         handles = [
@@ -78,7 +79,7 @@ def _token_lines(axis: Axes) -> None:
     names = [(6 * TOKENS[0] * top / 1.6, "lines of equal training tokens:", "right")]
     for tokens in TOKENS:
         axis.plot([left, right], [left / (6 * tokens), right / (6 * tokens)], **dotted, zorder=1)
-        names.append((6 * tokens * top, style.metric_prefix(tokens), "center"))
+        names.append((6 * tokens * top, metric_prefix(tokens), "center"))
     above: dict[str, Any] = {
         "xytext": (0, 3),
         "textcoords": "offset points",

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from ushaped.figures import panels, style, theme
 from ushaped.figures.marks import Curves
 from ushaped.results import tables
+from ushaped.results.numbers import zetta
 
 LEAD = "PaLM"
 ZETTA = "Training compute (zettaFLOPs)"
@@ -65,7 +66,7 @@ def all_series(
 
 def zetta_axis(axis: Axes, flops: pd.Series, most: int = 7) -> None:
     """Make the horizontal axis logarithmic, counted in zettaFLOPs."""
-    theme.log_axis(axis, style.limits(flops.dropna().tolist()), style.zetta, most, ZETTA)
+    theme.log_axis(axis, style.limits(flops.dropna().tolist()), zetta, most, ZETTA)
 
 
 def entries(rows: pd.DataFrame, front: Front = leads) -> list[Line2D]:

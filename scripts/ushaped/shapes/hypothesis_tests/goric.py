@@ -1,52 +1,23 @@
-"""Weights of the shapes: log-likelihood against flexibility.
+"""Weights of the shapes by the order-restricted information criterion (GORIC).
 
-The criterion is the order-restricted information criterion (Anraku 1999; Kuiper, Hoijtink and
-Silvapulle 2011, GORIC): minus twice the log-likelihood plus twice a penalty, which is what a shape
-is expected to gain by fitting the noise of a flat curve, in the way that Akaike's counts
-parameters. For a flat curve that is 1, for any curve the number of sizes S, for a monotone one with
-equal errors 1 + 1/2 + ... + 1/S. For the two shapes that turn it has no closed form; all penalties
-are simulated, with the errors of the curve in question.
+Anraku (1999); Kuiper, Hoijtink and Silvapulle (2011): minus twice the log-likelihood plus twice a
+penalty, the expected gain of a shape from the noise of a flat curve, which generalises Akaike's
+number of parameters. It is 1 for a flat curve, the number of sizes S for any curve, and
+1 + 1/2 + ... + 1/S for a monotone one with equal errors. For the two shapes with a turn it has no
+closed form; all penalties are simulated, with the errors of the curve.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from ushaped.shapes.fits import SHAPES, Fit, fits, normal_loss
+from ushaped.shapes.evidence_record import FittedShape
+from ushaped.shapes.fits import FITTED_SHAPES, Fit, fits, normal_loss
 from ushaped.shapes.hypothesis_tests.significance import null_errors
-from ushaped.shapes.rules import FLAT, Floats
 from ushaped.shapes.sample import Sample
-
-
-@dataclass(frozen=True)
-class Support:
-    """How well one shape fits a curve.
-
-    Attributes
-    ----------
-    shape : str
-        One of `ushaped.shapes.fits.SHAPES`.
-    log_likelihood : float
-        Up to a constant that all shapes share.
-    penalty : float
-        Effective number of parameters.
-    criterion : float
-        Lower is better.
-    weight : float
-        exp(-criterion / 2), scaled to a sum of 1 over the shapes (Burnham and Anderson 2002,
-        section 2.9.1).
-    heights : ndarray of float, shape (S,)
-        The fitted curve.
-    """
-
-    shape: str
-    log_likelihood: float
-    penalty: float
-    criterion: float
-    weight: float
-    heights: Floats
+from ushaped.terms import FLAT
 
 
 def penalties(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str, float]:
@@ -55,42 +26,46 @@ def penalties(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str,
     Examples
     --------
     >>> flat = Sample(np.full(4, 0.5), np.full(4, 0.01), np.eye(4))
-    >>> found = penalties(flat, 20_000, np.random.default_rng(0))
-    >>> [round(found[shape], 1) for shape in ("flat", "positive", "any")]
+    >>> penalty = penalties(flat, 20_000, np.random.default_rng(0))
+    >>> [round(penalty[shape], 1) for shape in ("flat", "positive", "any")]
     [1.0, 2.1, 4.0]
     """
     errors = null_errors(replace(sample, degrees=float("inf")), draws, rng)
     drawn = fits(errors, sample.weights, normal_loss(sample.weights))
-    return {shape: 1 + float(2 * (drawn[FLAT].loss - drawn[shape].loss).mean()) for shape in SHAPES}
+    flat = drawn[FLAT].loss
+    return {shape: 1 + float(2 * (flat - drawn[shape].loss).mean()) for shape in FITTED_SHAPES}
 
 
-def supports(
-    found: dict[str, Fit], sample: Sample, draws: int, rng: np.random.Generator
-) -> list[Support]:
-    """Compare the shapes for one curve.
+def goric_weights(
+    fitted: dict[str, Fit], sample: Sample, draws: int, rng: np.random.Generator, sign: float = 1.0
+) -> list[FittedShape]:
+    """Weigh the shapes of one curve.
 
     Parameters
     ----------
-    found : dict of str to Fit
+    fitted : dict of str to Fit
         Of one curve, by `ushaped.shapes.fits.fits`.
     sample : Sample
     draws : int
-        From which the penalties are computed.
+        For the penalties.
     rng : numpy.random.Generator
+    sign : float
+        Turns heights into values of the metric.
     """
     penalty = penalties(sample, draws, rng)
-    criterion = {shape: 2 * float(found[shape].loss[0]) + 2 * penalty[shape] for shape in SHAPES}
+    loss = {shape: float(fitted[shape].loss[0]) for shape in FITTED_SHAPES}
+    criterion = {shape: 2 * loss[shape] + 2 * penalty[shape] for shape in FITTED_SHAPES}
     least = min(criterion.values())
     weight = {shape: np.exp(-(value - least) / 2) for shape, value in criterion.items()}
     total = sum(weight.values())
     return [
-        Support(
-            shape,
-            -float(found[shape].loss[0]),
-            penalty[shape],
-            criterion[shape],
-            float(weight[shape] / total),
-            found[shape].heights[0],
-        )
-        for shape in SHAPES
+        {
+            "shape": shape,
+            "log_likelihood": -loss[shape],
+            "penalty": penalty[shape],
+            "criterion": criterion[shape],
+            "weight": float(weight[shape] / total),
+            "values": (sign * fitted[shape].heights[0]).tolist(),
+        }
+        for shape in FITTED_SHAPES
     ]

@@ -1,18 +1,18 @@
-"""Does a curve turn? Two tests from the social sciences and economics, as they are used there.
+"""Two tests of a U from the social sciences and economics, as they are used there.
 
-Both ask whether a curve falls at small scales *and* rises at large ones, and call it U-shaped where
-each is shown by itself. They differ in what they fit: `two_lines` one line on either side of a
-break, `lind_mehlum` one parabola. The parabola is wrong about curves that level off, which it can
-call a turn with certainty (Simonsohn 2018); the lines need a break, which is found in the data.
+Both ask whether a curve falls at small scales *and* rises at large ones, each significantly by
+itself. `two_lines` fits one line on either side of a break, `lind_mehlum` one parabola. The
+parabola misjudges curves that level off, which it can call a turn with certainty (Simonsohn 2018);
+the lines need a break, which is estimated from the data.
 
 Shares are fitted by binomial generalized linear models with logit link, slopes in log odds per
 decade of scale; means with known errors by weighted Gaussian ones, slopes in the unit of the
-heights per decade. Sizes are taken as given and their errors as independent of each other:
-what is uncertain is the items alone, so that no misfit of a line widens its error, and a
-correlation of sizes that were asked the same items is not used.
+heights per decade. Errors of different sizes are taken as independent: only items are random, so
+that misfit of a line does not widen its error, and a correlation of sizes that share items is
+ignored.
 
 One-sided p-values come from the signed root of the likelihood ratio rather than Wald's statistic,
-which fails where a share is near 0 or 1 (Hauck and Donner 1977); for means the two are the same.
+which fails where a share is near 0 or 1 (Hauck and Donner 1977); for means the two are equal.
 Where a share of a curve is exactly 0 or 1, half a right and half a wrong answer are added at each
 of its sizes (Haldane 1956), so that every slope is finite.
 """
@@ -32,111 +32,36 @@ from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import NORMAL_QUANTILE
+from ushaped.shapes.evidence_record import LindMehlumTest, TwoLinesTest
 from ushaped.shapes.rules import Floats
 
-# Heights this many standard errors from the lowest are its equals. Simonsohn takes one, of a smooth
-# curve; of single sizes that lets chance choose the break: a curve of eight sizes that falls and
-# then stays was called a U at p < 0.05 in up to 8 % of simulations, and in up to 5 % with this one.
+# Heights within this many standard errors of the lowest form the flat part. Simonsohn takes one, of
+# a smooth curve; with single sizes chance then chooses the break: a curve of eight sizes that falls
+# and then stays was called a U at p < 0.05 in up to 8 % of simulations, with this one in up to 5 %.
 FLAT = NORMAL_QUANTILE
 
-# A parabola through three sizes leaves nothing over, and neither do two lines.
+# A parabola, or two lines, through three sizes leaves no degree of freedom.
 LEAST_SIZES = 4
-
-
-@dataclass(frozen=True)
-class TwoLines:
-    """Result of the two-lines test.
-
-    Attributes
-    ----------
-    break_at : float
-        Scale at which one line ends and the other begins, in the units of ``x``.
-    slope_left, slope_right : float
-        Per decade; log odds for shares.
-    p_left, p_right : float
-        One-sided: of a left line that falls, and of a right line that rises.
-    p_u, p_inverted_u : float
-        Larger one of the two lines' two-sided p-values, each shape with the break that was chosen
-        for it. Break, slopes, ``p_left`` and ``p_right`` are those of the likelier shape: of a U,
-        ``p_u`` is twice the larger of the two.
-    """
-
-    break_at: float
-    slope_left: float
-    slope_right: float
-    p_left: float
-    p_right: float
-    p_u: float
-    p_inverted_u: float
-
-    def as_json(self) -> dict[str, float]:
-        """The result as it stands in ``evidence.json``."""
-        return {
-            "break": self.break_at,
-            "slope_left": self.slope_left,
-            "slope_right": self.slope_right,
-            "p_left": self.p_left,
-            "p_right": self.p_right,
-            "p_u": self.p_u,
-            "p_inverted_u": self.p_inverted_u,
-        }
-
-
-@dataclass(frozen=True)
-class LindMehlum:
-    """Result of the test of Lind and Mehlum.
-
-    Attributes
-    ----------
-    slope_low, slope_high : float
-        Of the parabola at the smallest and the largest size, per decade; log odds for shares.
-    p_u, p_inverted_u : float
-        Larger one of the one-sided p-values of the two slopes (an intersection union test).
-    extremum : tuple of float
-        Scale at which the parabola turns, in the units of ``x``, and Fieller's 95 % interval of it;
-        NaN where a straight line cannot be ruled out, so that the interval has no end.
-    inside : bool
-        Whether it turns between the smallest and the largest size.
-    """
-
-    slope_low: float
-    slope_high: float
-    p_u: float
-    p_inverted_u: float
-    extremum: tuple[float, float, float]
-    inside: bool
-
-    def as_json(self) -> dict[str, object]:
-        """The result as it stands in ``evidence.json``."""
-        return {
-            "slope_low": self.slope_low,
-            "slope_high": self.slope_high,
-            "p_u": self.p_u,
-            "p_inverted_u": self.p_inverted_u,
-            "extremum": list(self.extremum),
-            "inside": self.inside,
-        }
 
 
 def two_lines(
     x: Floats, heights: Floats, trials: Floats | None = None, errors: Floats | None = None
-) -> TwoLines | None:
+) -> TwoLinesTest | None:
     """Two-lines test of a U and of an inverted U.
 
     Simonsohn (2018), doi 10.1177/2515245918805755, with his Robin Hood algorithm for the break:
 
-    1. Of the sizes between the smallest and the largest, find the lowest (of an inverted U: the
-       highest), and those that differ from it by no more than `FLAT` standard errors: the flat
-       part.
+    1. Of the sizes between the smallest and the largest, take the lowest (of an inverted U: the
+       highest) and those within `FLAT` standard errors of it: the flat part.
     2. Fit a line to the sizes up to the median of the flat part, and one to those from there on;
-       z1 and z2 are how sure their slopes are.
+       z1 and z2 are the test statistics of their slopes.
     3. Move the break to the z2 / (z1 + z2) quantile of the flat part, so that the weaker line gets
-       the more sizes, and fit again. The size at the break belongs to both lines.
+       more sizes, and fit again. The size at the break belongs to both lines.
 
-    Where he smooths the curve by a generalized additive model, step 1 takes the heights themselves:
-    a smooth through a handful of sizes with many items goes through them. Where he lets a parabola
-    say which of the two turns to test, both are tested, each with a break of its own. As his, each
-    line is tested two-sidedly, which makes up for a break that was found in the same data.
+    He smooths the curve by a generalized additive model; step 1 takes the heights themselves, since
+    a smooth through a handful of sizes with many items interpolates them. He chooses the turn to
+    test by a parabola; here both are tested, each with its own break. As in his test, each line is
+    tested two-sidedly, which compensates for a break estimated from the same data.
 
     Parameters
     ----------
@@ -145,14 +70,14 @@ def two_lines(
     heights : ndarray of float, shape (sizes,)
         Higher is better.
     trials : ndarray of float, shape (sizes,), optional
-        Effective numbers of independent trials of shares; need not be whole.
+        Effective sample sizes of shares; need not be integers.
     errors : ndarray of float, shape (sizes,), optional
-        Standard errors of means; used where there are no ``trials``.
+        Standard errors of means; used without ``trials``.
 
     Returns
     -------
-    TwoLines or None
-        None of fewer than four sizes, and where errors are missing or not positive.
+    TwoLinesTest or None
+        None for fewer than four sizes, and where errors are missing or not positive.
 
     Raises
     ------
@@ -162,8 +87,8 @@ def two_lines(
     Examples
     --------
     >>> x = np.array([20.4, 22.6, 23.5, 24.4])
-    >>> found = two_lines(x, np.array([0.467, 0.2, 0.448, 0.883]), np.full(4, 315.0))
-    >>> found.break_at, found.p_u < 1e-6, found.p_inverted_u
+    >>> test = two_lines(x, np.array([0.467, 0.2, 0.448, 0.883]), np.full(4, 315.0))
+    >>> test["break"], test["p_u"] < 1e-6, test["p_inverted_u"]
     (22.6, True, 1.0)
     """
     points = _points(x, heights, trials, errors)
@@ -171,55 +96,41 @@ def two_lines(
         return None
 
     @cache
-    def line(start: int, stop: int) -> tuple[float, float]:
+    def line(start: int, stop: int) -> _Slope:
         part = points.part(start, stop)
         fitted = _fit(part, np.stack([part.x, np.ones_like(part.x)], axis=1))
-        return _tested(fitted.params[0], fitted.deviance, part.level_deviance())
+        return _Slope.tested(fitted.params[0], fitted.deviance, part.level_deviance())
 
     u = _robin_hood(points, points.values, line)
-    mirrored = _robin_hood(points, -points.values, line)
-    p_u = min(1.0, 2 * max(_falls(u.left), _rises(u.right)))
-    p_inverted_u = min(1.0, 2 * max(_rises(mirrored.left), _falls(mirrored.right)))
-    shown = u if p_u <= p_inverted_u else mirrored
-    return TwoLines(
-        break_at=float(x[shown.place]),
-        slope_left=shown.left[0],
-        slope_right=shown.right[0],
-        p_left=_falls(shown.left),
-        p_right=_rises(shown.right),
-        p_u=p_u,
-        p_inverted_u=p_inverted_u,
-    )
+    inverted = _robin_hood(points, -points.values, line)
+    p_u = min(1.0, 2 * max(u.left.p_falls, u.right.p_rises))
+    p_inverted_u = min(1.0, 2 * max(inverted.left.p_rises, inverted.right.p_falls))
+    likelier = u if p_u <= p_inverted_u else inverted
+    return {
+        "break": float(x[likelier.index]),
+        "slope_left": likelier.left.slope,
+        "slope_right": likelier.right.slope,
+        "p_left": likelier.left.p_falls,
+        "p_right": likelier.right.p_rises,
+        "p_u": p_u,
+        "p_inverted_u": p_inverted_u,
+    }
 
 
 def lind_mehlum(
     x: Floats, heights: Floats, trials: Floats | None = None, errors: Floats | None = None
-) -> LindMehlum | None:
+) -> LindMehlumTest | None:
     """Test of a U, and of an inverted U, by the slopes of a parabola at both ends.
 
     Lind and Mehlum (2010), doi 10.1111/j.1468-0084.2009.00569.x, after Sasabuchi (1980): a parabola
-    is a U within the sizes if it falls at the smallest and rises at the largest.
-
-    Parameters
-    ----------
-    x, heights, trials, errors
-        As in `two_lines`.
-
-    Returns
-    -------
-    LindMehlum or None
-        None of fewer than four sizes, and where errors are missing or not positive.
-
-    Raises
-    ------
-    UserError
-        If shares are not between 0 and 1, or trials not positive.
+    is a U within the sizes if it falls at the smallest and rises at the largest. Parameters,
+    conditions for None and errors raised are those of `two_lines`.
 
     Examples
     --------
     >>> x = np.array([20.0, 21.0, 22.0, 23.0, 24.0])
-    >>> found = lind_mehlum(x, np.array([4.0, 1.0, 0.0, 1.0, 4.0]), errors=np.full(5, 0.1))
-    >>> round(found.slope_low, 6), round(found.extremum[0], 6), found.inside
+    >>> test = lind_mehlum(x, np.array([4.0, 1.0, 0.0, 1.0, 4.0]), errors=np.full(5, 0.1))
+    >>> round(test["slope_low"], 6), round(test["extremum"][0], 6), test["inside"]
     (-4.0, 22.0, True)
     """
     points = _points(x, heights, trials, errors)
@@ -230,23 +141,24 @@ def lind_mehlum(
     fitted = _fit(points, from_low)
     at_low, _, curvature = fitted.params
     at_high = at_low + 2 * points.x[-1] * curvature
-    low = _tested(at_low, fitted.deviance, _fit(points, from_low[:, 1:]).deviance)
-    high = _tested(at_high, fitted.deviance, _fit(points, from_high[:, 1:]).deviance)
-    turn, *ends = _extremum(fitted)
-    start = float(x[0])
-    return LindMehlum(
-        slope_low=low[0],
-        slope_high=high[0],
-        p_u=max(_falls(low), _rises(high)),
-        p_inverted_u=max(_rises(low), _falls(high)),
-        extremum=(start + turn, start + ends[0], start + ends[1]),
-        inside=bool(0 < turn < points.x[-1]),
+    low, high = (
+        _Slope.tested(slope, fitted.deviance, _fit(points, design[:, 1:]).deviance)
+        for slope, design in ((at_low, from_low), (at_high, from_high))
     )
+    extremum = _extremum(fitted)
+    return {
+        "slope_low": low.slope,
+        "slope_high": high.slope,
+        "p_u": max(low.p_falls, high.p_rises),
+        "p_inverted_u": max(low.p_rises, high.p_falls),
+        "extremum": [float(x[0]) + end for end in extremum],
+        "inside": bool(0 < extremum[0] < points.x[-1]),
+    }
 
 
 @dataclass(frozen=True)
 class _Points:
-    """What is fitted: scale from the smallest size on, shares or means, trials or 1 / variance."""
+    """Observations: scale from the smallest size on, shares or means, trials or 1 / variance."""
 
     x: Floats
     values: Floats
@@ -255,15 +167,11 @@ class _Points:
     family: Binomial | Gaussian
 
     def part(self, start: int, stop: int) -> _Points:
-        """Some neighbouring sizes, with the scale counted from the first of them."""
-        some = slice(start, stop)
-        return _Points(
-            self.x[some] - self.x[start],
-            self.values[some],
-            self.weights[some],
-            self.errors[some],
-            self.family,
-        )
+        """Neighbouring sizes, with the scale counted from the first of them."""
+        own = slice(start, stop)
+        columns = (self.x - self.x[start], self.values, self.weights, self.errors)
+        x, values, weights, errors = (column[own] for column in columns)
+        return _Points(x, values, weights, errors, self.family)
 
     def level_deviance(self) -> float:
         """Deviance of the best horizontal line: the weighted mean, whatever the link."""
@@ -271,15 +179,35 @@ class _Points:
         return float(self.family.deviance(self.values, mean, self.weights))
 
 
-# Slope, and signed root of the likelihood ratio against no slope: standard normal without one.
-_Slope = tuple[float, float]
+@dataclass(frozen=True)
+class _Slope:
+    """Slope, and signed root of the likelihood ratio: standard normal if the slope is zero."""
+
+    slope: float
+    root: float
+
+    @classmethod
+    def tested(cls, slope: float, deviance: float, without: float) -> _Slope:
+        """Test a slope by the deviances of the fits with it and without."""
+        root = np.sqrt(max(0.0, without - deviance))
+        return cls(float(slope), float(np.copysign(root, slope)))
+
+    @property
+    def p_falls(self) -> float:
+        """One-sided p-value of a falling line."""
+        return float(ndtr(self.root))
+
+    @property
+    def p_rises(self) -> float:
+        """One-sided p-value of a rising line."""
+        return float(ndtr(-self.root))
 
 
 @dataclass(frozen=True)
 class _Lines:
-    """Two lines and the place of the size at which they meet."""
+    """Two lines and the index of the size at which they meet."""
 
-    place: int
+    index: int
     left: _Slope
     right: _Slope
 
@@ -289,7 +217,7 @@ def _points(
 ) -> _Points | None:
     if len(x) < LEAST_SIZES:
         return None
-    away = x - x[0]
+    x = x - x[0]
     if trials is not None:
         if not ((heights >= 0) & (heights <= 1)).all():
             raise UserError("shares", "are not all between 0 and 1", "give shares of 1")
@@ -297,10 +225,10 @@ def _points(
             raise UserError("trials", "are not all positive", "leave sizes without items out")
         if ((heights == 0) | (heights == 1)).any():
             heights, trials = (heights * trials + 0.5) / (trials + 1), trials + 1
-        return _Points(away, heights, trials, np.sqrt(heights * (1 - heights) / trials), Binomial())
+        return _Points(x, heights, trials, np.sqrt(heights * (1 - heights) / trials), Binomial())
     if errors is None or not (np.isfinite(errors) & (errors > 0)).all():
         return None
-    return _Points(away, heights, 1 / errors**2, errors, Gaussian())
+    return _Points(x, heights, 1 / errors**2, errors, Gaussian())
 
 
 def _robin_hood(points: _Points, depths: Floats, line: Callable[[int, int], _Slope]) -> _Lines:
@@ -308,20 +236,15 @@ def _robin_hood(points: _Points, depths: Floats, line: Callable[[int, int], _Slo
     inner = np.arange(1, len(depths) - 1)
     flat = inner[depths[inner] - FLAT * points.errors[inner] <= depths[inner].min()]
     middle = float(np.median(points.x[flat]))
-    first = abs(line(0, int(np.searchsorted(points.x, middle, "right")))[1])
-    second = abs(line(int(np.searchsorted(points.x, middle, "left")), len(depths))[1])
-    share = second / (first + second) if first + second > 0 else 0.5
-    place = int(np.quantile(flat, share, method="inverted_cdf"))
-    return _Lines(place, line(0, place + 1), line(place, len(depths)))
+    left = abs(line(0, int(np.searchsorted(points.x, middle, "right"))).root)
+    right = abs(line(int(np.searchsorted(points.x, middle, "left")), len(depths)).root)
+    share = right / (left + right) if left + right > 0 else 0.5
+    index = int(np.quantile(flat, share, method="inverted_cdf"))
+    return _Lines(index, line(0, index + 1), line(index, len(depths)))
 
 
 def _parabola(x: Floats) -> Floats:
     return np.stack([x, np.ones_like(x), x**2], axis=1)
-
-
-def _tested(slope: float, deviance: float, without: float) -> _Slope:
-    """A slope and its signed root, from the deviances of the fits with it and without."""
-    return float(slope), float(np.copysign(np.sqrt(max(0.0, without - deviance)), slope))
 
 
 def _fit(points: _Points, design: Floats) -> GLMResults:
@@ -329,15 +252,15 @@ def _fit(points: _Points, design: Floats) -> GLMResults:
     # of 1 because the variance is known.
     model = GLM(points.values, design, family=points.family, var_weights=points.weights)
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        # A line through two sizes fits perfectly, and leaves nothing to estimate a scale from.
+        # A line through two sizes fits perfectly.
         warnings.simplefilter("ignore", PerfectSeparationWarning)
         return model.fit(scale=1.0)
 
 
 def _extremum(fitted: GLMResults) -> tuple[float, float, float]:
-    """Where the parabola turns, and the interval of it: Fieller's (1954) theorem.
+    """Extremum of the parabola with its interval by Fieller's (1954) theorem.
 
-    At ``m`` the slope is ``b + 2 c m``; the interval holds the scales at which it may be zero.
+    At ``m`` the slope is ``b + 2 c m``; the interval contains the scales at which it may be zero.
     """
     slope, curvature = fitted.params[0], 2 * fitted.params[2]
     covariance = fitted.cov_params()
@@ -352,13 +275,3 @@ def _extremum(fitted: GLMResults) -> tuple[float, float, float]:
         return estimate, float("nan"), float("nan")
     root = np.sqrt(half_linear**2 - square * constant)
     return estimate, float((-half_linear - root) / square), float((-half_linear + root) / square)
-
-
-def _falls(slope: _Slope) -> float:
-    """One-sided p-value of a falling line."""
-    return float(ndtr(slope[1]))
-
-
-def _rises(slope: _Slope) -> float:
-    """One-sided p-value of a rising line."""
-    return float(ndtr(-slope[1]))

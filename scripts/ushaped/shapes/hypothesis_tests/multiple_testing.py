@@ -1,6 +1,6 @@
-"""Many tests at once: p-values corrected for how many of them there are.
+"""Corrections of p-values for multiple testing.
 
-A p-value that is NaN belongs to a test that could not be made: it stays NaN and does not count.
+NaN is the p-value of a test that could not be made: it stays NaN and does not count.
 """
 
 from __future__ import annotations
@@ -15,20 +15,10 @@ from ushaped.shapes.rules import Floats
 
 
 def benjamini_hochberg(p: ArrayLike) -> Floats:
-    """Least false discovery rates at which each test is still a discovery: q-values.
+    """Q-values: smallest false discovery rate at which each test is significant.
 
-    The step-up procedure of Benjamini and Hochberg (1995, section 3.1). It holds where the tests
-    are independent or positively dependent, as those of one family's tasks are taken to be.
-
-    Parameters
-    ----------
-    p : array_like of float, shape (tests,)
-        Between 0 and 1, or NaN.
-
-    Returns
-    -------
-    ndarray of float, shape (tests,)
-        NaN where ``p`` is; such tests do not count.
+    The step-up procedure of Benjamini and Hochberg (1995, section 3.1), for tests that are
+    independent or positively dependent, as those of one family's tasks are taken to be.
 
     Examples
     --------
@@ -39,17 +29,7 @@ def benjamini_hochberg(p: ArrayLike) -> Floats:
 
 
 def holm(p: ArrayLike) -> Floats:
-    """P-values that keep the chance of any false finding: Holm's (1979) step-down correction.
-
-    Parameters
-    ----------
-    p : array_like of float, shape (tests,)
-        Between 0 and 1, or NaN.
-
-    Returns
-    -------
-    ndarray of float, shape (tests,)
-        NaN where ``p`` is; such tests do not count.
+    """P-values with control of the family-wise error rate: Holm's (1979) step-down correction.
 
     Examples
     --------
@@ -60,9 +40,9 @@ def holm(p: ArrayLike) -> Floats:
 
 
 def _step_down(p: Floats) -> Floats:
+    # statsmodels' multipletests collects garbage on every call, 60 ms a curve; tests compare both.
     order = np.argsort(p)
     corrected = np.empty_like(p)
-    # The smallest p-value times all tests, the next times all but one; none below one before it.
     corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
     return corrected
 

@@ -1,78 +1,51 @@
-"""Does a curve change from one size to the next? One test for each pair of neighbouring sizes.
-
-The test follows from what is known of the sizes.
+"""Tests of the change between neighbouring sizes; the data decide which test.
 
 mcnemar
-    Which items each size has right, one model per size. The items that both or none have right say
-    nothing; of the others, either size has as many as a fair coin gives, if nothing changed. The
-    exact, conditional test of McNemar (1947), which takes the items as independent of each other.
+    Right and wrong items of each size, one model per size. Items that both or neither have right
+    are uninformative; without a change, each of the others is right at either size with
+    probability 1/2. The exact, conditional test of McNemar (1947); items are independent.
 two-proportions
-    Counts alone. The score test of two independent shares (Miettinen and Nurminen 1985): Pearson's
-    chi-squared times (N - 1) / N, of N items in all. It does not know that the items are the same,
-    which makes it cautious where the sizes tend to have the same items right.
+    Counts alone. Score test of two independent shares (Miettinen and Nurminen 1985): Pearson's
+    chi-squared times (N - 1) / N, of N items in all. It ignores that the items are the same, which
+    makes it conservative where sizes tend to have the same items right.
 paired-means, means
     Standard errors of the heights, with or without their correlation: Student's t.
 
-P-values are two-sided. An interval holds 95 % and leaves out zero where, and only where, p is below
-0.05 (before Holm's correction).
+P-values are two-sided. A 95 % interval excludes zero if and only if p is below 0.05 (before Holm's
+correction).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr, betaincinv, ndtr, stdtr, stdtrit
+from scipy.special import ndtr, stdtr, stdtrit
+from statsmodels.stats import contingency_tables
+from statsmodels.stats.proportion import proportion_confint
 
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import NORMAL_QUANTILE
+from ushaped.shapes.evidence_record import NeighbourTest
 from ushaped.shapes.hypothesis_tests.multiple_testing import holm
 from ushaped.shapes.rules import Floats, Ints
 
-# Halvings of a range of at most 2: what is left is below 1e-12.
-_HALVINGS = 42
+# Bisections of a range of at most 2: its width is then below 1e-12.
+_BISECTIONS = 42
 
-# Difference, ends of its interval and p-value of each pair of neighbours, shape (pairs,) each.
+# Difference, both ends of its interval, and p-value; each of shape (pairs,).
 Tested = tuple[Floats, Floats, Floats, Floats]
 
 
-@dataclass(frozen=True)
-class Step:
-    """The change from one size to the next.
-
-    Attributes
-    ----------
-    first, second : int
-        Places of the two sizes.
-    difference, low, high : float
-        Second height minus first, in the unit of the heights, and its 95 % interval; NaN where
-        nothing is known of its error.
-    p, p_holm : float
-        Two-sided, as it stands and after Holm's correction over all pairs of the curve; NaN
-        likewise.
-    test : str
-        ``mcnemar``, ``two-proportions``, ``paired-means`` or ``means``.
-    """
-
-    first: int
-    second: int
-    difference: float
-    low: float
-    high: float
-    p: float
-    p_holm: float
-    test: str
-
-
 def neighbour_tests(
+    sizes: Sequence[str],
     heights: Floats,
     errors: Floats,
     correlation: Floats,
     degrees: float,
     correct: Floats | None = None,
     counts: tuple[Ints, Ints] | None = None,
-) -> list[Step]:
+) -> list[NeighbourTest]:
     """Test each size against the next one.
 
     Parameters
@@ -84,26 +57,21 @@ def neighbour_tests(
     degrees : float
         Degrees of freedom of the errors; may be infinite.
     correct : ndarray of 0 and 1, shape (sizes, n), optional
-        Whether each size, of one model, has each item right. Where it is given it decides.
+        Whether each size, of one model, has each item right. Takes precedence.
     counts : pair of ndarray of int, shape (sizes,), optional
-        Right answers and items of each size. Where they are given, and ``correct`` is not, they
-        decide.
-
-    Returns
-    -------
-    list of Step
-        One fewer than sizes.
+        Right answers and items of each size. Takes precedence over heights and errors.
 
     Raises
     ------
     UserError
-        If ``correct`` holds anything but 0 and 1, or a count exceeds its items.
+        If ``correct`` contains a value other than 0 and 1, or a count exceeds its items.
 
     Examples
     --------
     >>> correct = np.array([[1, 1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0, 0]])
-    >>> (step,) = neighbour_tests(correct.mean(1), np.full(2, 0.1), np.eye(2), 6, correct)
-    >>> step.test, round(step.difference, 3), step.p
+    >>> errors = np.full(2, 0.1)
+    >>> (step,) = neighbour_tests(["1B", "8B"], correct.mean(1), errors, np.eye(2), 6, correct)
+    >>> step["test"], round(step["difference"], 3), step["p"]
     ('mcnemar', -0.857, 0.03125)
     """
     if correct is not None:
@@ -114,29 +82,33 @@ def neighbour_tests(
         independent = (correlation == np.diag(np.diag(correlation))).all()
         test = "means" if independent else "paired-means"
         tested = paired_means(heights, errors, correlation, degrees)
-    columns = np.stack([*tested, holm(tested[3])], axis=1).tolist()
+    rows = np.stack([*tested, holm(tested[3])], axis=1).tolist()
     return [
-        Step(place, place + 1, difference, low, high, p, p_holm, test)
-        for place, (difference, low, high, p, p_holm) in enumerate(columns)
+        {
+            "from": sizes[index],
+            "to": sizes[index + 1],
+            "difference": difference,
+            "low": low,
+            "high": high,
+            "p": p,
+            "p_holm": p_holm,
+            "test": test,
+        }
+        for index, (difference, low, high, p, p_holm) in enumerate(rows)
     ]
 
 
 def mcnemar(correct: Floats) -> Tested:
     """Exact McNemar test of each size against the next, on the same items.
 
-    The p-value is the two-sided binomial one: twice the smaller tail, at most 1. The interval is
-    the wider, at each end, of two. One is the exact interval of the discordant items' share
-    (Clopper and Pearson 1934) times how many they are, which agrees with the test but takes their
-    number as given. The other is that of Bonett and Price (2012), which allows for it, and leaves
-    out zero wherever the exact test rejects.
+    The interval is the union of two: the exact interval of the discordant items' share (Clopper and
+    Pearson 1934) times their number, which agrees with the test but conditions on that number; and
+    that of Bonett and Price (2012), which does not condition on it, and excludes zero wherever the
+    exact test rejects.
 
     Parameters
     ----------
     correct : ndarray of 0 and 1, shape (sizes, n)
-
-    Returns
-    -------
-    Tested
 
     Raises
     ------
@@ -150,10 +122,10 @@ def mcnemar(correct: Floats) -> Tested:
     gained = (~right[:-1] & right[1:]).sum(axis=1)
     lost = (right[:-1] & ~right[1:]).sum(axis=1)
     discordant = gained + lost
-    p = np.minimum(1.0, 2 * bdtr(np.minimum(gained, lost), discordant, 0.5))
-    # Ends of the exact interval; where there is no such item the share may be anything.
-    least = np.where(gained > 0, betaincinv(np.maximum(gained, 1), lost + 1, 0.025), 0.0)
-    most = np.where(lost > 0, betaincinv(gained + 1, np.maximum(lost, 1), 0.975), 1.0)
+    pairs = zip(gained, lost, strict=True)
+    p = np.array([contingency_tables.mcnemar([[0, up], [down, 0]]).pvalue for up, down in pairs])
+    # Without discordant items any share of them is possible, and the interval below has width 0.
+    least, most = proportion_confint(gained, np.maximum(discordant, 1), method="beta")
     middle = (gained - lost) / (n + 2)
     half = NORMAL_QUANTILE * np.sqrt(((discordant + 2) / (n + 2) - middle**2) / (n + 2))
     low = np.minimum((2 * least - 1) * discordant / n, middle - half)
@@ -162,18 +134,15 @@ def mcnemar(correct: Floats) -> Tested:
 
 
 def two_proportions(k: Ints, n: Ints) -> Tested:
-    """Score test of each size's share against the next, as of independent items.
+    """Score test of each size's share against the next, for independent items.
 
-    The interval holds the differences that the test does not reject (Miettinen and Nurminen 1985).
+    The interval contains the differences that the test does not reject (Miettinen and Nurminen
+    1985).
 
     Parameters
     ----------
     k, n : ndarray of int, shape (sizes,)
         Right answers and items.
-
-    Returns
-    -------
-    Tested
 
     Raises
     ------
@@ -192,25 +161,15 @@ def two_proportions(k: Ints, n: Ints) -> Tested:
 
 
 def paired_means(heights: Floats, errors: Floats, correlation: Floats, degrees: float) -> Tested:
-    """Student's t test of each height against the next.
+    """Student's t test of each height against the next; parameters as in `neighbour_tests`.
 
-    Parameters
-    ----------
-    heights, errors : ndarray of float, shape (sizes,)
-    correlation : ndarray of float, shape (sizes, sizes)
-    degrees : float
-        Degrees of freedom; may be infinite.
-
-    Returns
-    -------
-    Tested
-        NaN but for the difference where the difference has no error: two heights that never vary,
-        or vary alike, say nothing of how far they would on other items.
+    Interval and p-value are NaN where the difference has no variance: two heights that do not vary,
+    or vary alike, give no estimate of its error on other items.
     """
     difference = np.diff(heights)
     covariance = np.diag(correlation, 1) * errors[:-1] * errors[1:]
     variance = errors[:-1] ** 2 + errors[1:] ** 2 - 2 * covariance
-    # Of equal errors that move together, rounding leaves a trace.
+    # Of equal, perfectly correlated errors, rounding leaves a positive remainder.
     known = variance > 1e-12 * (errors[:-1] ** 2 + errors[1:] ** 2)
     error = np.sqrt(np.where(known, variance, np.nan))
     half = stdtrit(degrees, 0.975) * error if np.isfinite(degrees) else NORMAL_QUANTILE * error
@@ -218,27 +177,8 @@ def paired_means(heights: Floats, errors: Floats, correlation: Floats, degrees: 
     return difference, difference - half, difference + half, p
 
 
-def steps_json(steps: Sequence[Step], sizes: Sequence[str]) -> list[dict[str, object]]:
-    """Steps as they stand in ``evidence.json``, with the sizes' names.
-
-    Examples
-    --------
-    >>> steps_json([Step(0, 1, 0.1, 0.05, 0.15, 0.01, 0.02, "means")], ["1B", "8B"])[0]["to"]
-    '8B'
-    """
-    return [
-        {
-            "from": sizes[step.first],
-            "to": sizes[step.second],
-            "difference": step.difference,
-            "low": step.low,
-            "high": step.high,
-            "p": step.p,
-            "p_holm": step.p_holm,
-            "test": step.test,
-        }
-        for step in steps
-    ]
+# statsmodels' score interval (0.15) is not used: it fails where both shares are 0 or 1, and its
+# constrained estimate for a supposed difference other than 0 is not the most likely one.
 
 
 def _score(k: Floats, n: Floats, supposed: Floats) -> Floats:
@@ -249,16 +189,16 @@ def _score(k: Floats, n: Floats, supposed: Floats) -> Floats:
     variance = first * (1 - first) / n[:-1] + second * (1 - second) / n[1:]
     error = np.sqrt(variance * total / (total - 1))
     excess = np.diff(k / n) - supposed
-    # Without variance an excess is impossible, and none is as supposed.
+    # Without variance any other difference is impossible.
     certain = np.where(excess == 0, 0.0, np.copysign(np.inf, excess))
     return np.divide(excess, error, out=certain, where=error > 0)
 
 
 def _constrained(k: Floats, n: Floats, supposed: Floats) -> Floats:
-    """Most likely first share where the second is ``supposed`` higher (their appendix).
+    """Maximum-likelihood first share if the second is ``supposed`` higher.
 
-    Miettinen and Nurminen (1985): a root of a cubic with three real ones, by the trigonometric
-    formula.
+    A root of a cubic with three real ones, by the trigonometric formula (Miettinen and Nurminen
+    1985, appendix).
     """
     first_n, second_n, first_k = n[:-1], n[1:], k[:-1]
     right, total = k[:-1] + k[1:], n[:-1] + n[1:]
@@ -277,16 +217,16 @@ def _constrained(k: Floats, n: Floats, supposed: Floats) -> Floats:
 
 
 def _ends(k: Floats, n: Floats) -> Floats:
-    """Least and largest difference that the score test does not reject, shape (2, pairs).
+    """Smallest and largest difference that the score test does not reject, shape (2, pairs).
 
     By bisection: the score falls as the supposed difference grows.
     """
     observed = np.diff(k / n)
-    wanted = np.array([[NORMAL_QUANTILE], [-NORMAL_QUANTILE]])
+    quantiles = np.array([[NORMAL_QUANTILE], [-NORMAL_QUANTILE]])
     below = np.stack([np.full_like(observed, -1.0), observed])
     above = np.stack([observed, np.ones_like(observed)])
-    for _ in range(_HALVINGS):
+    for _ in range(_BISECTIONS):
         middle = (below + above) / 2
-        too_low = _score(k, n, middle) > wanted
+        too_low = _score(k, n, middle) > quantiles
         below, above = np.where(too_low, middle, below), np.where(too_low, above, middle)
     return (below + above) / 2

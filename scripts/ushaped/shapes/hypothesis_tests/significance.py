@@ -1,4 +1,4 @@
-"""Tests of a curve's shape: does it change, rise, fall, turn?
+"""Tests of a curve's shape: change, rise, fall, turn.
 
 Each is a likelihood ratio test of an order restriction, with the null hypothesis that the curve
 
@@ -15,13 +15,13 @@ against curves of one turn at most, and
 against any curve. The null distribution is that of normal errors with the sample's
 covariance (a mixture of chi-squared ones: Robertson, Wright and Dykstra 1988, chapter 2), divided
 by the root of a chi-squared variable where the errors themselves are estimated from few seeds. A
-monotone null hypothesis is worst where the curve is flat, but neighbours that clearly differ cannot
-change places: the fitted monotone curve is taken as flat between its significant steps only
-(generalized moment selection: Andrews and Soares 2010, section 4.2, with their kappa, the root of
-ln n). What a curve of one turn leaves unexplained is at most what a monotone one would, which is
-most where the truth is flat. Half a right and half a wrong answer are added to counts, without
-which the tests would reject too often where shares are near 0 or 1. `benchmarks/calibration`
-measures how often they err.
+monotone null hypothesis is least favourable where the curve is flat, but neighbours that clearly
+differ keep their order: the fitted monotone curve is taken as flat between its significant steps
+only (generalized moment selection: Andrews and Soares 2010, section 4.2, with their kappa, the root
+of ln n). The deviance of a curve of one turn is at most that of a monotone one, which is largest
+where the truth is flat. Half a right and half a wrong answer are added to counts, without which the
+tests reject too often where shares are near 0 or 1. `benchmarks/calibration` measures their error
+rates.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ushaped.shapes.fits import ANY, Fit, Loss, fits, loss_of, normal_loss
-from ushaped.shapes.rules import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED, Floats
+from ushaped.shapes.fits import ANY, Fit, Loss, fits, normal_loss, sample_loss
+from ushaped.shapes.rules import Floats
 from ushaped.shapes.sample import Sample, half_counts
+from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
-# Where the number of items is not known, kappa is that of this many.
+# Number of items for kappa where it is unknown.
 USUAL_ITEMS = 300
 
-# Blocks of sizes between significant steps: this many standard errors apart, they never mix.
+# Distance in standard errors of blocks of sizes between significant steps: their order is fixed.
 _APART = 1e4
 
 _TOLERANCE = 1e-7
@@ -55,132 +56,95 @@ class PValues:
     misfit: float
 
 
-class Nulls:
+# Null hypothesis and alternative of a likelihood ratio; a turn is a U or an inverted U.
+Ratio = tuple[str, str]
+TURN = "turn"
+# Likelihood ratios with a distribution under each null hypothesis.
+RATIOS: dict[str, tuple[Ratio, ...]] = {
+    FLAT: ((FLAT, TURN), (POSITIVE, ANY)),
+    POSITIVE: tuple((POSITIVE, shape) for shape in (TURN, U_SHAPED, INVERTED_U)),
+    INVERSE: tuple((INVERSE, shape) for shape in (TURN, U_SHAPED, INVERTED_U)),
+}
+_DIRECTION = {FLAT: 0.0, POSITIVE: 1.0, INVERSE: -1.0}
+
+
+class NullDistributions:
     """Null distributions of the likelihood ratios of one sample.
 
-    They depend on which sizes are equally high under the null hypothesis, not on how high, so that
-    curves with the same errors share them.
-
-    Parameters
-    ----------
-    sample : Sample
-    draws : int
-        No p-value is below 1 / (draws + 1).
-    rng : numpy.random.Generator
+    They depend on which sizes have equal heights under the null hypothesis, not on the heights, so
+    that curves with the same errors share them. The smallest p-value is 1 / (draws + 1).
     """
 
     def __init__(self, sample: Sample, draws: int, rng: np.random.Generator) -> None:
         self._weights = sample.weights
         self._errors = null_errors(sample, draws, rng)
-        self._known: dict[tuple[str, bytes], dict[str, Floats]] = {}
+        self._known: dict[tuple[str, bytes], dict[Ratio, Floats]] = {}
 
-    def ratios(self, null: str, blocks: Floats) -> dict[str, Floats]:
-        """Drawn likelihood ratios, each of shape (draws,).
-
-        Parameters
-        ----------
-        null : str
-            Flat, positive or inverse.
-        blocks : ndarray of float, shape (S,)
-            By `significant_blocks`.
-        """
+    def ratios(self, null: str, blocks: Floats) -> dict[Ratio, Floats]:
+        """Draws of likelihood ratios, each of shape (draws,), for `significant_blocks`."""
         key = null, blocks.tobytes()
         if key not in self._known:
             step = _DIRECTION[null] * _APART * self._weights.max() ** -0.5
-            found = fits(self._errors + step * blocks, self._weights, normal_loss(self._weights))
-            drawn = _ratios(found)
-            self._known[key] = {name: drawn[name] for name in NEEDED[null]}
+            rows = self._errors + step * blocks
+            losses = _losses(fits(rows, self._weights, normal_loss(self._weights)))
+            self._known[key] = {ratio: _ratio(losses, ratio) for ratio in RATIOS[null]}
         return self._known[key]
 
 
-def p_values(sample: Sample, nulls: Nulls) -> PValues:
-    """Test the shape of one curve.
-
-    Parameters
-    ----------
-    sample : Sample
-    nulls : Nulls
-        Of this sample.
-    """
+def p_values(sample: Sample, nulls: NullDistributions) -> PValues:
+    """Test the shape of one curve; ``nulls`` are of its sample."""
     return p_values_of(sample, sample.heights[None], nulls)[0]
 
 
-def p_values_of(sample: Sample, rows: Floats, nulls: Nulls) -> list[PValues]:
-    """Test the shapes of several curves whose errors are those of one sample.
-
-    Parameters
-    ----------
-    sample : Sample
-    rows : ndarray of float, shape (curves, S)
-    nulls : Nulls
-    """
+def p_values_of(sample: Sample, rows: Floats, nulls: NullDistributions) -> list[PValues]:
+    """Test the shapes of curves with the errors of one sample; ``rows`` of shape (curves, S)."""
     rows = half_counts(sample, rows)[0]
-    loss = loss_of(sample)
-    found = fits(rows, sample.weights, loss)
-    ratios = _ratios(found)
-    made = []
-    for place, row in enumerate(rows):
-        p: dict[str, float] = {}
-        for null, names in NEEDED.items():
-            blocks = significant_blocks(sample, row, found[null].heights[place], loss)
+    loss = sample_loss(sample)
+    fitted = fits(rows, sample.weights, loss)
+    losses = _losses(fitted)
+    misfit = _ratio(losses, (TURN, ANY))
+    tested = []
+    for index, row in enumerate(rows):
+        p: dict[Ratio, float] = {}
+        for null, ratios in RATIOS.items():
+            blocks = significant_blocks(sample, row, fitted[null].heights[index], loss)
             drawn = nulls.ratios(null, blocks)
-            p |= {name: _share_beyond(drawn[name], float(ratios[name][place])) for name in names}
-        made.append(
+            p |= {
+                ratio: _p_value(drawn[ratio], float(_ratio(losses, ratio)[index]))
+                for ratio in ratios
+            }
+        flat = nulls.ratios(FLAT, np.zeros(len(row)))
+        tested.append(
             PValues(
-                change=p["turn over flat"],
-                rise=p["turn over inverse"],
-                fall=p["turn over positive"],
-                u=max(p["u over positive"], p["u over inverse"]),
-                inverted_u=max(p["inverted over positive"], p["inverted over inverse"]),
-                misfit=_share_beyond(
-                    nulls.ratios(FLAT, np.zeros(len(row)))["any over positive"],
-                    float(ratios["any over turn"][place]),
-                ),
+                change=p[FLAT, TURN],
+                rise=p[INVERSE, TURN],
+                fall=p[POSITIVE, TURN],
+                u=max(p[POSITIVE, U_SHAPED], p[INVERSE, U_SHAPED]),
+                inverted_u=max(p[POSITIVE, INVERTED_U], p[INVERSE, INVERTED_U]),
+                misfit=_p_value(flat[POSITIVE, ANY], float(misfit[index])),
             )
         )
-    return made
+    return tested
 
 
-_DIRECTION = {FLAT: 0.0, POSITIVE: 1.0, INVERSE: -1.0}
-
-# The likelihood ratios that are compared with the distribution under each null hypothesis.
-NEEDED = {
-    FLAT: ("turn over flat", "any over positive"),
-    POSITIVE: ("turn over positive", "u over positive", "inverted over positive"),
-    INVERSE: ("turn over inverse", "u over inverse", "inverted over inverse"),
-}
+def _losses(fitted: dict[str, Fit]) -> dict[str, Floats]:
+    losses = {shape: fit.loss for shape, fit in fitted.items()}
+    return losses | {TURN: np.minimum(losses[U_SHAPED], losses[INVERTED_U])}
 
 
-def _ratios(found: dict[str, Fit]) -> dict[str, Floats]:
-    """Twice the log-likelihood ratios that the tests need."""
-    losses = {shape: fit.loss for shape, fit in found.items()}
-    u, inverted = losses[U_SHAPED], losses[INVERTED_U]
-    turn = np.minimum(u, inverted)
-    return {
-        "turn over flat": 2 * (losses[FLAT] - turn),
-        "turn over positive": 2 * (losses[POSITIVE] - turn),
-        "turn over inverse": 2 * (losses[INVERSE] - turn),
-        "u over positive": 2 * (losses[POSITIVE] - u),
-        "u over inverse": 2 * (losses[INVERSE] - u),
-        "inverted over positive": 2 * (losses[POSITIVE] - inverted),
-        "inverted over inverse": 2 * (losses[INVERSE] - inverted),
-        "any over positive": 2 * (losses[POSITIVE] - losses[ANY]),
-        "any over turn": 2 * (turn - losses[ANY]),
-    }
+def _ratio(losses: dict[str, Floats], ratio: Ratio) -> Floats:
+    """Twice the log-likelihood ratio."""
+    null, alternative = ratio
+    return 2 * (losses[null] - losses[alternative])
 
 
-def _share_beyond(drawn: Floats, observed: float) -> float:
+def _p_value(drawn: Floats, observed: float) -> float:
     """Monte Carlo p-value (Davison and Hinkley 1997, equation 4.11)."""
     return float(1 + (drawn >= observed - _TOLERANCE).sum()) / (1 + len(drawn))
 
 
 def null_errors(sample: Sample, draws: int, rng: np.random.Generator) -> Floats:
-    """Errors of the heights in units in which the sample's weights are inverse variances.
-
-    Returns
-    -------
-    ndarray of float, shape (draws, S)
-    """
+    """Draws of the errors, shape (draws, S), with the sample's weights as inverse variances."""
     values, vectors = np.linalg.eigh(sample.correlation)
     root = vectors * np.sqrt(values.clip(min=0))
     errors = rng.standard_normal((draws, len(values))) @ root.T * sample.weights**-0.5
@@ -192,8 +156,7 @@ def null_errors(sample: Sample, draws: int, rng: np.random.Generator) -> Floats:
 def significant_blocks(sample: Sample, heights: Floats, fitted: Floats, loss: Loss) -> Floats:
     """Number the runs of sizes between which a monotone fit steps significantly.
 
-    The smallest step is taken away until twice the log-likelihood that each one is worth exceeds
-    kappa squared, ln n.
+    The least step is removed until twice the log-likelihood of each exceeds kappa squared, ln n.
 
     Parameters
     ----------
@@ -204,20 +167,20 @@ def significant_blocks(sample: Sample, heights: Floats, fitted: Floats, loss: Lo
     Returns
     -------
     ndarray of float, shape (S,)
-        0 for the smallest sizes, then 1, and so on.
+        Block of each size, from 0.
     """
     n = USUAL_ITEMS if sample.trials is None else max(float(sample.trials.max()), np.e)
     starts = [0, *(np.flatnonzero(np.diff(fitted)) + 1).tolist()]
     while len(starts) > 1:
         edges = [*starts, len(fitted)]
-        worth = [
+        gains = [
             _merged_loss(sample, heights, loss, edges[i - 1], edges[i + 1])
             - _merged_loss(sample, heights, loss, edges[i - 1], edges[i])
             - _merged_loss(sample, heights, loss, edges[i], edges[i + 1])
             for i in range(1, len(starts))
         ]
-        smallest = int(np.argmin(worth))
-        if 2 * worth[smallest] > np.log(n):
+        smallest = int(np.argmin(gains))
+        if 2 * gains[smallest] > np.log(n):
             break
         del starts[smallest + 1]
     blocks = np.zeros(len(fitted))
@@ -226,7 +189,7 @@ def significant_blocks(sample: Sample, heights: Floats, fitted: Floats, loss: Lo
 
 
 def _merged_loss(sample: Sample, heights: Floats, loss: Loss, start: int, end: int) -> float:
-    """Minus the log-likelihood of some neighbouring sizes that are equally high."""
+    """Minus the log-likelihood of the sizes from ``start`` to ``end`` at equal heights."""
     own = slice(start, end)
     level = np.full(len(heights), np.average(heights[own], weights=sample.weights[own]))
     return float(loss(level, heights)[own].sum())

@@ -1,4 +1,4 @@
-"""The mechanism behind a U: a distractor task that sets in before the true task does.
+"""Two-task mechanism of a U: a distractor task with an earlier onset than the true task.
 
 Wei et al. (2022, arXiv:2211.02011, section 3) explain U-shaped scaling so: small models do neither
 task, medium ones the distractor task, which costs them the right answer, and large ones the true
@@ -10,33 +10,31 @@ done, each a logistic curve over the logarithm of scale,
 
 where b and b_d are the shares of both answers when neither task is done. The formula is ours: the
 paper states none. Without measured distractor answers a alone is fitted; with two classes d is
-1 - a and says nothing more.
+1 - a and adds no information.
 
 Fit
-    Binomial likelihood, its maximum by Fisher scoring with Levenberg-Marquardt damping from the
-    best of a grid of starts, all draws and starts at once. Right, distractor and other answers are
-    multinomial, which is the product of two binomials: right ones among all, distractor ones among
-    the wrong, the latter with probability d / (1 - a), in which T does not occur.
+    Maximum binomial likelihood by Fisher scoring with Levenberg-Marquardt damping from the best of
+    a grid of starts, all draws and starts at once. Right, distractor and other answers are
+    multinomial, a product of two binomials: right ones among all, and distractor ones among the
+    wrong, the latter with probability d / (1 - a), which does not depend on T.
 Baseline
-    b is chance, unless a free b (and b_d) fits better than the items' noise explains (likelihood
-    ratio, 5 %) and leaves a degree of freedom: a small model that always gives one answer need not
-    be at chance.
+    b is chance, unless a free b (and b_d) fits significantly better (likelihood ratio, 5 %) and
+    leaves a degree of freedom: a small model that always gives one answer need not be at chance.
 Dispersion
     Curves scatter more than their items do, since two sizes differ in more than size. Where the
     deviance exceeds its degrees of freedom, their ratio (McCullagh and Nelder 1989, section 4.5)
     divides the gain of a second task, which is then compared by F, and its root stretches the draws
-    about the curve: a misfit is no evidence, and it widens every interval.
+    about the curve: misfit is no evidence, and widens every interval.
 Identifiable
     Only if all of this holds: there is a degree of freedom left; the fit needs both tasks (each
     improves it significantly, 1 %); no other optimum within the 95 % likelihood region has an onset
     more than a step away, a step being the mean distance of neighbouring sizes; the 95 % bootstrap
-    interval of each onset lies within the sizes, so that some size is seen to do half of the task
-    and some other is not; and that of each width stays below the whole range. Otherwise no
-    parameter is told.
+    interval of each onset lies within the sizes; and that of each width stays below the whole
+    range. Otherwise no parameter is reported.
 Abrupt tasks
-    A width of less than an eighth of a step cannot be told from 0: the task sets in between two
-    sizes, nobody knows where. Where the interval of a width reaches down to there, it is told from
-    0 on, and those of the onset, and of what rests on it, are widened to the sizes around them.
+    A width of less than an eighth of a step is indistinguishable from 0: the onset lies anywhere
+    between two sizes. Where the interval of a width reaches that limit, it is extended to 0, and
+    those of the onset, and of quantities derived from it, are extended to the neighbouring sizes.
 """
 
 from __future__ import annotations
@@ -49,7 +47,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, expit, fdtrc, xlogy
 
 from ushaped.errors import UserError
+from ushaped.shapes.evidence_record import MechanismRecord
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.terms import SIGNIFICANCE
 
 Bools = NDArray[np.bool_]
 Estimate = tuple[float, float, float]
@@ -63,59 +63,57 @@ PARAMETERS = (
     "distractor_width",
 )
 
-# Columns of a row of parameters while it is fitted. The distractor's baseline is held as a share of
-# the wrong answers, widths as logarithms, so that every bound is a plain interval.
+# Columns of a row of parameters during the fit. The distractor's baseline is a share of the wrong
+# answers and widths are logarithms, so that every bound is an interval.
 _BASELINE, _WRONG, _TRUE, _TRUE_WIDTH, _DISTRACTOR, _DISTRACTOR_WIDTH = range(6)
 _TASKS = (("true", _TRUE), ("distractor", _DISTRACTOR))
 
-# Levels at which chance is rejected, and at which a task is taken as shown. The latter is stricter:
-# the onset of a task that is not there goes where the noise looks like it (a parameter present only
-# under the alternative: Davies 1987, Biometrika 74), so that no nominal level is kept.
-LEVEL = 0.05
-SHOWN = 0.01
+# Level of the test of each task. It is strict: an absent component's onset is unidentified and fits
+# the noise (a parameter present only under the alternative: Davies 1987, Biometrika 74).
+TASK_LEVEL = 0.01
 # Quantile of chi-squared with one degree of freedom: the 95 % likelihood region of one parameter.
 _NEAR = 3.841458820694124
-# Draws start from a second optimum too if it is nearly as good as this.
+# Draws also start from a second optimum within this difference of deviance.
 _RIVAL = 4 * _NEAR
-# How far beyond the largest size the way back is looked for, in decades.
+# Range beyond the largest size in which the return is searched, in decades.
 BEYOND = 3.0
 
-# An onset so far away that the task is done by no model.
+# Onset of an absent task.
 _NEVER = 1e9
-_NOTHING = (math.nan, math.nan, math.nan)
+_UNKNOWN = (math.nan, math.nan, math.nan)
 _LEAST_SHARE = 1e-6
 _TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Mechanism:
-    """What the two-task mechanism says of a curve.
+    """Fit of the two-task mechanism to a curve.
 
     Attributes
     ----------
     identifiable : bool
     reason : str
-        Why it is not; empty if it is.
+        Why it is not identifiable; empty if it is.
     parameters : dict of str to (float, float, float)
         Estimate and 95 % interval of each of `PARAMETERS`; NaN where not identifiable. Intervals
-        are NaN where no draws were given, and the distractor's baseline where its answers were not
-        measured or there are two classes. Onsets and widths are in the unit of ``x``.
+        are NaN without draws, and the distractor's baseline where its answers were not measured or
+        there are two classes. Onsets and widths are in the unit of ``x``.
     gap : (float, float, float)
         Onset of the true task minus that of the distractor task.
     back_at : (float, float, float)
-        Where accuracy is back at what the fit says of the smallest size; infinite if that is not
-        within `BEYOND` decades of the largest size.
+        Scale at which accuracy returns to the fitted value of the smallest size; infinite beyond
+        `BEYOND` decades above the largest size.
     deviance : float
     degrees : int
-        Degrees of freedom that are left.
+        Residual degrees of freedom.
     misfit_p : float
-        How likely so large a deviance is if items were the only noise.
+        P-value of the deviance if items are the only noise.
     sizes : ndarray of float, shape (sizes,)
-        The scale that was fitted.
+        The fitted scale.
     fitted : ndarray of float, shape (6,), or None
-        The fit, identifiable or not, as `accuracy` takes it; None if there is none.
+        Row of parameters for `accuracy`, identifiable or not; None if there is no fit.
     drawn : ndarray of float, shape (draws, 6), or None
-        The same for each draw; None if no draws were given or needed.
+        The same for each draw; None if no draws were passed or needed.
     """
 
     identifiable: bool
@@ -130,8 +128,8 @@ class Mechanism:
     fitted: Floats | None = None
     drawn: Floats | None = None
 
-    def json(self) -> dict[str, object]:
-        """Return the entry of ``evidence.json``; NaN and infinity stay for its writer."""
+    def as_evidence(self) -> MechanismRecord:
+        """Entry of ``evidence.json``."""
         curve: dict[str, list[float]] = {}
         if self.identifiable and self.fitted is not None:
             x = np.linspace(self.sizes[0], self.sizes[-1] + 1, 50)
@@ -139,13 +137,13 @@ class Mechanism:
             curve = {
                 "x": x.tolist(),
                 "accuracy": accuracy(row, x)[0].tolist(),
-                "true": _done(row, _TRUE, x)[0].tolist(),
-                "distractor": _done(row, _DISTRACTOR, x)[0].tolist(),
+                "true": _task_curve(row, _TRUE, x)[0].tolist(),
+                "distractor": _task_curve(row, _DISTRACTOR, x)[0].tolist(),
             }
         return {
             "identifiable": self.identifiable,
             "reason": self.reason,
-            "parameters": {name: list(found) for name, found in self.parameters.items()},
+            "parameters": {name: list(value) for name, value in self.parameters.items()},
             "gap": list(self.gap),
             "back_at": list(self.back_at),
             "deviance": self.deviance,
@@ -159,11 +157,7 @@ class Mechanism:
 class _Data:
     """Binomial observations: right answers, then, if measured, distractor among wrong answers.
 
-    Attributes
-    ----------
-    x : ndarray of float, shape (sizes,)
-    shares, trials : ndarray of float, shape (rows, observations)
-        One row per curve; observations are the sizes, once or twice.
+    ``shares`` and ``trials`` have one row per curve and one column per size, or two if measured.
     """
 
     x: Floats
@@ -176,7 +170,7 @@ class _Data:
         return self.shares.shape[1] > len(self.x)
 
     def take(self, rows: Ints) -> _Data:
-        """The rows asked for; one row serves for all."""
+        """Select rows; a single row stands for all."""
         if len(self.shares) == 1:
             return self
         return _Data(self.x, self.shares[rows], self.trials[rows])
@@ -184,7 +178,7 @@ class _Data:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """Box of the parameters, shape (6,) each, and the step between sizes that it rests on."""
+    """Box of the parameters, shape (6,) each, and the mean distance of neighbouring sizes."""
 
     low: Floats
     high: Floats
@@ -210,7 +204,7 @@ def fit_mechanism(
     drawn: ArrayLike | None = None,
     drawn_distractor: ArrayLike | None = None,
 ) -> Mechanism:
-    """Fit the mechanism to a curve and say whether the curve determines it.
+    """Fit the mechanism to a curve and decide whether it is identifiable.
 
     Parameters
     ----------
@@ -219,30 +213,26 @@ def fit_mechanism(
     shares : array_like of float, shape (sizes,)
         Share of right answers.
     trials : array_like of float, shape (sizes,)
-        Effective numbers of independent items; need not be integers.
+        Effective sample sizes; need not be integers.
     chance : float
     distractor : array_like of float, shape (sizes,), optional
         Share of the same items answered with the distractor task's answer.
     drawn, drawn_distractor : array_like of float, shape (draws, sizes), optional
-        Bootstrap draws of both shares. Without them there are no intervals, and the estimate alone
-        decides what is identifiable.
-
-    Returns
-    -------
-    Mechanism
+        Bootstrap draws of both shares. Without them there are no intervals, and identifiability is
+        decided by the estimate alone.
 
     Raises
     ------
     UserError
-        For arrays that do not belong together, scales that do not increase, shares that are none.
+        For arrays of different shapes, scales that do not increase, shares outside [0, 1].
 
     Examples
     --------
     >>> x = np.linspace(0, 4, 12)
     >>> true, distractor = expit((x - 2.5) / 0.3), expit((x - 1) / 0.3)
     >>> right = true + (1 - true) * (1 - distractor) * 0.5
-    >>> found = fit_mechanism(x, right, np.full(12, 1000), 0.5)
-    >>> found.identifiable, round(found.parameters["true_onset"][0], 2), round(found.gap[0], 2)
+    >>> fit = fit_mechanism(x, right, np.full(12, 1000), 0.5)
+    >>> fit.identifiable, round(fit.parameters["true_onset"][0], 2), round(fit.gap[0], 2)
     (True, 2.5, 1.5)
     >>> fit_mechanism(x, true + (1 - true) * 0.5, np.full(12, 1000), 0.5).reason
     'the curve shows no distractor task: the true task alone fits it as well'
@@ -255,36 +245,35 @@ def fit_mechanism(
     if spare < 1 or bounds is None:
         return _unfitted(scale, f"too few sizes ({len(scale)}) for its four parameters")
     fits = _fits(data, chance, bounds)
-    extra = 2 if data.measured else 1
-    freed = spare > extra and (
-        chdtrc(extra, max(0.0, fits["both"].best - fits["both, free"].best)) < LEVEL
-    )
-    kind, degrees = (", free", spare - extra) if freed else ("", spare)
+    baselines = 2 if data.measured else 1
+    can_free = spare > baselines
+    gain = max(0.0, fits["both"].best - fits["both, free"].best)
+    freed = can_free and chdtrc(baselines, gain) < SIGNIFICANCE
+    kind, degrees = (", free", spare - baselines) if freed else ("", spare)
     full = fits["both" + kind]
     misfit = float(chdtrc(degrees, full.best))
-    if not freed and spare <= extra and misfit < LEVEL:
+    reason = _unidentifiable_reason(fits, kind, degrees, bounds, scale)
+    if not can_free and misfit < SIGNIFICANCE:
         reason = (
             "it does not fit with small models at chance, and sizes are too few for another level"
         )
-    else:
-        reason = _why_not(fits, kind, degrees, bounds, scale)
     rows = None
     if drawn is not None and not reason:
         stretch = math.sqrt(_dispersion(full.best, degrees))
-        again = _draws(data, drawn, drawn_distractor, stretch)
-        rows = _fit_draws(again, full, bounds, degrees)
-        reason = _intervals_run_out(rows, bounds, scale)
-    known = _known(full.rows[0], None if reason else rows, bounds, scale)
-    if reason:
-        known = dict.fromkeys(known, _NOTHING)
+        resampled = _draws(data, drawn, drawn_distractor, stretch)
+        rows = _fit_draws(resampled, full, bounds, degrees)
+        reason = _unbounded_reason(rows, bounds, scale)
+    estimates = dict.fromkeys((*PARAMETERS, "gap", "back_at"), _UNKNOWN)
+    if not reason:
+        estimates = _estimates(full.rows[0], rows, bounds, scale)
     if not data.measured:
-        known["distractor_baseline"] = _NOTHING
+        estimates["distractor_baseline"] = _UNKNOWN
     return Mechanism(
         not reason,
         reason,
-        {name: known[name] for name in PARAMETERS},
-        known["gap"],
-        known["back_at"],
+        {name: estimates[name] for name in PARAMETERS},
+        estimates["gap"],
+        estimates["back_at"],
         full.best,
         degrees,
         misfit,
@@ -295,24 +284,20 @@ def fit_mechanism(
 
 
 def accuracy(rows: Floats, x: Floats) -> Floats:
-    """Share of right answers at each scale.
+    """Share of right answers, shape (rows, scales).
 
     Parameters
     ----------
     rows : ndarray of float, shape (rows, 6)
         As in `Mechanism.fitted`.
     x : ndarray of float, shape (scales,) or (rows, scales)
-
-    Returns
-    -------
-    ndarray of float, shape (rows, scales)
     """
-    true, distractor = _done(rows, _TRUE, x), _done(rows, _DISTRACTOR, x)
+    true, distractor = _task_curve(rows, _TRUE, x), _task_curve(rows, _DISTRACTOR, x)
     return true + (1 - true) * (1 - distractor) * rows[:, [_BASELINE]]
 
 
-def _done(rows: Floats, onset: int, x: Floats) -> Floats:
-    """Share of items on which a task is done: its logistic curve."""
+def _task_curve(rows: Floats, onset: int, x: Floats) -> Floats:
+    """Share of items on which a task is done: a logistic curve."""
     return expit((x - rows[:, [onset]]) * np.exp(-rows[:, [onset + 1]]))
 
 
@@ -337,7 +322,7 @@ def _observe(
     ):
         what = "has distractor shares that do not go with its right answers"
         raise UserError("a curve", what, "give shares of the same items")
-    # All wrong answers are distractors: two classes, nothing more to learn.
+    # If all wrong answers are distractors, as with two classes, they add no information.
     if wrong is not None and np.allclose(right + wrong, 1, rtol=0, atol=1e-9):
         wrong = None
     return scale, _stack(scale, right[None], n, None if wrong is None else wrong[None])
@@ -355,7 +340,7 @@ def _stack(x: Floats, right: Floats, n: Floats, distractor: Floats | None) -> _D
 
 
 def _draws(data: _Data, drawn: ArrayLike, distractor: ArrayLike | None, stretch: float) -> _Data:
-    """Draws as observations, their distance from the curve stretched."""
+    """Draws as observations, with their deviations from the curve stretched."""
     right = np.asarray(drawn, dtype=np.float64)
     sizes = len(data.x)
     if right.ndim != 2 or right.shape[1] != sizes or not len(right):
@@ -376,12 +361,9 @@ def _draws(data: _Data, drawn: ArrayLike, distractor: ArrayLike | None, stretch:
 
 
 def _probabilities(rows: Floats, data: _Data) -> tuple[Floats, Floats]:
-    """Probability of each observation, and of its opposite, neither by subtraction.
-
-    Small probabilities would lose their digits otherwise.
-    """
+    """Probability of each observation, and of its opposite; subtraction would lose digits."""
     b, c = rows[:, [_BASELINE]], rows[:, [_WRONG]]
-    true, distractor = _done(rows, _TRUE, data.x), _done(rows, _DISTRACTOR, data.x)
+    true, distractor = _task_curve(rows, _TRUE, data.x), _task_curve(rows, _DISTRACTOR, data.x)
     neither = 1 - distractor
     right, not_distracted = true + (1 - true) * neither * b, 1 - neither * b
     wrong = (1 - true) * not_distracted
@@ -401,7 +383,7 @@ def _loss(rows: Floats, data: _Data) -> Floats:
 
 
 def _saturated(data: _Data) -> Floats:
-    """The same of a curve that fits every observation."""
+    """Minus twice the log-likelihood of a saturated model, shape (rows,)."""
     shares = data.shares
     return -2 * (data.trials * (xlogy(shares, shares) + xlogy(1 - shares, 1 - shares))).sum(axis=1)
 
@@ -409,21 +391,21 @@ def _saturated(data: _Data) -> Floats:
 def _slopes(rows: Floats, data: _Data, columns: Ints) -> Floats:
     """Derivatives of the probabilities, shape (rows, observations, columns)."""
     b, c = rows[:, [_BASELINE]], rows[:, [_WRONG]]
-    true, distractor = _done(rows, _TRUE, data.x), _done(rows, _DISTRACTOR, data.x)
+    true, distractor = _task_curve(rows, _TRUE, data.x), _task_curve(rows, _DISTRACTOR, data.x)
     neither, sizes = 1 - distractor, len(data.x)
     free = 1 - neither * b
-    found = np.zeros((len(rows), data.shares.shape[1], len(columns)))
+    slopes = np.zeros((len(rows), data.shares.shape[1], len(columns)))
     by_task = {_TRUE: free, _DISTRACTOR: -(1 - true) * b}
-    for place, column in enumerate(columns):
-        at = found[:, :sizes, place]
+    for index, column in enumerate(columns):
+        right = slopes[:, :sizes, index]
         if column == _BASELINE:
-            at[:] = (1 - true) * neither
+            right[:] = (1 - true) * neither
         elif column != _WRONG:
             task = column - column % 2
-            at[:] = by_task[task] * _logistic_slope(rows, task, column, data.x)
+            right[:] = by_task[task] * _logistic_slope(rows, task, column, data.x)
         if not data.measured or column in (_TRUE, _TRUE_WIDTH):
             continue
-        among = found[:, sizes:, place]
+        among = slopes[:, sizes:, index]
         top = neither * (1 - b) * c + distractor
         if column == _BASELINE:
             among[:] = neither * (top - c * free) / free**2
@@ -432,7 +414,7 @@ def _slopes(rows: Floats, data: _Data, columns: Ints) -> Floats:
         else:
             by_distractor = ((1 - (1 - b) * c) * free - top * b) / free**2
             among[:] = by_distractor * _logistic_slope(rows, _DISTRACTOR, column, data.x)
-    return found
+    return slopes
 
 
 def _logistic_slope(rows: Floats, onset: int, column: int, x: Floats) -> Floats:
@@ -461,9 +443,8 @@ class _Fit:
 
 
 def _fits(data: _Data, chance: float, bounds: _Bounds) -> dict[str, _Fit]:
-    """Both tasks, or one of them, with the baseline at chance or free, from several starts each."""
+    """Fit both tasks, or one, with the baseline at chance or free, from several starts each."""
     grid = _starts(data.x, bounds.step)
-    # Without measured distractor answers their share of the wrong ones plays no part.
     at_chance = chance, min(1.0, chance / (1 - chance))
     as_smallest = data.shares[0, [0, len(data.x) if data.measured else 0]].clip(0.02, 0.98)
     kinds: dict[str, tuple[Floats, Bools]] = {}
@@ -488,23 +469,23 @@ def _fits(data: _Data, chance: float, bounds: _Bounds) -> dict[str, _Fit]:
     deviances = np.maximum(0, loss - _saturated(data))
     fits, first = {}, 0
     for name, (starts, mask) in kinds.items():
-        some = slice(first, first + len(starts))
-        order = np.argsort(deviances[some], kind="stable")
-        fits[name] = _Fit(rows[some][order], deviances[some][order], mask)
+        own = slice(first, first + len(starts))
+        order = np.argsort(deviances[own], kind="stable")
+        fits[name] = _Fit(rows[own][order], deviances[own][order], mask)
         first += len(starts)
     return fits
 
 
 def _starts(x: Floats, step: float) -> Floats:
-    """Grid of onsets, the distractor task's first, and of widths; shape (starts, 6)."""
+    """Grid of onsets, the distractor task's before the true task's, and of widths."""
     onsets = np.linspace(x[0] - step / 2, x[-1] + step / 2, 8)
     widths = np.log([step / 3, step, 3 * step])
     first, second = np.triu_indices(len(onsets))
-    pairs = np.arange(len(first))
-    one, two, three = (part.ravel() for part in np.meshgrid(pairs, widths, widths, indexing="ij"))
-    grid = np.ones((len(one), 6))
-    grid[:, _DISTRACTOR], grid[:, _TRUE] = onsets[first[one]], onsets[second[one]]
-    grid[:, _DISTRACTOR_WIDTH], grid[:, _TRUE_WIDTH] = two, three
+    axes = np.meshgrid(np.arange(len(first)), widths, widths, indexing="ij")
+    pair, distractor_width, true_width = (axis.ravel() for axis in axes)
+    grid = np.ones((len(pair), 6))
+    grid[:, _DISTRACTOR], grid[:, _TRUE] = onsets[first[pair]], onsets[second[pair]]
+    grid[:, _DISTRACTOR_WIDTH], grid[:, _TRUE_WIDTH] = distractor_width, true_width
     return grid
 
 
@@ -518,10 +499,11 @@ def _best_starts(starts: Floats, data: _Data, onsets: list[int], keep: int) -> F
 def _maximise(
     start: Floats, free: Bools, data: _Data, bounds: _Bounds, rounds: int
 ) -> tuple[Floats, Floats]:
-    """Maximum-likelihood parameters from given starts, each row on its own.
+    """Maximum-likelihood parameters, shape (rows, 6), and loss, shape (rows,), from starts.
 
-    Fisher scoring, damped as Levenberg and Marquardt do, inside a box: a parameter at a bound that
-    the score pushes outwards is held there for the round.
+    Fisher scoring with Levenberg-Marquardt damping inside a box: a parameter at a bound that the
+    score pushes outwards is fixed for the round. A row ends when a round gains less than 1e-5 of
+    minus twice the log-likelihood.
 
     Parameters
     ----------
@@ -532,12 +514,7 @@ def _maximise(
         With as many rows, or with one for all.
     bounds : _Bounds
     rounds : int
-        At most; a row ends when a round gains less than 1e-5 of minus twice the log-likelihood.
-
-    Returns
-    -------
-    rows : ndarray of float, shape (rows, 6)
-    loss : ndarray of float, shape (rows,)
+        At most.
     """
     columns = np.flatnonzero(free.any(axis=0))
     low, high = bounds.low[columns], bounds.high[columns]
@@ -546,28 +523,28 @@ def _maximise(
     active = np.arange(len(start))
     every = np.arange(len(columns))
     for _ in range(rounds):
-        some, rows = data.take(active), best[active]
+        own, rows = data.take(active), best[active]
         now = rows[:, columns]
-        yes, no = _probabilities(rows, some)
-        slopes = _slopes(rows, some, columns)
-        weighted = slopes * (some.trials / np.maximum(yes * no, _TINY))[..., None]
-        score = np.einsum("rop,ro->rp", weighted, some.shares - yes)
-        held = ~free[active][:, columns] | ((now <= low) & (score < 0))
-        held |= (now >= high) & (score > 0)
-        score[held] = 0.0
-        weighted[np.broadcast_to(held[:, None], weighted.shape)] = 0.0
+        yes, no = _probabilities(rows, own)
+        slopes = _slopes(rows, own, columns)
+        weighted = slopes * (own.trials / np.maximum(yes * no, _TINY))[..., None]
+        score = np.einsum("rop,ro->rp", weighted, own.shares - yes)
+        fixed = ~free[active][:, columns] | ((now <= low) & (score < 0))
+        fixed |= (now >= high) & (score > 0)
+        score[fixed] = 0.0
+        weighted[np.broadcast_to(fixed[:, None], weighted.shape)] = 0.0
         information = np.swapaxes(weighted, 1, 2) @ slopes
-        # Columns of what is held do not matter: its step is 0, and its rows are.
+        # Fixed parameters: their rows are zeroed, so their step is 0.
         diagonal = information[:, every, every]
-        information[:, every, every] += damping[active, None] * diagonal + held + _TINY
+        information[:, every, every] += damping[active, None] * diagonal + fixed + _TINY
         move = np.linalg.solve(information, score[..., None])[..., 0]
-        rows[:, columns] = np.where(held, now, (now + move).clip(low, high))
-        after = _loss(rows, some)
+        rows[:, columns] = np.where(fixed, now, (now + move).clip(low, high))
+        after = _loss(rows, own)
         gain = loss[active] - after
         better = gain > 0
         best[active[better]], loss[active[better]] = rows[better], after[better]
         damping[active] = np.where(better, damping[active] / 5, damping[active] * 8)
-        # A row that no longer moves forward, however short its steps, is at its end too.
+        # Also stop a fit whose damping has reached 1e6.
         going = np.where(better, gain > 1e-5, damping[active] < 1e6)
         active = active[going]
         if not len(active):
@@ -576,12 +553,12 @@ def _maximise(
 
 
 def _fit_draws(drawn: _Data, full: _Fit, bounds: _Bounds, degrees: int) -> Floats:
-    """Fit of every draw from the best optimum, and from a second one that comes near it."""
-    apart = _apart(full.rows, bounds) & (
+    """Fit every draw from the best optimum, and from a second one of similar deviance."""
+    rival = _has_other_onsets(full.rows, bounds) & (
         full.deviances - full.best < _RIVAL * _dispersion(full.best, degrees)
     )
     fitted = []
-    for row in (full.rows[:1], full.rows[apart][:1]):
+    for row in (full.rows[:1], full.rows[rival][:1]):
         if len(row):
             starts = np.repeat(row, len(drawn.shares), axis=0)
             free = np.tile(full.free, (len(starts), 1))
@@ -591,37 +568,39 @@ def _fit_draws(drawn: _Data, full: _Fit, bounds: _Bounds, degrees: int) -> Float
     return rows[losses.argmin(axis=0), np.arange(len(drawn.shares))]
 
 
-def _apart(rows: Floats, bounds: _Bounds) -> Bools:
-    """Which optima have an onset more than a step away from the best one's."""
+def _has_other_onsets(rows: Floats, bounds: _Bounds) -> Bools:
+    """Optima with an onset more than a step away from that of the best one."""
     onsets = rows[:, [_TRUE, _DISTRACTOR]]
     return (np.abs(onsets - onsets[0]) > bounds.step).any(axis=1)
 
 
-# -- what the data tell ---------------------------------------------------------------------------
+# -- identifiability and intervals ----------------------------------------------------------------
 
 
 def _dispersion(deviance: float, degrees: int) -> float:
     return max(1.0, deviance / degrees)
 
 
-def _why_not(fits: dict[str, _Fit], kind: str, degrees: int, bounds: _Bounds, x: Floats) -> str:
-    """Why the best fit tells nothing; empty if it may."""
+def _unidentifiable_reason(
+    fits: dict[str, _Fit], kind: str, degrees: int, bounds: _Bounds, x: Floats
+) -> str:
+    """Why the best fit is not identifiable; empty if it may be."""
     full = fits["both" + kind]
     dispersion = _dispersion(full.best, degrees)
     for alone, shown in (("true", "distractor task"), ("distractor", "recovery")):
         gain = max(0.0, fits[alone + kind].best - full.best)
-        if chdtrc(2, gain) > SHOWN:
+        if chdtrc(2, gain) > TASK_LEVEL:
             return f"the curve shows no {shown}: the {alone} task alone fits it as well"
-        if dispersion > 1 and fdtrc(2, degrees, gain / 2 / dispersion) > SHOWN:
+        if dispersion > 1 and fdtrc(2, degrees, gain / 2 / dispersion) > TASK_LEVEL:
             return f"the curve jumps too much about the fit to show a {shown}"
     near = full.deviances - full.best < _NEAR * dispersion
-    if (near & _apart(full.rows, bounds)).any():
+    if (near & _has_other_onsets(full.rows, bounds)).any():
         return "quite different onsets fit the curve equally well"
-    return _intervals_run_out(full.rows[:1], bounds, x)
+    return _unbounded_reason(full.rows[:1], bounds, x)
 
 
-def _intervals_run_out(rows: Floats, bounds: _Bounds, x: Floats) -> str:
-    """Which interval ends where no size can say more; empty if none does."""
+def _unbounded_reason(rows: Floats, bounds: _Bounds, x: Floats) -> str:
+    """Which interval reaches beyond the sizes; empty if none does."""
     low, high = _interval(rows)
     for task, onset in _TASKS:
         width = onset + 1
@@ -634,13 +613,15 @@ def _intervals_run_out(rows: Floats, bounds: _Bounds, x: Floats) -> str:
     return ""
 
 
-def _known(best: Floats, rows: Floats | None, bounds: _Bounds, x: Floats) -> dict[str, Estimate]:
-    """Estimates and intervals of everything that is told."""
-    estimates = {name: float(value[0]) for name, value in _told(best[None], x).items()}
+def _estimates(
+    best: Floats, rows: Floats | None, bounds: _Bounds, x: Floats
+) -> dict[str, Estimate]:
+    """Estimates and intervals of all parameters and derived quantities."""
+    estimates = {name: float(value[0]) for name, value in _quantities(best[None], x).items()}
     if rows is None:
         return {name: (value, math.nan, math.nan) for name, value in estimates.items()}
     low, high = {}, {}
-    for name, values in _told(rows, x).items():
+    for name, values in _quantities(rows, x).items():
         low[name], high[name] = map(float, _interval(values))
     for task, onset in _TASKS:
         if low[f"{task}_width"] <= math.exp(bounds.low[onset + 1]) * 1.001:
@@ -649,37 +630,36 @@ def _known(best: Floats, rows: Floats | None, bounds: _Bounds, x: Floats) -> dic
 
 
 def _interval(drawn: Floats) -> tuple[Floats, Floats]:
-    """Middle 95 % of the draws (axis 0), between draws: some are infinite, and have no mean."""
+    """Middle 95 % of the draws (axis 0), without interpolation: some draws are infinite."""
     low = np.quantile(drawn, 0.025, axis=0, method="lower")
     return low, np.quantile(drawn, 0.975, axis=0, method="higher")
 
 
 def _widen(task: str, low: dict[str, float], high: dict[str, float], x: Floats) -> None:
-    """Let the intervals of an abrupt task, and of what rests on it, reach the sizes around."""
+    """Extend the intervals of an abrupt task, and of derived quantities, to the adjacent sizes."""
     onset = f"{task}_onset"
     down = low[onset] - float(x[x <= low[onset]].max())
     up = float(x[x >= high[onset]].min()) - high[onset]
     low[f"{task}_width"] = 0.0
-    low[onset], high[onset] = low[onset] - down, high[onset] + up
-    if task == "true":
-        low["gap"], high["gap"] = low["gap"] - down, high["gap"] + up
-        low["back_at"], high["back_at"] = low["back_at"] - down, high["back_at"] + up
-    else:
+    for name in (onset, "gap", "back_at") if task == "true" else (onset,):
+        low[name], high[name] = low[name] - down, high[name] + up
+    if task == "distractor":
         low["gap"], high["gap"] = low["gap"] - up, high["gap"] + down
 
 
-def _told(rows: Floats, x: Floats) -> dict[str, Floats]:
-    told = dict(zip(PARAMETERS, rows.T, strict=True))
-    told["distractor_baseline"] = (1 - rows[:, _BASELINE]) * rows[:, _WRONG]
+def _quantities(rows: Floats, x: Floats) -> dict[str, Floats]:
+    """Parameters in their own units, gap and return, each of shape (rows,)."""
+    values = dict(zip(PARAMETERS, rows.T, strict=True))
+    values["distractor_baseline"] = (1 - rows[:, _BASELINE]) * rows[:, _WRONG]
     for task, onset in _TASKS:
-        told[f"{task}_width"] = np.exp(rows[:, onset + 1])
-    told["gap"] = rows[:, _TRUE] - rows[:, _DISTRACTOR]
-    told["back_at"] = _back_at(rows, x)
-    return told
+        values[f"{task}_width"] = np.exp(rows[:, onset + 1])
+    values["gap"] = rows[:, _TRUE] - rows[:, _DISTRACTOR]
+    values["back_at"] = _back_at(rows, x)
+    return values
 
 
 def _back_at(rows: Floats, x: Floats) -> Floats:
-    """Where accuracy is back at its level at the smallest size, beyond its lowest point."""
+    """Scale beyond the lowest point at which accuracy returns to its value at the smallest size."""
     level = accuracy(rows, x[:1])
     coarse = np.linspace(x[0], x[-1] + BEYOND, 48)
     low = coarse[accuracy(rows, coarse).argmin(axis=1)][:, None]
@@ -693,5 +673,5 @@ def _back_at(rows: Floats, x: Floats) -> Floats:
 
 
 def _unfitted(x: Floats, reason: str) -> Mechanism:
-    parameters = dict.fromkeys(PARAMETERS, _NOTHING)
-    return Mechanism(False, reason, parameters, _NOTHING, _NOTHING, math.nan, 0, math.nan, x)
+    unknown = dict.fromkeys(PARAMETERS, _UNKNOWN)
+    return Mechanism(False, reason, unknown, _UNKNOWN, _UNKNOWN, math.nan, 0, math.nan, x)

@@ -1,60 +1,30 @@
-"""Out of sample: fit a curve without its largest size, predict that, and report the error.
+"""Out-of-sample prediction of the largest size from the others.
 
-Besides the `mechanism` and the `broken` law stand two plain guesses that a law must beat to have
-learnt anything: that nothing changes any more, and that the last three sizes go on in a straight
-line (of log odds for shares, of the values themselves for nats).
+Two baselines stand beside the `mechanism` and the `broken` law: the last value, and a straight line
+through the last three sizes (in log odds for shares, in the values themselves for nats).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
 from ushaped.metrics.intervals import percentile_interval
-from ushaped.shapes.laws.broken import fit_broken
+from ushaped.shapes.evidence_record import PredictionRecord
+from ushaped.shapes.laws.broken import fit_broken_law
 from ushaped.shapes.laws.mechanism import accuracy, fit_mechanism
 from ushaped.shapes.rules import Floats
 
 LINE = 3
 
-# Draws from which the mechanism predicts: enough for an interval, and it is fitted to each.
+# Draws that the mechanism is fitted to: enough for an interval.
 DRAWS = 500
 
-# Shares whose number of items is not known have log odds as if there were so many.
+# Trials assumed for published shares without an item count.
 _UNKNOWN_TRIALS = 500.0
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a method says of the largest size without having seen it.
-
-    Attributes
-    ----------
-    method : str
-        ``last value``, ``line``, ``mechanism`` or ``broken law``.
-    predicted, observed : float
-        Heights.
-    error : float
-        Predicted minus observed.
-    low, high : float
-        Middle 95 % of what the method predicts from the bootstrap draws of the other sizes; NaN
-        where it was not drawn. The noise of the largest size itself is not in it.
-    """
-
-    method: str
-    predicted: float
-    observed: float
-    error: float
-    low: float
-    high: float
-
-    def json(self) -> dict[str, object]:
-        """Return the entry of ``evidence.json``; NaN stays for its writer."""
-        return asdict(self)
 
 
 def predict_largest(
@@ -66,80 +36,86 @@ def predict_largest(
     chance: float | None = None,
     distractor: ArrayLike | None = None,
     drawn_distractor: ArrayLike | None = None,
-) -> list[Prediction]:
-    """Predict the largest size from the others, by every method that they suffice for.
+) -> list[PredictionRecord]:
+    """Predict the largest size from the others, by every method for which they suffice.
 
     Parameters
     ----------
-    x : array_like of float, shape (sizes,)
-        Logarithm to base 10 of the scale, increasing.
-    heights : array_like of float, shape (sizes,)
-        Higher is better.
-    share : bool
-        Whether they are shares; else they are minus a loss.
+    x, heights, share
+        As in `fit_broken_law`.
     drawn : array_like of float, shape (draws, sizes), optional
         Bootstrap draws of the heights.
     trials, chance, distractor, drawn_distractor : optional
-        As `fit_mechanism` takes them. The mechanism is left out without the first two.
+        As in `fit_mechanism`. The mechanism is left out without the first two.
 
     Returns
     -------
-    list of Prediction
-        Empty for one size. The mechanism predicts wherever it can be fitted, since a prediction may
-        be good where the parameters are not identifiable; its interval is there if they are.
+    list of PredictionRecord
+        Empty for one size. The mechanism predicts wherever it can be fitted, even if its parameters
+        are not identifiable; it has an interval only if they are.
 
     Examples
     --------
-    >>> for found in predict_largest([1, 2, 3, 4], [-4.0, -3.0, -2.0, -0.5], share=False):
-    ...     print(found.method, found.predicted, found.error)
+    >>> for prediction in predict_largest([1, 2, 3, 4], [-4.0, -3.0, -2.0, -0.5], share=False):
+    ...     print(prediction["method"], prediction["predicted"], prediction["error"])
     last value -2.0 -1.5
     line -1.0 -0.5
     """
     scale, values = np.asarray(x, dtype=np.float64), np.asarray(heights, dtype=np.float64)
-    n = None if trials is None else np.asarray(trials, dtype=np.float64)
-    again = None if drawn is None else np.asarray(drawn, dtype=np.float64)
-    observed, known = float(values[-1]), slice(None, -1)
-    found = []
+    n, resampled, wrong, drawn_wrong = (
+        None if array is None else np.asarray(array, dtype=np.float64)
+        for array in (trials, drawn, distractor, drawn_distractor)
+    )
+    predictions: list[PredictionRecord] = []
 
-    def add(method: str, predicted: float, rows: Floats | None) -> None:
+    def add(method: str, predicted: float, rows: Floats | None = None) -> None:
         low, high = (math.nan, math.nan) if rows is None else percentile_interval(rows)
-        error = predicted - observed
-        found.append(Prediction(method, predicted, observed, error, float(low), float(high)))
+        observed = float(values[-1])
+        predictions.append(
+            {
+                "method": method,
+                "predicted": predicted,
+                "observed": observed,
+                "error": predicted - observed,
+                "low": float(low),
+                "high": float(high),
+            }
+        )
 
     if len(scale) > 1:
-        add("last value", float(values[-2]), None if again is None else again[:, -2])
+        add("last value", float(values[-2]), None if resampled is None else resampled[:, -2])
     if len(scale) > LINE:
-        line = _line(scale, values[None], share, n)
-        add("line", float(line[0]), None if again is None else _line(scale, again, share, n))
+        rows = None if resampled is None else _line(scale, resampled, share, n)
+        add("line", float(_line(scale, values[None], share, n)[0]), rows)
     if share and n is not None and chance is not None and len(scale) > 1:
         fit = fit_mechanism(
-            scale[known],
-            values[known],
-            n[known],
+            scale[:-1],
+            values[:-1],
+            n[:-1],
             chance,
-            None if distractor is None else np.asarray(distractor)[known],
-            None if again is None else again[:DRAWS, known],
-            None if drawn_distractor is None else np.asarray(drawn_distractor)[:DRAWS, known],
+            None if wrong is None else wrong[:-1],
+            None if resampled is None else resampled[:DRAWS, :-1],
+            None if drawn_wrong is None else drawn_wrong[:DRAWS, :-1],
         )
         if fit.fitted is not None:
-            told = fit.drawn if fit.identifiable else None
-            rows = None if told is None else accuracy(told, scale[-1:])[:, 0]
+            fits = fit.drawn if fit.identifiable else None
+            rows = None if fits is None else accuracy(fits, scale[-1:])[:, 0]
             add("mechanism", float(accuracy(fit.fitted[None], scale[-1:])[0, 0]), rows)
-    law = fit_broken(scale[known], values[known], share)
+    law = fit_broken_law(scale[:-1], values[:-1], share)
     if law is not None:
-        add("broken law", float(law.heights(scale[-1])), None)
-    return found
+        add("broken law", float(law.heights(scale[-1])))
+    return predictions
 
 
 def _line(x: Floats, rows: Floats, share: bool, trials: Floats | None) -> Floats:
-    """Go on in a straight line from the last sizes but the largest; shape (rows,)."""
-    some = slice(-1 - LINE, -1)
-    heights = rows[:, some]
+    """Extrapolate a straight line through the last sizes before the largest; shape (rows,)."""
+    fitted = slice(-1 - LINE, -1)
+    heights = rows[:, fitted]
     if share:
-        # Half an answer is added to both sides, so that 0 and 1 have log odds too.
-        n = _UNKNOWN_TRIALS if trials is None else trials[some]
+        # With half a right and half a wrong answer added, 0 and 1 have finite log odds.
+        n = _UNKNOWN_TRIALS if trials is None else trials[fitted]
         heights = logit((n * heights + 0.5) / (n + 1))
-    away = x[some] - x[some].mean()
-    slope = heights @ away / (away @ away)
-    ahead = heights.mean(axis=1) + slope * (x[-1] - x[some].mean())
-    return expit(ahead) if share else ahead
+    centred = x[fitted] - x[fitted].mean()
+    slope = heights @ centred / (centred @ centred)
+    predicted = heights.mean(axis=1) + slope * (x[-1] - x[fitted].mean())
+    return expit(predicted) if share else predicted

@@ -1,9 +1,9 @@
-"""Files of lm-evaluation-harness (0.4): which belong together, and what they hold.
+"""Output files of lm-evaluation-harness (0.4).
 
 A run writes ``results_<date>.json`` into a folder named after the model, and with ``--log_samples``
 beside it ``samples_<task>_<date>.jsonl`` with one line for each document and filter. The formats
-were read in version 0.4.9 and checked against files that 0.4.13 wrote
-(``loggers/evaluation_tracker.py``, ``evaluator.py``).
+were read in version 0.4.9 and checked against files of 0.4.13 (``loggers/evaluation_tracker.py``,
+``evaluator.py``).
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from typing import Any
 
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import joined
-from ushaped.shapes.standalone.table_input import LARGEST_COUNT, LARGEST_NUMBER, is_text, parse_json
+from ushaped.shapes.standalone.rows import LARGEST_COUNT, LARGEST_NUMBER, is_text, parse_json
 
-# The keys of a sample that are no metric; older versions do not list a sample's metrics.
+# Keys of a sample other than metrics; older versions do not list a sample's metrics.
 NO_METRICS = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps"} | {
     *("filter", "metrics", "doc_hash", "prompt_hash", "target_hash")
 }
-# Metrics that are no mean over samples: what a sample holds of them, if anything, is a part of
-# their computation (of perplexity a log-likelihood), so they are read from results alone.
+# Metrics that are no mean over samples: a sample holds at most a part of their computation (of
+# perplexity a log-likelihood), so they are read from results alone.
 NO_MEANS = {"perplexity", "word_perplexity", "byte_perplexity", "bits_per_byte"} | {
     *("bleu", "chrf", "ter", "mcc", "brier_score", "acc_all")
 }
-# Of results, the keys that hold something for each task, and whether that is a mapping again.
+# Keys of results with an entry for each task, and whether the entry is a mapping.
 SECTIONS = {"results": True, "higher_is_better": True, "n-samples": True, "configs": False} | {
     **dict.fromkeys(("n-shot", "versions", "groups", "group_subtasks"), False)
 }
-# Keys of a task's results that are no metric, where metrics stand without filters.
+# Keys of a task's results other than metrics, where metrics have no filters.
 NO_RESULTS = ("name", "alias", "sample_len", "samples", "sample_count")
 
 DATE = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:\.\d+)?"
 SAMPLES_NAME = re.compile(rf"samples_(?P<task>.+)_(?P<date>{DATE})\.jsonl")
 RESULTS_NAME = re.compile(rf".+_(?P<date>{DATE})\.json")
 
-WRITTEN = "give what 'lm_eval --output_path ... --log_samples' wrote"
+REMEDY = "give what 'lm_eval --output_path ... --log_samples' wrote"
 
 
 @dataclass
@@ -49,14 +49,9 @@ class Run:
     Attributes
     ----------
     folder : Path
-        Without links.
-    date : str
-    aliases : set of Path
-        Other paths of the folder, through links.
+        Resolved; ``aliases`` are its paths through links.
     path : Path or None
-        Of the results; None where there are none.
-    results : dict
-        What ``results_<date>.json`` holds; empty where there is none.
+        File of the results; None, with empty ``results``, where there is none.
     samples : dict of str to Path
         File of each task.
     dangling : list of Path
@@ -76,20 +71,20 @@ class Run:
         folders = [self.folder, *self.aliases]
         names = {folder.name for folder in folders}
         if isinstance(name := self.results.get("model_name"), str):
-            names.add(sanitised(name))
+            names.add(sanitize_name(name))
         ends = (f"/{folder.as_posix()}".endswith(f"/{model}") for folder in folders)
-        return sanitised(model) in names or any(ends)
+        return sanitize_name(model) in names or any(ends)
 
     @property
     def tasks(self) -> list[str]:
-        """Tasks of the run; the groups among its results are none."""
+        """Tasks of the run, without the groups among its results."""
         groups = {name for name, tasks in self._section("group_subtasks").items() if tasks}
         groups |= self._section("groups").keys()
         named = self._section("configs") or self._section("results")
-        return list(dict.fromkeys([*(one for one in named if one not in groups), *self.samples]))
+        return list(dict.fromkeys([*(name for name in named if name not in groups), *self.samples]))
 
     def protocol(self, task: str) -> str:
-        """How the task was asked; "" where there are no results that say it."""
+        """Shots, task version and templates; "" without results."""
         if not self.results:
             return ""
         shots, version = (self._section(name).get(task) for name in ("n-shot", "versions"))
@@ -105,30 +100,30 @@ class Run:
 
     @property
     def arguments(self) -> str | None:
-        """Arguments that the model was run with, where the results say them."""
+        """Arguments of the model, if the results record them."""
         config = self.results.get("config")
         return str(config.get("model_args")) if isinstance(config, dict) else None
 
     def higher_is_better(self, task: str, metric: str) -> bool | None:
-        """What the results say of the direction of a metric; None where they do not."""
-        said = (self._section("higher_is_better").get(task) or {}).get(metric)
-        return said if isinstance(said, bool) else None
+        """Direction of a metric by the results; None where they record none."""
+        higher = (self._section("higher_is_better").get(task) or {}).get(metric)
+        return higher if isinstance(higher, bool) else None
 
     def means(self, task: str) -> dict[str, Aggregate]:
         """Means of a task by metric and filter."""
-        of_task = self._section("results").get(task) or {}
+        results = self._section("results").get(task) or {}
         samples = self._section("n-samples").get(task) or {}
-        n = _count(of_task.get("sample_len")) or _count(samples.get("effective"))
+        n = _count(results.get("sample_len")) or _count(samples.get("effective"))
         # Before version 0.4 metrics had no filters.
-        with_filters = any("," in key for key in of_task)
-        found = {}
-        for key, mean in of_task.items():
+        with_filters = any("," in key for key in results)
+        means = {}
+        for key, mean in results.items():
             metric, _, name = key.partition(",")
             is_metric = "," in key if with_filters else key not in NO_RESULTS
             if is_metric and not metric.endswith("_stderr"):
-                error = of_task.get(f"{metric}_stderr,{name}" if name else f"{metric}_stderr")
-                found[f"{metric},{name or 'none'}"] = Aggregate(_number(mean), _error(error), n)
-        return found
+                error = results.get(f"{metric}_stderr,{name}" if name else f"{metric}_stderr")
+                means[f"{metric},{name or 'none'}"] = Aggregate(_number(mean), _error(error), n)
+        return means
 
     def _section(self, name: str) -> dict[str, Any]:
         return self.results.get(name) or {}
@@ -142,27 +137,22 @@ class Samples:
     ----------
     path : Path
     values : dict of str to dict of str to float
-        For each metric and filter (``acc,none``) and item, the value. An item is known by its
-        number and the digest of its content.
-    odd : dict of str to list of int
-        For each metric and filter, the lines without a number for it.
+        By metric and filter (``acc,none``), then by item: its number and the digest of its content.
+    invalid : dict of str to list of int
+        By metric and filter, the lines without a number for it.
     chance : float
         Value of guessing evenly among the choices; NaN where there are none.
     """
 
     path: Path
     values: dict[str, dict[str, float]]
-    odd: dict[str, list[int]]
+    invalid: dict[str, list[int]]
     chance: float
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """One model's mean on one task.
-
-    ``mean`` is NaN where it is no finite number, ``error`` where it is not known; ``n`` is 0 where
-    it is not known.
-    """
+    """One model's mean on one task; ``mean`` and ``error`` are NaN, ``n`` is 0 where unknown."""
 
     mean: float
     error: float
@@ -170,7 +160,7 @@ class Aggregate:
 
     @property
     def right(self) -> int | None:
-        """Right answers, if mean and standard error are those of so many items of 1 or 0."""
+        """Right answers, if mean and standard error are those of ``n`` items of 1 or 0."""
         if not self.n or not 0 <= self.mean <= 1:
             return None
         right = round(self.mean * self.n)
@@ -182,12 +172,12 @@ class Aggregate:
         return right if known and math.isclose(self.error, binomial, abs_tol=1e-6) else None
 
 
-def sanitised(name: str) -> str:
+def sanitize_name(name: str) -> str:
     """Name of a model as the harness writes it into a folder's name.
 
     Examples
     --------
-    >>> sanitised("EleutherAI/pythia-70m")
+    >>> sanitize_name("EleutherAI/pythia-70m")
     'EleutherAI__pythia-70m'
     """
     return re.sub(r'["<>:/|\\?*\[\]]+', "__", name)
@@ -197,9 +187,7 @@ def sanitised(name: str) -> str:
 
 
 def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Path]]:
-    """Read the runs in folders, searched with all below them, and files.
-
-    What is there twice through links is read once.
+    """Read the runs in files, and in folders with all below them; links are followed once.
 
     Returns
     -------
@@ -213,19 +201,17 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Path]]:
     UserError
         If there are no runs, or a file does not hold what its name says.
     """
-    files = _Folders()
+    files = _Files()
     for path in paths:
         if path.is_dir():
             files.search(path)
-        elif path.exists():
-            if _match(path) is None:
-                raise UserError(str(path), "is not named as the harness names files", WRITTEN)
-            files.files.append(path)
+        elif not path.exists():
+            what = "is a link to nothing" if path.is_symlink() else "is not there"
+            raise UserError(str(path), what, REMEDY)
+        elif _match(path) is None:
+            raise UserError(str(path), "is not named as the harness names files", REMEDY)
         else:
-            is_link = path.is_symlink()
-            raise UserError(
-                str(path), "is a link to nothing" if is_link else "is not there", WRITTEN
-            )
+            files.found.append(path)
     runs: dict[tuple[Path, str], Run] = {}
 
     def run_of(file: Path, date: str) -> Run:
@@ -233,7 +219,7 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Path]]:
         aliases = files.aliases.get(folder, set())
         return runs.setdefault((folder, date), Run(folder, date, aliases))
 
-    for file in files.once():
+    for file in files.unique():
         match = _match(file)
         assert match is not None
         run = run_of(file, match["date"])
@@ -251,8 +237,8 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Path]]:
         if match := _match(link):
             run_of(link, match["date"]).dangling.append(link)
     if not runs:
-        told = ", ".join(str(path) for path in [*paths, *files.dangling])
-        raise UserError(told, "holds no output of lm-evaluation-harness", WRITTEN)
+        searched = ", ".join(str(path) for path in [*paths, *files.dangling])
+        raise UserError(searched, "holds no output of lm-evaluation-harness", REMEDY)
     return sorted(runs.values(), key=lambda run: run.date), files.dangling
 
 
@@ -261,15 +247,15 @@ def _match(file: Path) -> re.Match[str] | None:
 
 
 @dataclass
-class _Folders:
-    """Folders that were searched, and files named as the harness names them."""
+class _Files:
+    """Files named as the harness names them, and the searched folders with their paths."""
 
-    files: list[Path] = field(default_factory=list)
+    found: list[Path] = field(default_factory=list)
     aliases: dict[Path, set[Path]] = field(default_factory=dict)
     dangling: list[Path] = field(default_factory=list)
 
     def search(self, folder: Path) -> None:
-        """Add a folder and all below it; links are followed, but to no folder a second time."""
+        """Search a folder and all below it; links are followed, but to no folder a second time."""
         real = folder.resolve()
         searched = real in self.aliases
         self.aliases.setdefault(real, set()).add(folder.absolute())
@@ -282,17 +268,17 @@ class _Folders:
                 elif not entry.exists():
                     self.dangling.append(entry)
                 elif _match(entry):
-                    self.files.append(entry)
+                    self.found.append(entry)
         except OSError as error:
             what = f"cannot be read ({error.strerror})"
             raise UserError(str(folder), what, "allow it, or leave the folder out") from None
 
-    def once(self) -> list[Path]:
-        """The files, each once; one that is no link before links to it."""
-        found: dict[Path, Path] = {}
-        for file in sorted(self.files, key=lambda file: (file.is_symlink(), file)):
-            found.setdefault(file.resolve(), file)
-        return list(found.values())
+    def unique(self) -> list[Path]:
+        """Each file once; a regular file before links to it."""
+        files: dict[Path, Path] = {}
+        for file in sorted(self.found, key=lambda file: (file.is_symlink(), file)):
+            files.setdefault(file.resolve(), file)
+        return list(files.values())
 
 
 # -- results --------------------------------------------------------------------------------------
@@ -300,38 +286,35 @@ class _Folders:
 
 def _read_results(path: Path) -> dict[str, Any]:
     try:
-        read = parse_json(path.read_text(encoding="utf-8-sig"))
+        results = parse_json(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         what = f"holds no results of lm-evaluation-harness ({_one_line(error)})"
-        raise UserError(str(path), what, WRITTEN) from None
-    if not isinstance(read, dict) or "results" not in read:
-        raise UserError(str(path), "holds no results of lm-evaluation-harness", WRITTEN)
-    for name, deep in SECTIONS.items():
-        section = read.get(name)
+        raise UserError(str(path), what, REMEDY) from None
+    if not isinstance(results, dict) or "results" not in results:
+        raise UserError(str(path), "holds no results of lm-evaluation-harness", REMEDY)
+    for name, of_mappings in SECTIONS.items():
+        section = results.get(name)
         if not isinstance(section, dict | None):
-            raise UserError(str(path), f"'{name}' is no mapping of tasks", WRITTEN)
-        for task, own in (section or {}).items():
+            raise UserError(str(path), f"'{name}' is no mapping of tasks", REMEDY)
+        for task, entry in (section or {}).items():
             if not is_text(task):
                 what = f"{task!r} in '{name}' has a control character or half of one"
-                raise UserError(str(path), what, WRITTEN)
-            if deep and not isinstance(own, dict | None):
-                raise UserError(str(path), f"'{name}' of task '{task}' is no mapping", WRITTEN)
-    return read
+                raise UserError(str(path), what, REMEDY)
+            if of_mappings and not isinstance(entry, dict | None):
+                raise UserError(str(path), f"'{name}' of task '{task}' is no mapping", REMEDY)
+    return results
 
 
 def _number(value: object) -> float:
-    """A finite number; NaN for all else, true and false among it."""
+    """A finite number; NaN for anything else, including true and false."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
-    try:
-        number = float(value)
-    except OverflowError:
-        return math.nan
-    return number if abs(number) <= LARGEST_NUMBER else math.nan
+    # Compared as an integer first: a huge one cannot become a float.
+    return float(value) if abs(value) <= LARGEST_NUMBER else math.nan
 
 
 def _error(value: object) -> float:
-    """A standard error; NaN where it was not computed (``N/A``, ``[]``, null) or can be none."""
+    """A standard error; NaN where it was not computed (``N/A``, ``[]``, null) or is negative."""
     error = _number(value)
     return error if error >= 0 else math.nan
 
@@ -355,33 +338,33 @@ def read_samples(path: Path) -> Samples:
     Raises
     ------
     UserError
-        With file and line, for what is no sample, or a document that is there twice.
+        With file and line, if a line is no sample, or a document occurs twice.
     """
     values: dict[str, dict[str, float]] = {}
-    with_number: dict[str, set[int]] = {}
+    valid: dict[str, set[int]] = {}
     lines: dict[str, dict[str, int]] = {}
-    even: list[float] = []
+    chances: list[float] = []
     for line, sample in _samples(path):
-        where = f"{path}, line {line}"
         filtered, document = sample.get("filter") or "none", str(sample["doc_id"])
         if document in lines.setdefault(filtered, {}):
-            raise UserError(where, f"document {document} is there twice", WRITTEN)
+            where = f"{path}, line {line}"
+            raise UserError(where, f"document {document} is there twice", REMEDY)
         lines[filtered][document] = line
-        even.append(_even(sample))
+        chances.append(_chance(sample))
         for metric in sample.get("metrics") or sample.keys() - NO_METRICS:
             value = sample.get(metric)
             number = float(value) if isinstance(value, bool) else _number(value)
             if metric not in NO_MEANS and not math.isnan(number):
                 name, item = f"{metric},{filtered}", f"{document}:{sample.get('doc_hash') or ''}"
                 values.setdefault(name, {})[item] = number
-                with_number.setdefault(name, set()).add(line)
-    if not even:
-        raise UserError(str(path), "has no samples", WRITTEN)
-    odd = {
-        name: [one for one in lines[name.partition(",")[2]].values() if one not in known]
-        for name, known in with_number.items()
+                valid.setdefault(name, set()).add(line)
+    if not chances:
+        raise UserError(str(path), "has no samples", REMEDY)
+    invalid = {
+        name: [line for line in lines[name.partition(",")[2]].values() if line not in numbered]
+        for name, numbered in valid.items()
     }
-    return Samples(path, values, odd, math.fsum(even) / len(even))
+    return Samples(path, values, invalid, math.fsum(chances) / len(chances))
 
 
 def _samples(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -392,7 +375,7 @@ def _samples(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if line.strip():
                     yield count, _sample(f"{path}, line {count}", line)
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(str(path), f"cannot be read ({error})", WRITTEN) from None
+        raise UserError(str(path), f"cannot be read ({error})", REMEDY) from None
 
 
 def _sample(where: str, line: str) -> dict[str, Any]:
@@ -400,22 +383,22 @@ def _sample(where: str, line: str) -> dict[str, Any]:
         sample = parse_json(line)
     except ValueError as error:
         what = f"is no sample of lm-evaluation-harness ({_one_line(error)})"
-        raise UserError(where, what, WRITTEN) from None
+        raise UserError(where, what, REMEDY) from None
     types = {"doc_id": int | str, "filter": str | None, "metrics": list | None}
     if not isinstance(sample, dict) or not all(
         isinstance(sample.get(key), allowed) for key, allowed in types.items()
     ):
-        raise UserError(where, "is no sample of lm-evaluation-harness", WRITTEN)
+        raise UserError(where, "is no sample of lm-evaluation-harness", REMEDY)
     if not all(isinstance(name, str) for name in sample.get("metrics") or ()):
-        raise UserError(where, "names metrics that are no text", WRITTEN)
+        raise UserError(where, "names metrics that are no text", REMEDY)
     return sample
 
 
-def _even(sample: Mapping[str, Any]) -> float:
-    """One over the number of choices; NaN where an answer is written freely.
+def _chance(sample: Mapping[str, Any]) -> float:
+    """One over the number of choices; NaN for generated answers.
 
-    A multiple choice has one request for each choice, and as many again without the question
-    where mutual information is measured.
+    A multiple choice has one request per choice, and as many again without the question where
+    mutual information is measured.
     """
     arguments = sample.get("arguments")
     requests = len(arguments) if isinstance(arguments, dict | list) else 0

@@ -1,17 +1,14 @@
-"""Curves from one file of numbers, for those who have nothing else; and such a file from curves.
+"""Curves from a table of numbers, and such a table from curves.
 
-The columns of a file say what it holds; see `FORMS` and `OPTIONAL`. Rows of JSON objects (JSONL)
-do as well as CSV. What is read otherwise than it stands in the file is said in a curve's flags.
+The columns of a file decide what it contains; see `FORMS` and `OPTIONAL`. Anything that is read
+differently from what the file says is noted in a curve's flags.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
-import json
 import math
-import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,13 +18,21 @@ import numpy as np
 
 from ushaped.errors import UserError
 from ushaped.files import whole
-from ushaped.metrics.definitions import SIGNS
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Counts, Data, Items, Means
-from ushaped.shapes.read import BY_PARAMETERS, number
+from ushaped.shapes.read import BY_PARAMETERS
 from ushaped.shapes.rules import Floats, Ints
-
-Row = dict[str, str]
+from ushaped.shapes.standalone.rows import (
+    LARGEST_COUNT,
+    Row,
+    check_columns,
+    columns_of,
+    number_in,
+    position,
+    positive_number,
+    read_table,
+)
+from ushaped.terms import SIGNS
 
 COUNTS, MEANS, FILES, ITEMS = "counts", "means", "files", "items"
 FORMS = {
@@ -36,7 +41,7 @@ FORMS = {
     FILES: ("scale", "file"),
     ITEMS: ("scale", "item", "correct"),
 }
-"""Columns by which a file is recognised; ``error`` is a standard error."""
+"""Required columns of each form; ``error`` is a standard error."""
 
 NAMES = ("family", "task", "protocol", "chance", "size")
 OPTIONAL = {
@@ -45,41 +50,16 @@ OPTIONAL = {
     FILES: (*NAMES, "seed"),
     ITEMS: (*NAMES, "seed", "part"),
 }
-"""Columns that a file may have besides."""
 
 _FORM_OF: dict[type, str] = {Counts: COUNTS, Means: MEANS, Items: ITEMS}
 
-# What a row has besides its cells: where it stands.
-OWN = ("path", "line")
-
-# Larger files are seldom what was meant, and their rows would fill the memory.
-LARGEST = 64 * 2**20
-
-# What can be neither written as UTF-8 nor stand in XML.
-UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
-
-# Values and scales of another magnitude are mistakes, and their squares would not be finite.
-LARGEST_NUMBER = 1e100
-
-# Larger whole numbers are not exact as floating-point numbers.
-LARGEST_COUNT = 2**53
-
-COMMAS = "give a CSV file with commas and a line of column names, or JSONL"
-
 
 @dataclass(frozen=True)
-class About:
-    """What is said of a curve besides its numbers.
+class CurveLabels:
+    """Properties of a curve other than its points; ``where`` is its file and name, for messages.
 
-    Attributes
-    ----------
-    where : str
-        File and curve, for messages.
-    family, source, task, protocol, metric : str
-    by_parameters : bool
-        Whether the scale is the number of parameters; else it is training FLOPs.
-    chance : float
-        NaN where it is not known.
+    The scale is the number of parameters if ``by_parameters``, else training FLOPs; ``chance`` is
+    NaN where unknown.
     """
 
     where: str
@@ -91,9 +71,14 @@ class About:
     by_parameters: bool
     chance: float
 
+    @property
+    def is_share(self) -> bool:
+        """Whether values are shares of 1."""
+        return self.metric == "accuracy"
+
 
 @dataclass(frozen=True)
-class Answered:
+class ModelAnswers:
     """One model's value on each item, in the metric's own unit."""
 
     name: str
@@ -110,79 +95,69 @@ def read_curves(
     chance: float = math.nan,
     by_parameters: bool = False,
 ) -> list[tuple[Curve, Data]]:
-    """Curves of a file, in its order.
+    """Curves of a CSV or JSONL file with the columns of one of `FORMS`, in its order.
 
     Parameters
     ----------
     path : Path
-        CSV or JSONL with the columns of one of `FORMS`.
     family, task : str
-        Names of the curve; where the file has a column of that name, the one to be read of it.
+        Names of the curve; where the file has a column of that name, the one to select.
     metric : str
-        One of `ushaped.metrics.definitions.SIGNS`; says whether higher is better.
+        One of `ushaped.terms.SIGNS`; decides whether higher is better.
     chance : float
-        Value of guessing evenly, where the file has no such column; NaN for unknown.
+        Value of guessing evenly, where the file has no such column; NaN if unknown.
     by_parameters : bool
         Whether ``scale`` is the number of parameters; else it is training FLOPs.
-
-    Returns
-    -------
-    list of (Curve, Data)
 
     Raises
     ------
     UserError
-        With file and line, for whatever would make the verdict a wrong one.
+        With file and line, for anything that would make the verdict wrong.
     """
     rows = read_table(path)
     form = _form(path, rows[0])
-    asked = {"family": family, "task": task}
-    wanted = {name: value for name, value in asked.items() if value and name in rows[0]}
-    names = {"family": family or "models", "task": task or path.stem}
+    selected = {
+        name: value
+        for name, value in (("family", family), ("task", task))
+        if value and name in rows[0]
+    }
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        key = (row.get("family", names["family"]), row.get("task", names["task"]))
+        key = (row.get("family", family or "models"), row.get("task", task or path.stem))
         groups.setdefault(key, []).append(row)
     curves = []
-    for (of_family, of_task), group in groups.items():
-        if any(group[0][name] != value for name, value in wanted.items()):
+    for (own_family, own_task), group in groups.items():
+        if any(group[0][name] != value for name, value in selected.items()):
             continue
-        where = f"{path}, {of_family}/{of_task}"
-        about = About(
+        where = f"{path}, {own_family}/{own_task}"
+        labels = CurveLabels(
             where,
-            family=of_family,
+            family=own_family,
             source="given",
-            task=of_task,
-            protocol=_one(where, group, "protocol"),
+            task=own_task,
+            protocol=_common(where, group, "protocol"),
             metric=metric,
             by_parameters=by_parameters,
             chance=_chance(where, group, metric, chance),
         )
-        curves.append(_READERS[form](about, group))
+        curves.append(_READERS[form](labels, group))
     if not curves:
-        told = ", ".join("/".join(key) for key in groups)
-        raise UserError(str(path), f"has no such family or task; it has {told}", "name one of them")
+        names = ", ".join("/".join(key) for key in groups)
+        what = f"has no such family or task; it has {names}"
+        raise UserError(str(path), what, "name one of them")
     return curves
 
 
-def from_answers(
-    about: About,
-    models: Sequence[Answered],
+def curve_from_answers(
+    labels: CurveLabels,
+    models: Sequence[ModelAnswers],
     clusters: Mapping[str, int] | None = None,
     notes: Sequence[str] = (),
 ) -> tuple[Curve, Items]:
     """A curve from the answers of models to the same items.
 
-    Items that not every model has are left out, and a note says how many.
-
-    Parameters
-    ----------
-    about : About
-    models : sequence of Answered
-        Models of equal scale are training seeds of one size.
-    clusters : mapping of str to int, optional
-        For each item, the part that it belongs to.
-    notes : sequence of str
+    Models of equal scale are training seeds of one size. Items that not every model has are left
+    out, with a note. ``clusters`` maps items to parts.
 
     Raises
     ------
@@ -190,29 +165,43 @@ def from_answers(
         If fewer than half of the items are common to all models.
     """
     models = sorted(models, key=lambda model: model.scale)
-    shared, left_out = _shared(about.where, models)
-    own = np.array([[model.values[item] for item in shared] for model in models])
-    _check_values(about, own)
+    shared, left_out = _shared_items(labels.where, models)
+    values = np.array([[model.values[item] for item in shared] for model in models])
+    _check_shares(labels, values)
     scales = [model.scale for model in models]
-    starts = [place for place, scale in enumerate(scales) if scale not in scales[:place]]
-    ends = [*starts[1:], len(models)]
-    members = tuple(tuple(range(*span)) for span in zip(starts, ends, strict=True))
-    sign = SIGNS[about.metric]
-    curve = curve_of(
-        about,
+    starts = [index for index, scale in enumerate(scales) if scale not in scales[:index]]
+    members = tuple(tuple(range(*span)) for span in pairwise([*starts, len(models)]))
+    curve = make_curve(
+        labels,
         [models[start].size for start in starts],
         [scales[start] for start in starts],
-        [float(own[list(rows)].mean()) for rows in members],
+        [float(values[list(rows)].mean()) for rows in members],
         n=len(shared),
         notes=(*notes, *left_out),
         models=tuple(tuple(models[row].name for row in rows) for rows in members),
     )
     parts = np.array([clusters[item] for item in shared]) if clusters else None
-    return curve, Items(sign * own, members, parts)
+    return curve, Items(SIGNS[labels.metric] * values, members, parts)
 
 
-def curve_of(
-    about: About,
+def curve_from_counts(
+    labels: CurveLabels,
+    sizes: Sequence[str],
+    scales: Sequence[float],
+    right: Ints,
+    items: Ints,
+    notes: Sequence[str] = (),
+) -> tuple[Curve, Counts]:
+    """A curve of right answers and items, both of shape (sizes,)."""
+    n: int | None = int(items[0])
+    if (items != n).any():
+        n, notes = None, (*notes, "the sizes have different numbers of items")
+    curve = make_curve(labels, sizes, scales, right / items, n, notes, right=right, items=items)
+    return curve, Counts(right, items)
+
+
+def make_curve(
+    labels: CurveLabels,
     sizes: Sequence[str],
     scales: Sequence[float],
     values: Sequence[float] | Floats,
@@ -220,49 +209,46 @@ def curve_of(
     notes: Iterable[str] = (),
     **more: Any,
 ) -> Curve:
-    """A curve of given points, in the order of their scale; ``more`` are fields of `Curve`.
-
-    The number of parameters, where sizes are ordered by it, stands in ``flops``, and the flag
-    ``ordered-by-parameters`` says so.
+    """A curve of points in the order of their scale; ``more`` are fields of `Curve`.
 
     Raises
     ------
     UserError
-        If one label stands for two sizes.
+        If a label stands for two sizes, or two scales are equal after the logarithm.
     """
     for size in sizes:
         if sizes.count(size) > 1:
             what = f"size '{size}' stands at several scales"
-            raise UserError(about.where, what, "give every scale a label of its own, or none")
-    places = np.array(scales, dtype=np.float64)
-    if len(set(np.log10(places).tolist())) < len(places):
+            raise UserError(labels.where, what, "give every scale a label of its own, or none")
+    x = np.array(scales, dtype=np.float64)
+    if len(set(np.log10(x).tolist())) < len(x):
         what = "two of its scales differ by less than curves can show"
-        raise UserError(about.where, what, "give them one scale")
+        raise UserError(labels.where, what, "give them one scale")
     return Curve(
-        family=about.family,
-        source=about.source,
-        task=about.task,
+        family=labels.family,
+        source=labels.source,
+        task=labels.task,
         variant="",
-        protocol=about.protocol,
+        protocol=labels.protocol,
         modified="",
-        metric=about.metric,
+        metric=labels.metric,
         sizes=tuple(sizes),
-        flops=np.full(len(places), np.nan) if about.by_parameters else places,
-        parameters=places if about.by_parameters else None,
-        chance=about.chance,
+        flops=np.full(len(x), np.nan) if labels.by_parameters else x,
+        parameters=x if labels.by_parameters else None,
+        chance=labels.chance,
         values=np.array(values, dtype=np.float64),
         n=n,
-        flags=(*([BY_PARAMETERS] if about.by_parameters else []), *notes),
+        flags=(*([BY_PARAMETERS] if labels.by_parameters else []), *notes),
         **more,
     )
 
 
-def label(scale: float, by_parameters: bool) -> str:
-    """Name of a size that was given none.
+def size_label(scale: float, by_parameters: bool) -> str:
+    """Name of a size without a label.
 
     Examples
     --------
-    >>> label(2.4e20, False), label(1.3e9, True), label(540.0, True)
+    >>> size_label(2.4e20, False), size_label(1.3e9, True), size_label(540.0, True)
     ('2.4e20', '1.3B', '540')
     """
     if by_parameters:
@@ -276,16 +262,10 @@ def label(scale: float, by_parameters: bool) -> str:
 
 
 def write_curves(path: Path, curves: Sequence[tuple[Curve, Data]]) -> list[Path]:
-    """Write curves such that `read_curves` reads them again.
+    """Write curves such that `read_curves` reads them again; returns the files.
 
-    Items and seeds are numbered anew; metric, unit of the scale and flags are not kept. A file
-    holds one of `FORMS`; where the curves are of several, each has a file of its own, named after
-    it.
-
-    Returns
-    -------
-    list of Path
-        The files written.
+    Items and seeds are renumbered; metric, unit of the scale and flags are lost. A file has one of
+    `FORMS`; curves of several forms go to one file each, named after the form.
 
     Raises
     ------
@@ -296,10 +276,10 @@ def write_curves(path: Path, curves: Sequence[tuple[Curve, Data]]) -> list[Path]
     for curve, data in curves:
         by_form.setdefault(_FORM_OF[type(data)], []).append((curve, data))
     paths = []
-    for form, some in by_form.items():
-        alone = len(by_form) == 1
-        paths.append(path if alone else path.with_name(f"{path.stem}-{form}{path.suffix}"))
-        rows = [row for curve, data in some for row in _written(curve, data)]
+    for form, members in by_form.items():
+        one_form = len(by_form) == 1
+        paths.append(path if one_form else path.with_name(f"{path.stem}-{form}{path.suffix}"))
+        rows = [row for curve, data in members for row in _rows(curve, data)]
         columns = [name for name in (*NAMES, *FORMS[form], "seed", "part") if name in rows[0]]
         try:
             with whole(paths[-1]) as beside, open(beside, "w", encoding="utf-8", newline="") as out:
@@ -312,347 +292,102 @@ def write_curves(path: Path, curves: Sequence[tuple[Curve, Data]]) -> list[Path]
     return paths
 
 
-def _written(curve: Curve, data: Data) -> Iterable[dict[str, object]]:
-    """Rows of one curve."""
+def _rows(curve: Curve, data: Data) -> Iterable[dict[str, object]]:
     chance = "" if math.isnan(curve.chance) else curve.chance
-    common = {"family": curve.family, "task": curve.task, "protocol": curve.protocol}
-    for place, (size, scale) in enumerate(zip(curve.sizes, curve.at.tolist(), strict=True)):
-        row = common | {"chance": chance, "size": size, "scale": scale}
+    names = {"family": curve.family, "task": curve.task, "protocol": curve.protocol}
+    scales = curve.scale_values.tolist()
+    for index, (size, scale) in enumerate(zip(curve.sizes, scales, strict=True)):
+        row = names | {"chance": chance, "size": size, "scale": scale}
         if isinstance(data, Counts):
-            yield row | {"k": int(data.k[place]), "n": int(data.n[place])}
+            yield row | {"k": int(data.k[index]), "n": int(data.n[index])}
         elif isinstance(data, Means):
-            mean, error = float(curve.values[place]), float(data.errors[place])
-            yield row | {"mean": mean, "error": error}
+            yield row | {"mean": float(curve.values[index]), "error": float(data.errors[index])}
         else:
-            own = SIGNS[curve.metric] * data.values[list(data.members[place])]
-            for seed, values in enumerate(own.tolist()):
+            by_seed = SIGNS[curve.metric] * data.values[list(data.members[index])]
+            for seed, values in enumerate(by_seed.tolist()):
                 for item, value in enumerate(values):
-                    answer = {"item": item, "correct": f"{value:g}", "seed": seed}
                     part = "" if data.clusters is None else int(data.clusters[item])
-                    yield row | answer | {"part": part}
+                    answer = {"item": item, "correct": f"{value:g}", "seed": seed, "part": part}
+                    yield row | answer
 
 
 # -- the four forms -------------------------------------------------------------------------------
 
 
-def _read_counts(about: About, rows: list[Row]) -> tuple[Curve, Data]:
-    if about.metric != "accuracy":
+def _read_counts(labels: CurveLabels, rows: list[Row]) -> tuple[Curve, Data]:
+    if not labels.is_share:
         do = "leave --metric and --lower-is-better out, or give mean and error"
-        raise UserError(about.where, f"counts of right answers are no {about.metric}", do)
-    rows, sizes, scales, notes = _points(about, rows)
+        raise UserError(labels.where, f"counts of right answers are no {labels.metric}", do)
+    rows, sizes, scales, notes = _points(labels, rows)
     counts = []
     for row in rows:
-        k, n = _number(row, "k"), _number(row, "n")
+        k, n = number_in(row, "k"), number_in(row, "n")
         if k != int(k) or n != int(n) or not 0 <= k <= n or not 1 <= n <= LARGEST_COUNT:
             what = f"{row['k']} of {row['n']} items are right"
             do = f"give whole numbers with 0 <= k <= n and n from 1 to {LARGEST_COUNT}"
-            raise UserError(_at(row), what, do)
+            raise UserError(position(row), what, do)
         counts.append((int(k), int(n)))
-    right, items = (np.array(column, dtype=np.int64) for column in zip(*counts, strict=True))
-    return counted(about, sizes, scales, right, items, notes)
+    right, items = np.array(counts, dtype=np.int64).T
+    return curve_from_counts(labels, sizes, scales, right, items, notes)
 
 
-def counted(
-    about: About,
-    sizes: Sequence[str],
-    scales: Sequence[float],
-    right: Ints,
-    items: Ints,
-    notes: Sequence[str] = (),
-) -> tuple[Curve, Counts]:
-    """A curve of right answers and items, both of shape (sizes,)."""
-    same = len(set(items.tolist())) == 1
-    if not same:
-        notes = (*notes, "the sizes have different numbers of items")
-    curve = curve_of(
-        about,
-        sizes,
-        scales,
-        right / items,
-        n=int(items[0]) if same else None,
-        notes=notes,
-        right=right,
-        items=items,
-    )
-    return curve, Counts(right, items)
-
-
-def _read_means(about: About, rows: list[Row]) -> tuple[Curve, Data]:
-    rows, sizes, scales, notes = _points(about, rows)
-    values = np.array([_number(row, "mean") for row in rows])
-    errors = np.array([_number(row, "error") for row in rows])
-    _check_values(about, values)
+def _read_means(labels: CurveLabels, rows: list[Row]) -> tuple[Curve, Data]:
+    rows, sizes, scales, notes = _points(labels, rows)
+    values = np.array([number_in(row, "mean") for row in rows])
+    errors = np.array([number_in(row, "error") for row in rows])
+    _check_shares(labels, values)
     for row, error in zip(rows, errors, strict=True):
         if error <= 0:
             do = "give its standard error, above 0; of right answers give k and n instead"
-            raise UserError(_at(row), f"error is {row['error']}", do)
-    return curve_of(about, sizes, scales, values, None, notes), Means(errors)
+            raise UserError(position(row), f"error is {row['error']}", do)
+    return make_curve(labels, sizes, scales, values, None, notes), Means(errors)
 
 
-def _read_files(about: About, rows: list[Row]) -> tuple[Curve, Data]:
+def _read_files(labels: CurveLabels, rows: list[Row]) -> tuple[Curve, Data]:
     expanded = []
     for row in rows:
         path = Path(row["path"]).parent / row["file"]
         answers = read_table(path)
         check_columns(path, answers[0], ("item", "correct"), ("part",))
-        of_model = {name: row[name] for name in ("scale", "size", "seed") if name in row}
-        expanded += [answer | of_model for answer in answers]
-    return _read_items(about, expanded)
+        model = {name: row[name] for name in ("scale", "size", "seed") if name in row}
+        expanded += [answer | model for answer in answers]
+    return _read_items(labels, expanded)
 
 
-def _read_items(about: About, rows: list[Row]) -> tuple[Curve, Data]:
-    sizes = _sizes(about, rows)
+def _read_items(labels: CurveLabels, rows: list[Row]) -> tuple[Curve, Data]:
+    sizes = _size_labels(labels, rows)
     models: dict[tuple[float, str], dict[str, float]] = {}
-    clusters: dict[str, int] = {}
+    parts: dict[str, int] = {}
     for row in rows:
-        seed, item = row.get("seed", ""), row["item"]
-        of_model = models.setdefault((float(row["scale"]), seed), {})
+        item = row["item"]
+        values = models.setdefault((float(row["scale"]), row.get("seed", "")), {})
         if not item:
-            raise UserError(_at(row), "item is ''", "give each item a name or number")
-        if item in of_model:
+            raise UserError(position(row), "item is ''", "give each item a name or number")
+        if item in values:
             what = f"item '{item}' is there twice at scale {row['scale']}"
             do = "remove one, or tell models of one scale apart by a column seed"
-            raise UserError(_at(row), what, do)
-        of_model[item] = _number(row, "correct")
+            raise UserError(position(row), what, do)
+        values[item] = number_in(row, "correct")
         if row.get("part"):
-            part = _number(row, "part")
-            if (
-                part != int(part)
-                or abs(part) > LARGEST_COUNT
-                or clusters.setdefault(item, int(part)) != part
-            ):
+            part = number_in(row, "part")
+            whole_number = part == int(part) and abs(part) <= LARGEST_COUNT
+            if not whole_number or parts.setdefault(item, int(part)) != part:
                 what = f"part of item '{item}' is {row['part']}"
-                raise UserError(_at(row), what, "give a whole number, the same for all models")
-    if clusters and len(clusters) < len({item for values in models.values() for item in values}):
-        raise UserError(about.where, "some items have no part", "give all of them one, or none")
-    answered = [
-        Answered(f"{sizes[scale]}{f', seed {seed}' if seed else ''}", sizes[scale], scale, values)
+                do = "give a whole number, the same for all models"
+                raise UserError(position(row), what, do)
+    if parts and len(parts) < len({item for values in models.values() for item in values}):
+        raise UserError(labels.where, "some items have no part", "give all of them one, or none")
+    answers = [
+        ModelAnswers(sizes[scale] + (f", seed {seed}" if seed else ""), sizes[scale], scale, values)
         for (scale, seed), values in models.items()
     ]
-    return from_answers(about, answered, clusters, _unsorted([one.scale for one in answered]))
+    notes = _sorting_note([model.scale for model in answers])
+    return curve_from_answers(labels, answers, parts, notes)
 
 
 _READERS = {COUNTS: _read_counts, MEANS: _read_means, FILES: _read_files, ITEMS: _read_items}
 
 # -- checks ---------------------------------------------------------------------------------------
-
-
-def _points(
-    about: About, rows: list[Row]
-) -> tuple[list[Row], list[str], list[float], tuple[str, ...]]:
-    """One row per size in the order of their scale, with labels, scales and notes."""
-    sizes = _sizes(about, rows)
-    notes = _unsorted([float(row["scale"]) for row in rows])
-    rows = sorted(rows, key=lambda row: float(row["scale"]))
-    for one, other in pairwise(rows):
-        if float(one["scale"]) == float(other["scale"]):
-            what = f"scale {other['scale']} of {about.family}/{about.task} is there twice"
-            do = "a curve needs one point per scale: correct, pool or remove one"
-            raise UserError(_at(other), what, do)
-    scales = [float(row["scale"]) for row in rows]
-    return rows, [sizes[scale] for scale in scales], scales, notes
-
-
-def _sizes(about: About, rows: Iterable[Row]) -> dict[float, str]:
-    """Label of each scale."""
-    sizes: dict[float, str] = {}
-    for row in rows:
-        scale = positive(row, "scale")
-        size = row.get("size") or label(scale, about.by_parameters)
-        if sizes.setdefault(scale, size) != size:
-            what = f"scale {row['scale']} has the sizes '{sizes[scale]}' and '{size}'"
-            raise UserError(_at(row), what, "give one label per scale")
-    return sizes
-
-
-def _unsorted(scales: Sequence[float]) -> tuple[str, ...]:
-    if all(one <= other for one, other in pairwise(scales)):
-        return ()
-    return ("the sizes were not in the order of their scale, and were sorted",)
-
-
-def _shared(where: str, models: Sequence[Answered]) -> tuple[list[str], tuple[str, ...]]:
-    """Items that all models have, and a note if others were left out."""
-    every = dict.fromkeys(item for model in models for item in model.values)
-    shared = [item for item in every if all(item in model.values for model in models)]
-    if len(shared) == len(every):
-        return shared, ()
-    fewest = min(models, key=lambda model: len(model.values))
-    if 2 * len(shared) < len(every):
-        what = (
-            f"only {len(shared):,} of {len(every):,} items are common to all models "
-            f"(fewest: {len(fewest.values):,} of '{fewest.name}')"
-        )
-        raise UserError(where, what, "give all models the same items")
-    left_out = len(every) - len(shared)
-    note = f"{left_out:,} of {len(every):,} items left out: not every model has them"
-    return shared, (note,)
-
-
-def _check_values(about: About, values: Floats) -> None:
-    """Accuracies are shares of 1."""
-    if about.metric != "accuracy":
-        return
-    wrong = values[(values < 0) | (values > 1)]
-    if wrong.size and values.min() >= 0 and values.max() <= 100:
-        what = f"a value is {wrong.flat[0]:g}, which looks like percent"
-        raise UserError(about.where, what, "give shares from 0 to 1: divide by 100")
-    if wrong.size:
-        what = f"a value is {wrong.flat[0]:g}, which is no share"
-        do = "give shares from 0 to 1, or name another --metric (--lower-is-better for a loss)"
-        raise UserError(about.where, what, do)
-
-
-def _chance(where: str, rows: Sequence[Row], metric: str, given: float) -> float:
-    cell = _one(where, rows, "chance")
-    chance = _number(rows[0], "chance") if cell else given
-    if metric == "accuracy" and not (math.isnan(chance) or 0 <= chance < 1):
-        raise UserError(where, f"chance is {chance:g}", "give a share of 1, such as 0.5")
-    return chance
-
-
-def _one(where: str, rows: Iterable[Row], column: str) -> str:
-    """The one text of an optional column; "" where there is no such column."""
-    found = sorted({row.get(column, "") for row in rows})
-    if len(found) > 1:
-        told = " and ".join(f"'{text}'" for text in found[:3])
-        do = "a curve must be measured alike at every size"
-        raise UserError(where, f"its sizes differ in {column} ({told})", do)
-    return found[0]
-
-
-# -- reading rows ---------------------------------------------------------------------------------
-
-
-def read_table(path: Path) -> list[Row]:
-    """Rows of a CSV or JSONL file as text, each with its ``path`` and ``line``.
-
-    Raises
-    ------
-    UserError
-        With file and line, if it cannot be read as such or has no rows.
-    """
-    try:
-        if path.stat().st_size > LARGEST:
-            what = f"has {path.stat().st_size / 2**20:,.0f} MiB, more than {LARGEST // 2**20}"
-            raise UserError(str(path), what, "keep the named columns only, or split it by task")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(str(path), f"cannot be read ({error.strerror})", "give its path") from None
-    except UnicodeDecodeError:
-        raise UserError(str(path), "is no text in UTF-8", COMMAS) from None
-    if not is_text(text):
-        where = next(n for n, line in enumerate(text.split("\n"), 1) if not is_text(line))
-        raise UserError(f"{path}, line {where}", "has a control character", "remove it")
-    lines = text.split("\n")
-    read = _json_rows if text.lstrip().startswith("{") else _csv_rows
-    rows = list(read(path, lines))
-    if not rows:
-        raise UserError(str(path), "has no rows", COMMAS)
-    return rows
-
-
-def _csv_rows(path: Path, lines: Sequence[str]) -> Iterable[Row]:
-    reader = csv.reader(lines, strict=True)
-    columns: list[str] = []
-    try:
-        for cells in reader:
-            cells = [cell.strip() for cell in cells]
-            where = f"{path}, line {reader.line_num}"
-            if not any(cells):
-                continue
-            if not columns:
-                columns = _header(where, cells)
-            else:
-                if len(cells) != len(columns):
-                    what = f"has {len(cells)} cells, but there are {len(columns)} columns"
-                    raise UserError(where, what, "write a comma between any two cells")
-                place = {"path": str(path), "line": str(reader.line_num)}
-                yield dict(zip(columns, cells, strict=True)) | place
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}", f"is no CSV ({error})", COMMAS) from None
-
-
-def _header(where: str, columns: list[str]) -> list[str]:
-    if len(columns) < 2:
-        raise UserError(where, f"is no line of column names ('{''.join(columns)[:40]}')", COMMAS)
-    for column in columns:
-        if columns.count(column) > 1:
-            raise UserError(where, f"column '{column}' is there twice", "remove one")
-    _check_own(where, columns)
-    return columns
-
-
-def _check_own(where: str, columns: Iterable[str]) -> None:
-    """Refuse columns that would be taken for the place of a row."""
-    for column in OWN:
-        if column in columns:
-            raise UserError(where, f"column '{column}' is not known", "remove it")
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON; a key that is there twice is an error, of which the standard says nothing.
-
-    Raises
-    ------
-    ValueError
-        Also for what is nested too deeply.
-    """
-    try:
-        read = json.loads(text, object_pairs_hook=_unique)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return read
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"key {next(n for n in names if names.count(n) > 1)!r} is there twice")
-    return found
-
-
-def is_text(text: str) -> bool:
-    """Whether a string can be printed, and stand in a picture.
-
-    Halves of characters cannot, nor control characters but tabs and ends of lines.
-    """
-    return UNPRINTABLE.search(text) is None
-
-
-def _json_rows(path: Path, lines: Sequence[str]) -> Iterable[Row]:
-    columns: set[str] = set()
-    for count, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {count}"
-        do = 'write one object of plain values on each line, such as {"item": 1, "correct": 0}'
-        try:
-            read = parse_json(line)
-        except ValueError as error:
-            raise UserError(where, f"is no row of JSONL ({error})", do) from None
-        if not isinstance(read, dict) or any(isinstance(v, dict | list) for v in read.values()):
-            raise UserError(where, "is no row of JSONL", do)
-        if flags := [key for key, v in read.items() if isinstance(v, bool) and key != "correct"]:
-            raise UserError(where, f"{flags[0]} is true or false", "give a number or text")
-        if not all(is_text(str(one)) for one in (*read, *read.values())):
-            raise UserError(where, "has a control character or half of one", "remove it")
-        _check_own(where, read)
-        columns = columns or set(read)
-        if set(read) != columns:
-            raise UserError(where, "has other keys than the first line", "give all lines the same")
-        yield {key: _plain(value) for key, value in read.items()} | {
-            "path": str(path),
-            "line": str(count),
-        }
-
-
-def _plain(value: object) -> str:
-    """A JSON value as a cell of CSV; true and false as 1 and 0."""
-    if value is None:
-        return ""
-    return str(int(value)) if isinstance(value, bool) else str(value).strip()
 
 
 def _form(path: Path, first: Row) -> str:
@@ -661,56 +396,88 @@ def _form(path: Path, first: Row) -> str:
         if set(required) <= set(first):
             check_columns(path, first, required, OPTIONAL[form])
             return form
-    has = ", ".join(_own_columns(first))
     forms = " or ".join(",".join(columns) for columns in FORMS.values())
-    raise UserError(str(path), f"has the columns {has}", f"give {forms}")
+    what = f"has the columns {', '.join(columns_of(first))}"
+    raise UserError(str(path), what, f"give {forms}")
 
 
-def check_columns(
-    path: Path, first: Row, required: Collection[str], optional: Collection[str]
-) -> None:
-    """Refuse a file without a required column, or with one that is not known.
-
-    Raises
-    ------
-    UserError
-    """
-    for column in required:
-        if column not in first:
-            raise UserError(str(path), f"column '{column}' is missing", "add it")
-    known = [*required, *optional]
-    for column in _own_columns(first):
-        if column not in known:
-            close = difflib.get_close_matches(column, known, 1)
-            do = f"did you mean '{close[0]}'?" if close else f"remove it; known: {', '.join(known)}"
-            what = f"column '{column}' is not known beside {', '.join(required)}"
-            raise UserError(str(path), what, do)
+def _points(
+    labels: CurveLabels, rows: list[Row]
+) -> tuple[list[Row], list[str], list[float], tuple[str, ...]]:
+    """One row per size in the order of their scale, with labels, scales and notes."""
+    sizes = _size_labels(labels, rows)
+    notes = _sorting_note([float(row["scale"]) for row in rows])
+    rows = sorted(rows, key=lambda row: float(row["scale"]))
+    scales = [float(row["scale"]) for row in rows]
+    for (previous, scale), row in zip(pairwise(scales), rows[1:], strict=True):
+        if previous == scale:
+            what = f"scale {row['scale']} of {labels.family}/{labels.task} is there twice"
+            do = "a curve needs one point per scale: correct, pool or remove one"
+            raise UserError(position(row), what, do)
+    return rows, [sizes[scale] for scale in scales], scales, notes
 
 
-def _own_columns(row: Row) -> list[str]:
-    return [column for column in row if column not in OWN]
+def _size_labels(labels: CurveLabels, rows: Iterable[Row]) -> dict[float, str]:
+    """Label of each scale."""
+    sizes: dict[float, str] = {}
+    for row in rows:
+        scale = positive_number(row, "scale")
+        size = row.get("size") or size_label(scale, labels.by_parameters)
+        if sizes.setdefault(scale, size) != size:
+            what = f"scale {row['scale']} has the sizes '{sizes[scale]}' and '{size}'"
+            raise UserError(position(row), what, "give one label per scale")
+    return sizes
 
 
-def positive(row: Row, column: str) -> float:
-    """A number above 0 in a row of `read_table`.
-
-    Raises
-    ------
-    UserError
-        With file and line.
-    """
-    value = _number(row, column)
-    if value < 1 / LARGEST_NUMBER:
-        raise UserError(_at(row), f"{column} is {row[column]}", "give a number above 0")
-    return value
+def _sorting_note(scales: Sequence[float]) -> tuple[str, ...]:
+    if list(scales) == sorted(scales):
+        return ()
+    return ("the sizes were not in the order of their scale, and were sorted",)
 
 
-def _number(row: Row, column: str) -> float:
-    value = number(Path(row["path"]), row, column)
-    if abs(value) > LARGEST_NUMBER:
-        raise UserError(_at(row), f"{column} is {row[column]}", "give a number below 1e100")
-    return value
+def _shared_items(where: str, models: Sequence[ModelAnswers]) -> tuple[list[str], tuple[str, ...]]:
+    """Items that all models have, and a note if others were left out."""
+    union = dict.fromkeys(item for model in models for item in model.values)
+    shared = [item for item in union if all(item in model.values for model in models)]
+    left_out = len(union) - len(shared)
+    if not left_out:
+        return shared, ()
+    if left_out > len(shared):
+        fewest = min(models, key=lambda model: len(model.values))
+        what = (
+            f"only {len(shared):,} of {len(union):,} items are common to all models "
+            f"(fewest: {len(fewest.values):,} of '{fewest.name}')"
+        )
+        raise UserError(where, what, "give all models the same items")
+    note = f"{left_out:,} of {len(union):,} items left out: not every model has them"
+    return shared, (note,)
 
 
-def _at(row: Row) -> str:
-    return f"{row['path']}, line {row['line']}"
+def _check_shares(labels: CurveLabels, values: Floats) -> None:
+    wrong = values[(values < 0) | (values > 1)]
+    if not labels.is_share or not wrong.size:
+        return
+    what, do = (
+        "is no share",
+        "give shares from 0 to 1, or name another --metric (--lower-is-better for a loss)",
+    )
+    if values.min() >= 0 and values.max() <= 100:
+        what, do = "looks like percent", "give shares from 0 to 1: divide by 100"
+    raise UserError(labels.where, f"a value is {wrong.flat[0]:g}, which {what}", do)
+
+
+def _chance(where: str, rows: Sequence[Row], metric: str, default: float) -> float:
+    chance = number_in(rows[0], "chance") if _common(where, rows, "chance") else default
+    if metric == "accuracy" and not (math.isnan(chance) or 0 <= chance < 1):
+        raise UserError(where, f"chance is {chance:g}", "give a share of 1, such as 0.5")
+    return chance
+
+
+def _common(where: str, rows: Iterable[Row], column: str) -> str:
+    """The common text of an optional column; "" where there is no such column."""
+    texts = sorted({row.get(column, "") for row in rows})
+    if len(texts) > 1:
+        listed = " and ".join(f"'{text}'" for text in texts[:3])
+        do = "a curve must be measured alike at every size"
+        raise UserError(where, f"its sizes differ in {column} ({listed})", do)
+    return texts[0]

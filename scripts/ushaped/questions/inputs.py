@@ -1,0 +1,33 @@
+"""What an open question is answered from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ushaped.shapes.rules import Rule
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files and settings of the step; a file that the question does not read may be None.
+
+    Attributes
+    ----------
+    published : Path
+        ``literature/series.csv``.
+    metrics, items, protocols : Path
+        Of the run.
+    rule : Rule
+        The published-equivalent one.
+    draws, seed : int
+        Of the bootstrap.
+    """
+
+    published: Path
+    metrics: Path
+    items: Path
+    protocols: Path
+    rule: Rule
+    draws: int
+    seed: int
