@@ -14,7 +14,7 @@ from ushaped.results import tables
 from ushaped.results.numbers import by_metric, p_value, signed
 from ushaped.results.records import Key, key_of
 from ushaped.shapes.evidence_record import Verdict as VerdictRecord
-from ushaped.terms import PALM, PUBLISHED, SIGNS, STATISTICAL_SHAPES, UNDETERMINED
+from ushaped.terms import PALM, PUBLISHED, SIGNIFICANCE, SIGNS, STATISTICAL_SHAPES, UNDETERMINED
 
 if TYPE_CHECKING:
     from ushaped.report.findings import Findings
