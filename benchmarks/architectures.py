@@ -3,9 +3,9 @@
     python benchmarks/architectures.py [NAME ...]
 
 Makes a tiny random model of each configuration in `tests/helpers/architectures.py` (or of those
-named), scores texts that share prefixes in float32 and bfloat16, and compares
-with one row, no cache, no neighbour. Prints a Markdown table, and which model types are left out
-and why; exit status 1 if anything is not as it should be.
+named), scores texts that share prefixes in float32 and bfloat16, and compares with one row, no
+cache, no neighbour. Prints a Markdown table, and the model types that are left out with reasons;
+exit status 1 if any architecture is wrong.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def main() -> int:
     names = parser.parse_args().names
     logging.set_verbosity_error()
     warnings.simplefilter("ignore")
-    chosen = [one for one in ARCHITECTURES if not names or {one.type, one.name} & set(names)]
+    selected = [a for a in ARCHITECTURES if not names or {a.type, a.name} & set(names)]
     print("| architecture | float32 | nats | bfloat16 | nats | rounding alone | chains | wrong |")
     print("|---|---|---|---|---|---|---|---|")
     began, wrong = time.process_time(), 0
-    for architecture in chosen:
-        # Some models print what they do not know.
+    for architecture in selected:
+        # Some models print warnings.
         with contextlib.redirect_stdout(io.StringIO()):
             measured = measure(architecture)
         wrong += bool(measured.faults())
         print(row(measured), flush=True)
-    print(f"\n{len(chosen)} architectures, {wrong} wrong; ", end="")
+    print(f"\n{len(selected)} architectures, {wrong} wrong; ", end="")
     print(f"{time.process_time() - began:.0f} CPU seconds. Left out:\n")
     for why in dict.fromkeys(LEFT_OUT.values()):
         print(f"- {', '.join(name for name in LEFT_OUT if LEFT_OUT[name] == why)}: {why}")
@@ -56,8 +56,8 @@ def main() -> int:
 def row(measured: Measured) -> str:
     """A line of the table."""
 
-    def shown(one: Outcome) -> list[str]:
-        return [one.way, f"{one.difference:.1e}" if one.scored else ""]
+    def shown(outcome: Outcome) -> list[str]:
+        return [outcome.method, f"{outcome.difference:.1e}" if outcome.scored else ""]
 
     cells = [measured.name, *shown(measured.float32), *shown(measured.bfloat16)]
     cells += ["" if measured.unfit else f"{measured.noise:.1e}", measured.chains.split(":")[0][:40]]

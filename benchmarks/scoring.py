@@ -35,9 +35,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from ushaped.files import write_text  # noqa: E402
+from ushaped.items.released import release  # noqa: E402
 from ushaped.items.task import as_item, load_task, read_items, replicate  # noqa: E402
+from ushaped.models.registry import read_registry  # noqa: E402
 from ushaped.prompts import build  # noqa: E402
-from ushaped.settings import read_registry  # noqa: E402
 
 WORK = ROOT / "results" / "benchmarks"
 REPLICAS = tuple(sorted(path.parent.name for path in ROOT.glob("tasks/*/replica.py")))
@@ -123,7 +124,7 @@ def questions(name: str, items: int, variants: list[str]) -> list[Question]:
     task = load_task(ROOT / "tasks" / name.removeprefix("official/"))
     source = "official" if name.startswith("official/") else "replica"
     if source == "official":
-        path = Path(os.environ["USHAPED_MIRROR"]) / task.facts["official"]["file"]
+        path = Path(os.environ["USHAPED_MIRROR"]) / release(task).file
     else:
         path = WORK / f"{name}.jsonl"
         drawn = [as_item(task, draft) for draft in replicate(task, items, seed=1)]
@@ -268,12 +269,12 @@ def exact(folder: Path, arguments: argparse.Namespace) -> None:
     """Largest differences of a log-likelihood between ways of scoring that should be alike."""
     import torch
 
-    from ushaped.models import load as models
+    from ushaped.models.load import load
     from ushaped.scoring.engine.encoding import Encoder
     from ushaped.scoring.engine.engine import Engine
 
     torch.set_num_threads(arguments.threads)
-    model, tokenizer = models.load(folder)
+    model, tokenizer = load(folder)
     print(
         "| task | batches of 512 tokens | reverse order | every third alone |\n" + "|---" * 4 + "|"
     )
@@ -337,11 +338,11 @@ def serve(arguments: argparse.Namespace) -> None:
     """Answer questions until there are no more."""
     import torch
 
-    from ushaped.models import load as models
+    from ushaped.models.load import load
 
     torch.set_num_threads(arguments.threads)
     dtype = "float32" if arguments.device == "cpu" else "bfloat16"
-    loaded = models.load(arguments.folder, device=arguments.device, dtype=dtype)
+    loaded = load(arguments.folder, device=arguments.device, dtype=dtype)
     side = (Ours if arguments.serve == "ours" else Peer)(*loaded, arguments)
     for text in sys.stdin:
         question = json.loads(text)

@@ -37,7 +37,7 @@ rule figure:
     params:
         target=f"{PLACE}/figures/{{figure}}",
         # Read by the caption.
-        sources=said(EDITIONS),
+        sources=describe_sources(EDITIONS),
     shell:
         "python {input.code[0]:q} {wildcards.figure:q} --metrics {input.metrics:q}"
         " --shapes {input.shapes:q} --published {input.published:q}"

@@ -2,15 +2,13 @@
 
 # Its tasks are its own, and so are their sources.
 try:
-    PAPER = filled(
+    PAPER = merge_defaults(
         read_mapping(ROOT / "config/paper.yaml"),
         {key: value for key, value in config.items() if key != "sources"},
     )
-    check(PAPER, REGISTRY, ROOT, where="config/paper.yaml")
+    PAPER = check(PAPER, REGISTRY, ROOT, where="config/paper.yaml")
 except UserError as error:
     sys.exit(f"error: {error}")
-
-PAPER = with_folders(PAPER)
 
 # Who names config/paper.yaml as the configuration has these rules already, as the default ones.
 if PAPER["output"] != OUT:

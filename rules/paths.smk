@@ -18,21 +18,19 @@ sys.path.insert(0, str(HOME / "scripts"))
 
 from ushaped.settings import (
     check,
-    filled,
-    given,
+    editions,
+    merge_defaults,
     models,
-    read_registry,
-    sources,
-    taught,
-    told,
-    with_folders,
+    read_command_line,
+    settings_for_provenance,
+    tasks_with_generator,
 )
 from ushaped.errors import UserError
-from ushaped.models.lock import known, needed
+from ushaped.models.lock import pinned_commit, require_pinned_commit
 from ushaped.models.load import UNKNOWN
-from ushaped.items.released import BLOCKS, find_own, mirror, said
+from ushaped.items.released import BLOCKS, describe_sources, find_own, mirror
 from ushaped.terms import OWN
-from ushaped.models.registry import points
+from ushaped.models.registry import points, read_registry
 from ushaped.code_dependencies import closure
 from ushaped.items.task import demonstrations_file, load_task
 from ushaped.terms import REPLICA, SOURCES
@@ -56,15 +54,13 @@ if placed(str(ROOT)) != str(ROOT):
 try:
     if workflow.modifier.is_main_snakefile():
         command_line = workflow.config_settings
-        config = given(command_line.configfiles, command_line.config, config)
+        config = read_command_line(command_line.configfiles, command_line.config, config)
     # A module is given what differs from the default settings.
-    config = filled(config, read_mapping(ROOT / "config/config.yaml"))
+    config = merge_defaults(config, read_mapping(ROOT / "config/config.yaml"))
     REGISTRY = read_registry(ROOT)
-    check(config, REGISTRY, ROOT)
+    config = check(config, REGISTRY, ROOT)
 except UserError as error:
     sys.exit(f"error: {error}")
-
-config = with_folders(config)
 
 OUT = config["output"]
 # The same for what Snakemake puts no prefix before: parameters, and files that are looked for here.
@@ -75,8 +71,8 @@ LOGS = str(Path("logs", *(part for part in Path(OUT).parts if part not in ELSEWH
 BENCHMARKS = f"{OUT}/benchmarks"
 TASKS = config["tasks"]
 # Pairs of source and task: what is asked once, scored once, and never mixed.
-EDITIONS = sources(config)
-TAUGHT = taught(TASKS, ROOT)
+EDITIONS = editions(config)
+TAUGHT = tasks_with_generator(TASKS, ROOT)
 VARIANTS = config["variants"]
 SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
@@ -172,7 +168,7 @@ def at_hand(file):
     source, task, _ = file.split("/")
     if source in (REPLICA, OWN) or Path(f"{PLACE}/tasks/{source}/{task}.jsonl").exists():
         return True
-    name = FACTS[task].facts[BLOCKS[source]]["file"]
+    name = FACTS[task].items_file(source).file
     return bool(mirror(config)) and (Path(mirror(config)) / name).exists()
 
 
@@ -201,7 +197,8 @@ def commit(wildcards, output):
         return None
     shared = {"fetch", "paper_fetch"} & set(workflow.workflow_settings.cache or ())
     try:
-        return (needed if shared else known)(Path(LOCK), told["hub"], told["revision"])
+        pinned = require_pinned_commit if shared else pinned_commit
+        return pinned(Path(LOCK), told["hub"], told["revision"])
     except UserError as error:
         sys.exit(f"error: {error}")
 

@@ -27,7 +27,7 @@ rule provenance:
         mem_mb=500,
         runtime=5,
     params:
-        config=as_json(told(config)),
+        config=as_json(settings_for_provenance(config)),
         root=ROOT,
     shell:
         "python {input.code[0]:q} --config {params.config:q} --root {params.root:q}"

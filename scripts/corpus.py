@@ -16,7 +16,7 @@ from ushaped.ladder import corpus, tokens
 
 
 def main() -> None:
-    """Read the command line, write the corpus, tell what it holds."""
+    """Read the command line, write the corpus and its summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="+", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--settings", type=json.loads, required=True, help="ladder.corpus as JSON")
@@ -25,16 +25,12 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     arguments = parser.parse_args()
     texts = write_texts(arguments.tasks, arguments.settings)
-    ordered = corpus.shuffle([text for some in texts.values() for text in some], seed(arguments))
+    every = [text for own in texts.values() for text in own]
+    ordered = corpus.shuffle(every, arguments.settings["seed"])
     tokenizer = tokens.train_tokenizer(ordered, arguments.vocabulary)
     encoded = [encoding.ids for encoding in tokenizer.encode_batch(ordered)]
     rows = tokens.pack(encoded, arguments.row_lengths, tokenizer.get_vocab()[tokens.END])
     save(arguments.output, texts, tokenizer, rows)
-
-
-def seed(arguments: argparse.Namespace) -> int:
-    """The seed of the corpus."""
-    return int(arguments.settings["seed"])
 
 
 def write_texts(folders: list[Path], settings: dict[str, Any]) -> dict[str, list[str]]:
@@ -60,11 +56,11 @@ def save(
     tokenizer: tokens.Tokenizer,
     rows: dict[int, np.ndarray[Any, np.dtype[np.int32]]],
 ) -> None:
-    """Write corpus, tokenizer and rows, and at last the summary with the digest of all."""
+    """Write corpus, tokenizer and rows, and last the summary with their digest."""
     lines = (
         json.dumps({"task": name, "text": text}, ensure_ascii=False) + "\n"
-        for name, some in texts.items()
-        for text in some
+        for name, own in texts.items()
+        for text in own
     )
     write_text(folder / "corpus.jsonl", "".join(lines))
     tokens.save(tokenizer, folder)
@@ -78,7 +74,7 @@ def save(
         "vocabulary": tokenizer.get_vocab_size(),
         "tokens": sum(array.size for array in rows.values()),
         "rows": {str(length): len(array) for length, array in rows.items()},
-        "texts": {name: len(some) for name, some in texts.items()},
+        "texts": {name: len(own) for name, own in texts.items()},
     }
     write_json(folder / "corpus.json", summary)
 

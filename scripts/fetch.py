@@ -1,11 +1,11 @@
-"""Step: bring a released model here and describe it.
+"""Step: fetch a released model and describe it in ``model.json``.
 
-A hub model is downloaded (weights, tokenizer, configuration) at one commit, which
-``model.json`` records; a branch or tag stays at the commit that the lock file holds. The download
-lies in a store, since Snakemake removes the outputs of a step before it runs it again; the model's
-folder shares its files. A model in a folder stays where it is; one in the GGUF file of an installed
-package is unpacked, and ``model.json`` records the file's name and sha256. A model that a server
-holds stays there, and ``model.json`` records what the server says of it.
+- On the hub: weights, tokenizer and configuration are downloaded at one commit, which is recorded;
+  a branch or tag stays at the commit in the lock file. The download lies in a store, since
+  Snakemake removes the outputs of a step before it runs it again; the model's folder links to it.
+- In a local folder: it stays there.
+- In the GGUF file of an installed package: it is unpacked; the file's name and sha256 are recorded.
+- On a server: the server's description of the model is recorded.
 """
 
 from __future__ import annotations
@@ -14,25 +14,24 @@ import argparse
 import json
 import os
 import shutil
-import sys
 import time
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ushaped import benchmark_file as costs
+from ushaped.benchmark_file import resources_used, write_benchmark
 from ushaped.errors import UserError, run
 from ushaped.files import whole_folder, write_json
-from ushaped.models import load as models
 from ushaped.models import unpack
 from ushaped.models.convert import PACKED, convert
-from ushaped.models.hub import head, not_fetched, place
-from ushaped.models.lock import locked
+from ushaped.models.hub import head, not_fetched, revision_label
+from ushaped.models.load import describe, to_screen
+from ushaped.models.lock import pin_commit
 from ushaped.scoring.served.client import Client, Endpoint
 
-# Code is downloaded and fingerprinted with the rest; it runs only with trust_remote_code.
-WANTED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.py"]
+# Code is downloaded and fingerprinted too; it runs only with trust_remote_code.
+PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model", "*.tiktoken", "*.py"]
 COUNTS = ("parameters", "non_embedding_parameters")
 
 
@@ -49,8 +48,8 @@ def main() -> None:
     parser.add_argument("--benchmark", type=Path, required=True, metavar="TSV")
     arguments = parser.parse_args()
     entry: dict[str, Any] = arguments.entry
-    folder, made_of, origin = brought(arguments)
-    about = models.describe(
+    folder, made_of, origin = fetch_weights(arguments)
+    about = describe(
         arguments.name,
         folder,
         family=arguments.family,
@@ -63,44 +62,44 @@ def main() -> None:
         made_of=made_of,
     )
     write_json(arguments.output / "model.json", about | origin)
-    costs.write(arguments.benchmark, costs.used(began))
+    write_benchmark(arguments.benchmark, resources_used(began))
 
 
-def brought(
+def fetch_weights(
     arguments: argparse.Namespace,
 ) -> tuple[Path | None, str | None, dict[str, Any]]:
-    """Bring a model here, if it is not served.
+    """Fetch the weights of a model, unless a server runs it.
 
     Returns
     -------
     folder : Path or None
-        With the weights; None if a server holds them.
+        Of the weights; None if a server has them.
     made_of : str or None
-        What then stands for their fingerprint.
+        The fingerprint of a served model.
     origin : dict
-        What ``model.json`` says of where they are from.
+        Keys of ``model.json`` about the origin of the weights.
     """
     entry = arguments.entry
     if "endpoint" in entry:
-        made_of, told = asked(entry)
-        return None, made_of, {"revision": None} | told
+        made_of, served = query_endpoint(entry)
+        return None, made_of, {"revision": None} | served
     if "path" in entry:
         return Path(entry["path"]), None, {"revision": None}
     folder = arguments.output / "snapshot"
     if "hub" in entry:
         store = arguments.store / arguments.name
         commit = download(entry["hub"], entry["revision"], store, arguments.lock)
-        share(store / commit, folder)
+        hardlink_files(store / commit, folder)
         return folder, None, {"revision": commit}
-    told = unpacked(entry, folder, f"config/models.yaml, {arguments.name}")
-    return folder, None, {"revision": None} | told
+    source = unpack_package(entry, folder, f"config/models.yaml, {arguments.name}")
+    return folder, None, {"revision": None} | source
 
 
 def download(hub: str, revision: str, folder: Path, lock: Path) -> str:
     """Download a repository of the hub at one commit and return its hash.
 
     The files go to a folder of that name inside ``folder``, so that those of two commits are never
-    mixed; older ones are deleted. Weights that are there only as PyTorch files are converted.
+    mixed; folders of other commits are deleted. PyTorch files are converted if there are no others.
 
     Raises
     ------
@@ -109,20 +108,20 @@ def download(hub: str, revision: str, folder: Path, lock: Path) -> str:
     """
     from huggingface_hub import snapshot_download
 
-    where = place(hub, revision)
-    commit = locked(lock, hub, revision, partial(head, hub, revision))
+    where = revision_label(hub, revision)
+    commit = pin_commit(lock, hub, revision, partial(head, hub, revision))
+    snapshot = folder / commit
     try:
-        here = folder / commit
-        snapshot_download(hub, revision=commit, local_dir=here, allow_patterns=WANTED)
-        # PyTorch files that lie here already are those of a conversion that was cut off.
-        if not list(here.glob("*.safetensors")) or list(here.glob(PACKED)):
-            snapshot_download(hub, revision=commit, local_dir=here, allow_patterns=[PACKED])
-            convert(here, where)
+        snapshot_download(hub, revision=commit, local_dir=snapshot, allow_patterns=PATTERNS)
+        # PyTorch files show that an earlier conversion was interrupted.
+        if not list(snapshot.glob("*.safetensors")) or list(snapshot.glob(PACKED)):
+            snapshot_download(hub, revision=commit, local_dir=snapshot, allow_patterns=[PACKED])
+            convert(snapshot, where)
     except UserError:
         raise
     except Exception as error:  # network, rights, names: the user needs to know which model
         raise not_fetched(hub, where, error) from error
-    if not list(here.glob("*.safetensors")):
+    if not list(snapshot.glob("*.safetensors")):
         raise UserError(
             where,
             "holds no weights",
@@ -134,8 +133,8 @@ def download(hub: str, revision: str, folder: Path, lock: Path) -> str:
     return commit
 
 
-def share(source: Path, folder: Path) -> None:
-    """Make a folder of the files of another: hard links where the disk has them, else copies."""
+def hardlink_files(source: Path, folder: Path) -> None:
+    """Make a folder with the files of another: hard links where possible, else copies."""
     with whole_folder(folder) as beside:
         for path in source.iterdir():
             if path.is_file():
@@ -145,16 +144,16 @@ def share(source: Path, folder: Path) -> None:
                     shutil.copyfile(path, beside / path.name)
 
 
-def asked(entry: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Ask a server for its model; the fingerprint, and what ``model.json`` says of it."""
-    client = Client(Endpoint.of(entry), lambda line: print(line, file=sys.stderr, flush=True))
-    said = client.identity()
+def query_endpoint(entry: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Query a server for its model; the fingerprint, and keys of ``model.json``."""
+    client = Client(Endpoint.of(entry), to_screen)
+    identity = client.identity()
     # Only the name of the variable with the key: the key itself is written nowhere.
-    return client.fingerprint(said), {"served": asdict(client.endpoint), "said": said}
+    return client.fingerprint(identity), {"served": asdict(client.endpoint), "said": identity}
 
 
-def unpacked(entry: dict[str, Any], folder: Path, where: str) -> dict[str, Any]:
-    """Unpack the GGUF file of an installed package and return what ``model.json`` says of it."""
+def unpack_package(entry: dict[str, Any], folder: Path, where: str) -> dict[str, Any]:
+    """Unpack the GGUF file of an installed package; keys of ``model.json``."""
     path = unpack.find(entry, where)
     unpack.verify(path, entry, where)
     counted = dict(zip(COUNTS, unpack.unpack(path, folder), strict=True))

@@ -1,4 +1,4 @@
-"""Step: say what the configured run will cost, model by model, before any model runs.
+"""Step: estimate the cost of the configured run, model by model, before any model runs.
 
 Prints a table, and writes it with all its columns as CSV.
 """
@@ -15,19 +15,18 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from ushaped import plan, yaml_files
+from ushaped import plan
 from ushaped.errors import run
 from ushaped.files import whole
-from ushaped.items.released import BLOCKS, UNKNOWN
 from ushaped.items.task import load_task
-from ushaped.models import load as models
-from ushaped.models.registry import with_folders
-from ushaped.plan import GPUS, Limits, Model, Ruler, Work
+from ushaped.models.load import read
+from ushaped.models.registry import read_families
+from ushaped.plan import GPUS, Limits, Model, TokenCounter, Work
 from ushaped.settings import models as configured
 from ushaped.terms import LADDER
 
 COLUMNS = ["prompt", "other_prompt", "classes", "chain", "chain_limit", "stop", "answer_after"]
-# Of the printed table: title, column, how a number is written.
+# Columns of the printed table: title, column of the file, format of a number.
 SHOWN = (
     ("model", "model", "{}"),
     ("prompts", "prompts", "{:,}"),
@@ -39,30 +38,36 @@ SHOWN = (
     ("GPUs", "gpus", "{}"),
     ("download GB", "download_gb", "{:.1f}"),
 )
-# What the last line adds up.
+# Columns that the last line adds up.
 SUMS = ("prompts", "unique_tokens", "generated_tokens", "flops", "gpu_hours", "download_gb")
 
 
 def main() -> None:
-    """Read the command line, count, print, write."""
+    """Read the command line, estimate, print, write."""
     arguments = parse()
-    registry = with_folders(yaml_files.read_mapping(arguments.registry)["families"])
+    registry = read_families(arguments.registry, str(arguments.registry))
     config = {"families": arguments.families, LADDER: arguments.ladder}
     rows = []
-    for family, some in groupby(configured(config, registry).items(), key=lambda m: m[1]["family"]):
-        about = dict(some)
-        # A setting of the family, so that of any of its models.
+    for family, group in groupby(
+        configured(config, registry).items(), key=lambda m: m[1]["family"]
+    ):
+        about = dict(group)
+        # A setting of the family, so the same for all of its models.
         entry = next(iter(about.values())).get("entry", {})
         chain_tokens = entry.get("chain_tokens", arguments.chain_tokens)
         limits = Limits(arguments.batch_tokens, chain_tokens)
-        folders = {name: here(name, one, arguments.models) for name, one in about.items()}
-        ruler = measure(family, folders.values(), arguments.ladder_tokenizer)
-        work, basis = amount(arguments.prompts, arguments.absent, arguments.tasks, ruler, limits)
-        for name, one in about.items():
-            if "entry" in one:
-                model = plan.released(name, one, folders[name])
+        folders = {
+            name: local_folder(name, model, arguments.models) for name, model in about.items()
+        }
+        counter = token_counter(family, folders.values(), arguments.ladder_tokenizer)
+        work, basis = estimate_workload(
+            arguments.prompts, arguments.absent, arguments.tasks, counter, limits
+        )
+        for name, settings in about.items():
+            if "entry" in settings:
+                model = plan.released(name, settings, folders[name])
             else:
-                model = plan.trained(name, one, arguments.ladder)
+                model = plan.trained(name, settings, arguments.ladder)
             rows.append(row(model, work, basis, arguments))
     write(arguments.output, rows)
     print(table(rows))
@@ -85,7 +90,7 @@ def parse() -> argparse.Namespace:
         type=Path,
         default=[],
         metavar="SOURCE/TASK/VARIANT",
-        help="prompts of files that are not here",
+        help="prompts of files that are not downloaded",
     )
     parser.add_argument("--batch-tokens", type=int, required=True)
     parser.add_argument("--chain-tokens", type=int, required=True)
@@ -97,37 +102,41 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def here(name: str, about: Mapping[str, Any], folder: Path) -> Path | None:
-    """Where the weights and the tokenizer of a model lie, if they are on this machine."""
+def local_folder(name: str, about: Mapping[str, Any], folder: Path) -> Path | None:
+    """Folder of the weights and tokenizer of a model; None if they are not on this machine."""
     if "path" in about.get("entry", {}):
         return Path(about["entry"]["path"])
-    told = folder / name / "model.json"
-    return Path(models.read(told)["folder"]) if told.exists() else None
+    description = folder / name / "model.json"
+    return Path(read(description)["folder"]) if description.exists() else None
 
 
-def measure(family: str, folders: Iterable[Path | None], ladder: Path) -> Ruler:
-    """By the tokenizer of the family, if one of its models is here; else by characters."""
-    known = [ladder] if family == LADDER else [one / "tokenizer.json" for one in folders if one]
-    return next((plan.by_tokens(path) for path in known if path.exists()), plan.by_characters())
+def token_counter(family: str, folders: Iterable[Path | None], ladder: Path) -> TokenCounter:
+    """With the tokenizer of the family, if one of its models is here; else by characters."""
+    paths = [ladder] if family == LADDER else [f / "tokenizer.json" for f in folders if f]
+    return next((plan.by_tokens(path) for path in paths if path.exists()), plan.by_characters())
 
 
-def amount(
-    prompts: Sequence[Path], absent: Sequence[Path], tasks: Path, ruler: Ruler, limits: Limits
+def estimate_workload(
+    prompts: Sequence[Path],
+    absent: Sequence[Path],
+    tasks: Path,
+    counter: TokenCounter,
+    limits: Limits,
 ) -> tuple[Work, str]:
-    """The work on all files of prompts, and what it rests on."""
+    """The work on all prompt files, and the basis of the estimate."""
     work, bases = Work(), []
     for _, files in groupby(prompts, key=lambda path: path.parent):
-        read = [pq.read_table(path, columns=COLUMNS).to_pylist() for path in files]
-        work += plan.counted([row for rows in read for row in rows], ruler, limits)
-        bases.append(ruler.basis)
+        tables = [pq.read_table(path, columns=COLUMNS).to_pylist() for path in files]
+        work += plan.count_work([row for rows in tables for row in rows], counter, limits)
+        bases.append(counter.basis)
     for folder, files in groupby(absent, key=lambda path: path.parent):
         task = load_task(tasks / folder.name)
-        facts = task.facts[BLOCKS[str(folder.parent)]]
+        file = task.items_file(str(folder.parent))
         variants = [path.stem for path in files]
-        if UNKNOWN in (facts["rows"], facts["bytes"]):
+        if file is None or isinstance(file.rows, str) or isinstance(file.bytes, str):
             bases.append(f"without {folder}, whose size is unknown")
             continue
-        work += plan.from_file_size(task, facts["rows"], facts["bytes"], variants, limits)
+        work += plan.from_file_size(task, file.rows, file.bytes, variants, limits)
         bases.append(plan.FILE_SIZE)
     return work, "; ".join(dict.fromkeys(bases))
 
@@ -156,7 +165,7 @@ def row(model: Model, work: Work, basis: str, arguments: argparse.Namespace) -> 
 
 
 def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write all columns; what is not known is empty."""
+    """Write all columns; unknown numbers are empty."""
     with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, list(rows[0]))
         writer.writeheader()
@@ -170,8 +179,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     known = {key: [row[key] for row in rows if row[key] is not None] for key in SUMS}
     total = {key: sum(values) if values else None for key, values in known.items()}
     lines = [[title for title, _, _ in SHOWN]]
-    for one in [*rows, {"model": "all"} | total]:
-        cells = [(one.get(key, ""), form) for _, key, form in SHOWN]
+    for line in [*rows, {"model": "all"} | total]:
+        cells = [(line.get(key, ""), form) for _, key, form in SHOWN]
         lines.append(
             ["unknown" if v is None else "" if v == "" else form.format(v) for v, form in cells]
         )
@@ -186,45 +195,45 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> list[str]:
-    """What the numbers rest on, and what they leave out."""
+    """Assumptions behind the numbers, and what they leave out."""
     gpu = GPUS[arguments.gpu]
-    found = [
+    lines = [
         f"Hours: on {arguments.gpu}, at {arguments.utilisation:.0%} of its published rate "
         f"({gpu.rates[arguments.dtype] / 1e12:.0f} TFLOP/s in {arguments.dtype}, {gpu.source}); "
         "plan.utilisation is an assumption until you have measured yours.",
-        "Tokens: those with different histories, by "
+        "Tokens: each token with the same history once, by "
         + "; ".join(dict.fromkeys(row["basis"] for row in rows))
-        + ". Chains of thought are taken to be as long as they may become.",
-        "For everything from nothing: what is in the store already costs nothing again.",
+        + ". Chains of thought are taken to be as long as their limit.",
+        "Scores that the store already has are counted too, though they cost nothing again.",
     ]
     if arguments.device == "cpu":
-        found.append(
+        lines.append(
             "This configuration scores on the processor; with scoring.device: cuda it would not."
         )
     if bare := [row["model"] for row in rows if row["attention_flops"] is None]:
-        found.append(
+        lines.append(
             "Without attention, the launching of layers and the memory of keys and values: "
-            f"{named(bare)}, whose layers are not known before they are fetched."
+            f"{named(bare)}, whose layers are unknown before they are fetched."
         )
     if served := [row for row in rows if row["sent_tokens"] is not None]:
         most = max(row["sent_tokens"] + row["generated_tokens"] for row in served)
-        found.append(
-            f"Served by others: {named([row['model'] for row in served])}. Each is sent every "
-            f"prompt with each of its classes, and may write chains: at most {most:,.0f} tokens."
+        lines.append(
+            f"Served: {named([row['model'] for row in served])}. Each server gets every prompt "
+            f"with each of its classes, and may generate chains: at most {most:,.0f} tokens."
         )
     if unknown := [row["model"] for row in rows if row["gpu_hours"] is None]:
-        found.append(f"Not in the sum of hours: {named(unknown)}.")
+        lines.append(f"Not in the sum of hours: {named(unknown)}.")
     if tight := [row["model"] for row in rows if (row["gpus"] or 0) > row["registry_gpus"]]:
-        found.append(f"Need more GPUs than config/models.yaml gives them: {named(tight)}.")
+        lines.append(f"Need more GPUs than config/models.yaml gives them: {named(tight)}.")
     if any(row["family"] == LADDER for row in rows):
-        found.append("The training of the ladder is not counted.")
+        lines.append("The training of the ladder is not counted.")
     if any(row["download_gb"] for row in rows):
-        found.append("Downloads: at 16 bits for each parameter.")
-    return found
+        lines.append("Downloads: at 16 bits for each parameter.")
+    return lines
 
 
 def named(names: Sequence[str]) -> str:
-    """Some names, and how many more there are."""
+    """The first three names, and the number of others."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from ushaped.errors import run
-from ushaped.models import load as models
+from ushaped.models.load import read, to_screen
 from ushaped.scoring.devices import reuse_memory
 from ushaped.scoring.job import Scorer, Settings
 from ushaped.scoring.served.score import ServedScorer
@@ -16,52 +16,36 @@ from ushaped.scoring.served.score import ServedScorer
 def main() -> None:
     """Read the command line, score what is missing, write one file per prompt file."""
     arguments = parse()
-    about = models.read(arguments.model)
+    about = read(arguments.model)
     settings = Settings(
-        batch_tokens=arguments.batch_tokens,
-        chain_tokens=arguments.chain_tokens,
-        too_long=arguments.too_long,
-        device=arguments.device,
-        gpus=arguments.gpus,
-        dtype=arguments.dtype,
-        threads=arguments.threads,
-        bos=arguments.bos,
-        trust_remote_code=arguments.trust_remote_code,
-        audit=arguments.audit,
+        **{field.name: getattr(arguments, field.name) for field in fields(Settings)}
     )
     reuse_memory()
-    kind = ServedScorer if "served" in about else Scorer
-    scorer = kind(about, settings, arguments.store, log)
+    scorer_class = ServedScorer if "served" in about else Scorer
+    scorer = scorer_class(about, settings, arguments.store, to_screen)
     scorer.run(arguments.prompts, arguments.output)
     if arguments.benchmark:
         scorer.telemetry.write(arguments.benchmark)
 
 
 def parse() -> argparse.Namespace:
-    """Command line of the step."""
-    usual = Settings()
+    """Command line of the step; the defaults are those of `Settings`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, metavar="MODEL.JSON")
     parser.add_argument("--prompts", nargs="+", type=Path, required=True, metavar="PARQUET")
-    parser.add_argument("--batch-tokens", type=int, default=usual.batch_tokens)
-    parser.add_argument("--chain-tokens", type=int, default=usual.chain_tokens)
-    parser.add_argument("--too-long", choices=["error", "cut"], default=usual.too_long)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default=usual.device)
-    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default=usual.dtype)
-    parser.add_argument("--threads", type=int, default=usual.threads)
-    parser.add_argument("--gpus", type=int, default=usual.gpus)
-    parser.add_argument("--bos", choices=["default", "always", "never"], default=usual.bos)
+    for name in ("--batch-tokens", "--chain-tokens", "--threads", "--gpus"):
+        parser.add_argument(name, type=int)
+    parser.add_argument("--too-long", choices=["error", "cut"])
+    parser.add_argument("--device", choices=["cpu", "cuda"])
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--bos", choices=["default", "always", "never"])
     parser.add_argument("--trust-remote-code", action="store_true")
-    parser.add_argument("--audit", type=int, default=usual.audit, metavar="ONE_IN")
+    parser.add_argument("--audit", type=int, metavar="ONE_IN")
     parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--benchmark", metavar="TSV")
+    parser.set_defaults(**asdict(Settings()))
     return parser.parse_args()
-
-
-def log(line: str) -> None:
-    """Write a line of the log."""
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Step: train one rung of the ladder with one seed.
 
-The weights lie in a store under the digest of everything they depend on, so that a job that
-Snakemake starts again, without a change to the training text, takes them from there.
+The weights lie in a store under a digest of everything they depend on, so that a repeated job
+reuses them.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from typing import Any
 
 import numpy as np
 
-from ushaped import benchmark_file as costs
-from ushaped.artifact_store import kept
+from ushaped.artifact_store import reuse_artifact
+from ushaped.benchmark_file import resources_used, write_benchmark
 from ushaped.errors import run
 from ushaped.files import digest, file_digest, whole, write_json
 from ushaped.ladder.flops import Shape, training_flops
-from ushaped.models import load as models
+from ushaped.models.load import describe
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 
 def main() -> None:
-    """Read the command line, train or take from the store, describe the model."""
+    """Read the command line, train or reuse the weights, describe the model."""
     began = time.monotonic()
     arguments = parse()
     folder: Path = arguments.output
@@ -46,7 +46,7 @@ def main() -> None:
         *code,
         platform.machine(),
     )
-    weights, found = kept(
+    weights, is_reused = reuse_artifact(
         arguments.store, key, ".safetensors", lambda path: make(arguments, summary, path)
     )
     shutil.copyfile(weights.with_suffix(".json"), folder / "config.json")
@@ -55,9 +55,9 @@ def main() -> None:
     for name in TOKENIZER:
         shutil.copyfile(arguments.corpus / name, folder / name)
     write_json(folder / "model.json", description(arguments, summary))
-    if found:
-        print(f"{folder.name}: nothing that it depends on has changed; kept", file=sys.stderr)
-    costs.write(arguments.benchmark, costs.used(began))
+    if is_reused:
+        print(f"{folder.name}: nothing that it depends on has changed; reused", file=sys.stderr)
+    write_benchmark(arguments.benchmark, resources_used(began))
 
 
 def parse() -> argparse.Namespace:
@@ -82,13 +82,13 @@ def shape_of(rung: dict[str, Any], summary: dict[str, Any]) -> Shape:
 
 
 def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> None:
-    """Train and save the weights to ``path`` and the configuration beside the final weights."""
+    """Train; save the weights to ``path``, and the configuration beside the final weights."""
     import torch
 
     from ushaped.ladder import train
 
     torch.set_num_threads(1)
-    # What cuBLAS needs to be deterministic; it must be set before CUDA starts.
+    # Makes cuBLAS deterministic; must be set before CUDA starts.
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(True)
     settings = arguments.settings
@@ -125,7 +125,7 @@ class Progress:
         self.began = self.last = time.monotonic()
 
     def __call__(self, step: int, steps: int, loss: float, speed: float) -> None:
-        """Tell of ``step`` of ``steps``."""
+        """Print, if the last line is long enough ago or training has ended."""
         now = time.monotonic()
         if now - self.last < self.every and step < steps:
             return
@@ -143,7 +143,7 @@ def description(arguments: argparse.Namespace, summary: dict[str, Any]) -> dict[
     """The content of ``model.json``."""
     shape = shape_of(arguments.rung, summary)
     rows = {int(length): count for length, count in summary["rows"].items()}
-    return models.describe(
+    return describe(
         arguments.output.name,
         arguments.output,
         family=arguments.family,

@@ -21,8 +21,9 @@ from ushaped.items.download import read_mirrors
 from ushaped.items.released import BLOCKS, release
 from ushaped.items.task import COLUMNS, load_demonstrations, load_task, read_items
 from ushaped.models import lock
+from ushaped.models.registry import read_registry
 from ushaped.prompts import build
-from ushaped.settings import check, filled, read_registry, with_folders
+from ushaped.settings import check, merge_defaults
 
 INPUTS = 300
 SEED = 14
@@ -119,9 +120,8 @@ def registry() -> dict[str, Any]:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A project's folder for one reader; its registry is written again and again."""
-    for part in ("config/schema", "tasks"):
-        (tmp_path / part).parent.mkdir(exist_ok=True)
-        (tmp_path / part).symlink_to(ROOT / part)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "literature").symlink_to(ROOT / "literature")
     return tmp_path
 
 
@@ -182,9 +182,7 @@ def test_configuration(tmp_path: Path, registry: dict[str, Any]) -> None:
     valid = TINY | {"official": {"mirror": "~/items"}, "sources": {"all": ["replica"]}}
 
     def read() -> None:
-        config = filled(yaml_files.read_mapping(path), default)
-        check(config, registry, ROOT)
-        with_folders(config)
+        check(merge_defaults(yaml_files.read_mapping(path), default), registry, ROOT)
 
     outcomes(path, texts(valid, random.Random(SEED), as_yaml), read)
 

@@ -19,33 +19,31 @@ from tokenizers.models import BPE
 from project import ROOT, TINY, Project
 from ushaped.items.task import Task, as_item, load_demonstrations, load_task, read_items, replicate
 from ushaped.ladder.flops import Shape, forward_flops
+from ushaped.models.registry import read_registry
 from ushaped.plan import (
     CHARACTERS_PER_TOKEN,
     GPUS,
-    LARGER,
-    MOST_CELLS,
     Architecture,
     Limits,
     Model,
-    Ruler,
+    TokenCounter,
     Work,
     by_characters,
     by_tokens,
     cost,
-    counted,
+    count_work,
     from_file_size,
     released,
     trained,
 )
 from ushaped.prompts import build
 from ushaped.settings import models as configured
-from ushaped.settings import read_registry
 
 LIMITS = Limits(batch_tokens=2048, chain_tokens=40)
 H100 = GPUS["H100"]
 
 
-def letters() -> Ruler:
+def letters() -> TokenCounter:
     """Each character is a token."""
     return replace(by_characters(), per_token=1)
 
@@ -90,7 +88,7 @@ def test_tokens_with_one_history_are_counted_once_as_one_by_one_counting_finds()
         row("Is it not so?", " Yes", " Yes it is"),
         row("A", " A", " B"),
     ]
-    work = counted(rows, letters(), LIMITS)
+    work = count_work(rows, letters(), LIMITS)
     read, predictions = least([rows[0], *rows[2:]])
     # The second row is the first again, whose classes alone are taken to be new.
     again = len(" Yes"[:-1] + "No"[:-1])
@@ -98,7 +96,7 @@ def test_tokens_with_one_history_are_counted_once_as_one_by_one_counting_finds()
 
 
 def test_pairs_of_attention_are_those_of_a_causal_mask() -> None:
-    work = counted([row("abcd", "x")], letters(), LIMITS)
+    work = count_work([row("abcd", "x")], letters(), LIMITS)
     assert work.pairs == np.tri(4).sum()
 
 
@@ -115,7 +113,7 @@ def test_the_plan_counts_what_the_engine_computes(tokenizer: Any) -> None:
     list(engine.score([one for names in pairs for one in names]))
     assert not any(one.boundary_merged for names in pairs for one in names)
 
-    work = counted(rows, by_tokens(Path(tokenizer.name_or_path) / "tokenizer.json"), LIMITS)
+    work = count_work(rows, by_tokens(Path(tokenizer.name_or_path) / "tokenizer.json"), LIMITS)
     assert (work.read, work.predictions) == (
         engine.counts.computed_tokens,
         engine.counts.predictions,
@@ -123,16 +121,16 @@ def test_the_plan_counts_what_the_engine_computes(tokenizer: Any) -> None:
 
 
 def test_a_chain_costs_reading_its_prompt_twice_and_all_that_it_may_write() -> None:
-    plain, thinking = (counted([row("abcd", "x", chain=c)], letters(), LIMITS) for c in (0, 1))
+    plain, thinking = (count_work([row("abcd", "x", chain=c)], letters(), LIMITS) for c in (0, 1))
     assert (plain.continued, plain.generated, plain.steps) == (0, 0, 0)
     assert (thinking.continued, thinking.generated, thinking.steps) == (4, 40, 40)
     assert thinking.read == plain.read + 40 + len(" So")
-    own = counted([row("abcd", "x", chain=True) | {"chain_limit": 7}], letters(), LIMITS)
+    own = count_work([row("abcd", "x", chain=True) | {"chain_limit": 7}], letters(), LIMITS)
     assert own.generated == 7
 
 
 def test_a_prompt_that_is_compared_with_another_costs_both() -> None:
-    both = counted([row("abc", "x", "y", other="xyz")], letters(), LIMITS)
+    both = count_work([row("abc", "x", "y", other="xyz")], letters(), LIMITS)
     assert both.read == 6
     assert both.prompts == 1
 
@@ -141,12 +139,6 @@ def test_work_adds_up_but_for_the_longest_sequence() -> None:
     assert Work(prompts=1, read=2, longest=7) + Work(prompts=2, read=3, longest=5) == Work(
         prompts=3, read=5, longest=7
     )
-
-
-def test_the_constants_of_scoring_are_those_of_its_modules() -> None:
-    from ushaped.scoring.engine import engine, generation
-
-    assert (LARGER, MOST_CELLS) == (generation.LARGER, engine.MOST_CELLS)
 
 
 def replicas(name: str, folder: Path) -> tuple[Task, Path]:
@@ -170,7 +162,7 @@ def test_the_estimate_from_the_file_size_is_not_below_the_count_of_characters(
     items, _ = read_items(path, task.schema)
     shown = load_demonstrations(task.folder)
     rows = build(items, variant, shown, task.chain, 0, task.inside)
-    work = counted(rows, by_characters(), LIMITS)
+    work = count_work(rows, by_characters(), LIMITS)
     rough = from_file_size(task, len(items), path.stat().st_size, [variant], LIMITS)
     assert (rough.prompts, rough.generated) == (work.prompts, work.generated)
     # Its words of the protocol, such as the announcement of the answer, are not in the file.
@@ -269,7 +261,7 @@ def test_what_is_not_known_stays_unknown(pythia: Model) -> None:
 
 
 def test_a_served_model_needs_no_gpu_but_is_sent_every_prompt_with_every_class() -> None:
-    work = counted([row("abcd", " x", " yz")], letters(), LIMITS)
+    work = count_work([row("abcd", " x", " yz")], letters(), LIMITS)
     assert work.sent == 4 + 2 + 4 + 3
     about = configured({"families": ["pythia"]}, read_registry(ROOT))["pythia-70m"]
     entry = {"endpoint": "http://localhost", "served_as": "x"} | about["entry"]
@@ -294,7 +286,7 @@ def test_weights_that_are_here_tell_their_layers_and_need_no_download(tmp_path: 
 
 def test_the_schema_names_the_gpus_of_the_table() -> None:
     schema = yaml.safe_load((ROOT / "config/schema/config.schema.yaml").read_text())
-    assert schema["properties"]["plan"]["properties"]["gpu"]["enum"] == sorted(GPUS)
+    assert schema["$defs"]["Plan"]["properties"]["gpu"]["enum"] == sorted(GPUS)
 
 
 # -- the command ----------------------------------------------------------------------------------
@@ -323,9 +315,7 @@ def test_the_plan_of_the_paper_runs_no_other_job_and_needs_no_file_of_items(
         values = [float(one[key]) for one in rows]
         assert values[0] > 0
         assert values[-1] == max(values)
-    items = sum(
-        load_task(p.parent).facts["official"]["rows"] for p in ROOT.glob("tasks/*/replica.py")
-    )
+    items = sum(load_task(p.parent).facts.official.rows for p in ROOT.glob("tasks/*/replica.py"))
     assert int(rows[0]["prompts"]) >= 5 * items
     # Chains of two variants, each as long as the family's may become.
     longest = read_registry(ROOT)["pythia"]["chain_tokens"]
@@ -357,6 +347,6 @@ def test_the_plan_builds_prompts_of_generated_items_and_takes_the_tokenizer_that
         [one for path in some for one in pq.read_table(path).to_pylist()]
         for _, some in groupby(prompts, key=lambda path: path.parent)
     ]
-    works = [counted(some, replace(by_characters(), per_token=1), limits) for some in together]
+    works = [count_work(some, replace(by_characters(), per_token=1), limits) for some in together]
     expected = sum(work.read + work.continued for work in works)
     assert float(rows[0]["unique_tokens"]) == pytest.approx(expected, rel=1e-5)

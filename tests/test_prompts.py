@@ -20,7 +20,7 @@ from ushaped.errors import UserError
 from ushaped.items.task import (
     ChainRule,
     Demonstration,
-    Inside,
+    EmbeddedDemonstrations,
     Item,
     as_item,
     load_task,
@@ -36,7 +36,7 @@ OURS = [
     Demonstration("Second?", " It is not.", " no"),
     Demonstration("Third?", " It is so again.", " yes"),
 ]
-RULE = ChainRule(" So the answer is", ("\n",))
+RULE = ChainRule(answer_after=" So the answer is", stop=("\n",))
 AFTER = RULE.answer_after
 
 
@@ -84,7 +84,7 @@ def test_zero_shot_cot_asks_for_reasoning_and_shows_none() -> None:
     assert "step by step" in rows[0]["modified"]
 
 
-HELD = Inside(3, re.compile("\n\n"))
+HELD = EmbeddedDemonstrations(3, re.compile("\n\n"))
 
 
 def holding(count: int) -> list[Item]:
@@ -398,7 +398,7 @@ def test_cot_shows_all_our_demonstrations_with_their_chains_and_says_so() -> Non
 
 
 def test_only_prompts_with_a_chain_say_how_it_ends() -> None:
-    rule = ChainRule(" Hence", ("\n", " Q:"), 9)
+    rule = ChainRule(answer_after=" Hence", stop=("\n", " Q:"), tokens=9)
     rows = build(items(2), "cot", OURS, rule, seed=0)
     assert "Thought: It is so. Hence yes" in rows[0]["prompt"]
     told = {(row["answer_after"], tuple(row["stop"]), row["chain_limit"]) for row in rows}

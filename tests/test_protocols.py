@@ -15,7 +15,7 @@ import protocols as step
 from ushaped.errors import UserError
 from ushaped.figures import protocols as protocols_figure
 from ushaped.protocols import compare as compare_curves
-from ushaped.report.protocols import count, protocol_values, ways
+from ushaped.report.protocols import count, read_comparisons, summarize
 from ushaped.results import columns, tables
 from ushaped.results.columns import METRICS
 from ushaped.results.columns import PROTOCOLS as COLUMNS
@@ -270,7 +270,7 @@ def test_the_step_writes_one_row_per_way_of_asking(
     assert (found["zero-shot"]["flips"], found["zero-shot"]["difference"]) == ("", "")
     # What the step writes is what figures and page read.
     shown = tables.read_protocols(tmp_path / "protocols.csv")
-    assert protocol_values(shown)["summaries"][0].all.flips == 1
+    assert summarize(read_comparisons(shown))[0].all.flips == 1
 
 
 # -- what is shown -------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ TABLE = (
 
 
 def test_the_summary_counts_single_tasks_by_protocol() -> None:
-    (one,) = protocol_values(shown_table(*TABLE))["summaries"]
+    (one,) = summarize(read_comparisons(shown_table(*TABLE)))
     assert (one.all.compared, one.all.flips, one.all.settled) == (4, 2, 1)
     assert one.all.sentence == "in 2 of 4 comparisons the verdict changes; 1 of them is settled"
     told = {part.who: (part.variants, part.compared, part.flips) for part in one.by_protocol}
@@ -318,10 +318,16 @@ def test_the_summary_counts_single_tasks_by_protocol() -> None:
 def test_the_table_of_changes_holds_changes_of_either_rule_and_the_average() -> None:
     made = shown_table(*TABLE)
     made.loc[1, "flips_literal"] = "yes"
-    told = [(way.task, way.variant) for way in protocol_values(made)["changes"]]
-    assert told == [("redefine", "cot"), ("neqa", "few-shot-2"), ("neqa", "cot"), (AVERAGE, "cot")]
-    assert protocol_values(None)["changes"] == []
-    assert {way.here.shown for way in ways(made.assign(equivalent=""))} == {"none: one size"}
+    changes = [(c.task, c.variant) for c in read_comparisons(made) if c.changes]
+    assert changes == [
+        ("redefine", "cot"),
+        ("neqa", "few-shot-2"),
+        ("neqa", "cot"),
+        (AVERAGE, "cot"),
+    ]
+    assert read_comparisons(None) == []
+    unjudged = read_comparisons(made.assign(equivalent=""))
+    assert {comparison.side.shown for comparison in unjudged} == {"none: one size"}
 
 
 def test_the_figure_frames_what_flips_and_names_every_protocol() -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from project import ROOT, TINY, Project
 from ushaped.errors import UserError
-from ushaped.settings import given
+from ushaped.settings import read_command_line
 from ushaped.yaml_files import parse, read, read_mapping
 
 TINY_AS_TEXT = yaml.safe_dump(TINY)
@@ -144,13 +144,15 @@ def test_the_files_of_this_project_read_as_before(path: Path) -> None:
 def test_the_last_file_counts_and_words_before_all_files(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("output: a\nshapes: {draws: 1e3, seed: 1}\n")
     (tmp_path / "b.yaml").write_text("shapes: {seed: 2}\ntasks: [no]\n")
-    found = given([tmp_path / "a.yaml", tmp_path / "b.yaml"], {"output": "c"}, {"made": 1})
+    found = read_command_line(
+        [tmp_path / "a.yaml", tmp_path / "b.yaml"], {"output": "c"}, {"made": 1}
+    )
     assert found == {"output": "c", "shapes": {"draws": 1000, "seed": 2}, "tasks": ["no"]}
 
 
 def test_a_file_with_templates_is_left_to_snakemake(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("__use_yte__: true\noutput: ?'a' + 'b'\n")
-    assert given([tmp_path / "a.yaml"], {}, {"output": "ab"}) == {"output": "ab"}
+    assert read_command_line([tmp_path / "a.yaml"], {}, {"output": "ab"}) == {"output": "ab"}
 
 
 def test_snakemake_refuses_a_setting_that_is_there_twice_before_any_job(fresh: Project) -> None:

@@ -1,23 +1,23 @@
-// The evidence on each curve: packed in the page, shown where its line is opened or followed to.
+// The evidence on each curve: packed in the page, shown when its line is opened or linked to.
 
-const PROOF = 'evidence-';
+const EVIDENCE = 'evidence-';
 
 /** Put the evidence into its place; the packed text is HTML of the page's own templates. */
-async function fillProof(details) {
+async function fillEvidence(details) {
   if (details.dataset.filled !== undefined) return;
   const body = make('div');
   try {
     const bodies = await unpack('pack-evidence');
     if (details.dataset.filled !== undefined) return;
-    body.innerHTML = bodies[details.id.slice(PROOF.length)];
+    body.innerHTML = bodies[details.id.slice(EVIDENCE.length)];
   } catch {
-    body.textContent = 'This browser cannot unpack what stands here; it stands in evidence.json beside this page.';
+    body.textContent = 'This browser cannot unpack the evidence; it is in evidence.json beside this page.';
   }
   details.dataset.filled = '';
   details.append(body);
 }
 
-/** Open what the address of the page names, and everything that it stands in. */
+/** Open the element that the address names, and everything around it. */
 async function openNamed() {
   const named = document.getElementById(location.hash.slice(1));
   if (!named) return;
@@ -26,13 +26,13 @@ async function openNamed() {
     if (!one.open) closed.push(one);
     one.open = true;
   }
-  if (named.matches('details.proof-of')) await fillProof(named);
+  if (named.matches('details.evidence-of')) await fillEvidence(named);
   if (closed.length) named.scrollIntoView();
 }
 
 onReady(() => {
-  for (const details of document.querySelectorAll('details.proof-of')) {
-    details.addEventListener('toggle', () => { if (details.open) fillProof(details); });
+  for (const details of document.querySelectorAll('details.evidence-of')) {
+    details.addEventListener('toggle', () => { if (details.open) fillEvidence(details); });
   }
   addEventListener('hashchange', openNamed);
   // A link to where the page already is changes no address.

@@ -1,4 +1,4 @@
-// The verdict matrix: another way of asking, another rule, items of another source.
+// The verdict matrix: another prompt variant, another rule, items of another source.
 
 /** A verdict as the templates write it: symbol and word. */
 function verdictMark(glyphs, shape, otherwise) {
@@ -17,7 +17,7 @@ function protocolTag(protocol, modified) {
   return tag;
 }
 
-/** What one rule says of a curve, as contents of a table cell. */
+/** The verdict of one rule on a curve, as contents of a table cell. */
 function opinionParts(glyphs, verdict, rule) {
   const [shape, note] = verdict[rule];
   const mark = verdictMark(glyphs, shape, rule === 'equivalent' ? verdict.shown : 'none');
@@ -26,12 +26,12 @@ function opinionParts(glyphs, verdict, rule) {
   return parts;
 }
 
-/** What makes the numbers of a curve doubtful, as the templates write it. */
+/** The flags of the numbers of a curve, as the templates write them. */
 function flagMarks(words, names) {
   const marks = make('span', { class: 'marks' });
-  names.forEach((name, place) => {
+  names.forEach((name, index) => {
     const [mark, title] = words[name];
-    if (place) marks.append(' ');
+    if (index) marks.append(' ');
     marks.append(make('span', { class: 'flag', title }, mark));
   });
   return marks;
@@ -39,21 +39,21 @@ function flagMarks(words, names) {
 
 const MATRIX_KEYS = {
   equivalent:
-    'p is the share of bootstrap draws that give the same verdict. A coloured cell is one that at least 95% of the draws share.',
+    'The percentage is the share of bootstrap draws with the same verdict. A coloured cell is settled: at least 95% of draws.',
   literal:
-    'p is the share of bootstrap draws that give the same verdict; it is not known for published series and averages. A coloured cell is one that at least 95% of the draws share.',
+    'The percentage is the share of bootstrap draws with the same verdict; it is unknown for published series and averages. A coloured cell is settled: at least 95% of draws.',
   statistical:
-    'q is that of the test for a U-shape where that is the verdict, else of the test for any change, corrected for the number of tasks; of the average, which is one, it is p. A coloured cell is one where it is at most 5%.',
+    'q is the corrected p-value of the test for a U-shape where that is the verdict, else of the test for any change; the average, a single test, has p. A coloured cell is significant: at most 5%.',
 };
 
 function showMatrix(data) {
   const chosen = (name) => document.querySelector(`input[name="matrix-${name}"]:checked`)?.value ?? '';
   const [variant, rule, source] = [chosen('variant'), chosen('rule'), chosen('source')];
-  const [, protocol, modified] = data.ways.find((way) => way[0] === variant);
+  const [, protocol, modified] = data.variants.find(([name]) => name === variant);
   const table = document.getElementById('matrix-table');
-  for (const place of table.querySelectorAll('.way')) place.replaceChildren(`${variant} `, protocolTag(protocol, modified));
-  [...table.tBodies[0].rows].forEach((line, place) => {
-    const row = data.rows[place];
+  for (const head of table.querySelectorAll('.variant')) head.replaceChildren(`${variant} `, protocolTag(protocol, modified));
+  [...table.tBodies[0].rows].forEach((line, index) => {
+    const row = data.rows[index];
     line.hidden = Boolean(source) && row.source !== source;
     for (const cell of line.querySelectorAll('td')) {
       const { family } = cell.dataset;
@@ -62,8 +62,8 @@ function showMatrix(data) {
     }
   });
   const words = data.rules[rule];
-  const way = `${words[0].toUpperCase()}${words.slice(1)}, asked ${variant} (${protocol} protocol).`;
-  document.getElementById('matrix-status').textContent = way;
+  const status = `${words[0].toUpperCase()}${words.slice(1)}, ${variant} (${protocol} protocol).`;
+  document.getElementById('matrix-status').textContent = status;
   document.getElementById('matrix-key').textContent = MATRIX_KEYS[rule];
   const note = document.getElementById('matrix-modified');
   note.hidden = !modified;

@@ -294,7 +294,7 @@ function drawPanel(group, panel, scale, box, ink, symbols) {
   const few = panel.curves.length <= 4;
   const marks = [];
   for (const curve of panel.curves) {
-    const node = makeSvg('g', { class: 'curve', 'data-of': `${curve.name}, ${curve.way}` });
+    const node = makeSvg('g', { class: 'curve', 'data-of': `${curve.name}, ${curve.variantName}` });
     const placed = curve.points.map((point) => ({ point, curve, panel, node, x: across.place(point.x), y: y(point.value) }));
     if (few) node.append(bandOf(curve, placed, y, ink));
     node.append(...whiskersOf(curve, placed, y, ink));

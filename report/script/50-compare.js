@@ -7,7 +7,7 @@ const DOWNLOAD_WIDTH = 1080;
 const SCALE_WORDS = {
   training_flops: 'training compute (FLOPs)',
   parameters: 'parameters',
-  relative: 'place within the family (logarithmic)',
+  relative: 'position within the family (logarithmic)',
 };
 const CSV_COLUMNS = [
   'family', 'source', 'task', 'variant', 'protocol', 'modified', 'metric', 'size', 'parameters', 'training_flops',
@@ -20,7 +20,7 @@ function isCompareLink() {
   return location.hash.startsWith(COMPARE);
 }
 
-/** What is chosen at first: our families and PaLM, asked in the main way, on few tasks. */
+/** The first choice: our families and PaLM, under the main prompt variant, on few tasks. */
 function firstChoice(data) {
   const average = data.editions.findLast((one) => one.task === data.average);
   const tasks = data.editions.filter((one) => one.task !== data.average).slice(0, average ? 3 : 4);
@@ -29,12 +29,12 @@ function firstChoice(data) {
     family: data.families.filter((one) => !one.published || one.name === 'PaLM').map((one) => one.key),
     variant: [data.variants[0].name],
     metric: 'judged',
-    scale: 'training_flops',
+    scale: data.scale,
     layout: 'task',
   };
 }
 
-/** The choice in the address; what it does not name is as at first. */
+/** The choice in the address; the first choice where it names none. */
 function linkedChoice(data) {
   const given = new URLSearchParams(location.hash.slice(COMPARE.length));
   const choice = firstChoice(data);
@@ -69,56 +69,56 @@ function readControls() {
   return choice;
 }
 
-/** The place of the metric to show of a curve; undefined where it was not measured. */
+/** The index of the metric to show of a curve; undefined where it was not measured. */
 function metricOf(data, choice, curve) {
-  const names = choice.metric === 'judged' ? [curve.judged, ...data.primary.map((place) => data.metrics[place].name)] : [choice.metric];
-  const places = names.map((name) => data.metrics.findIndex((metric) => metric.name === name));
-  return places.find((place) => place in curve.metrics);
+  const names = choice.metric === 'judged' ? [curve.judged, ...data.primary.map((index) => data.metrics[index].name)] : [choice.metric];
+  const indices = names.map((name) => data.metrics.findIndex((metric) => metric.name === name));
+  return indices.find((index) => index in curve.metrics);
 }
 
 /** The curves chosen, with their points on the scale chosen, in the order of the controls. */
 function chosenCurves(data, choice) {
-  const found = [];
+  const chosen = [];
   for (const edition of data.editions.filter((one) => choice.task.includes(one.key))) {
     for (const curve of data.curves) {
       const family = data.families[curve.family];
       const variant = data.variants[curve.variant];
-      const here = curve.task === edition.task && (family.published || curve.source === edition.source);
-      if (!here || !choice.family.includes(family.key) || !choice.variant.includes(variant.name)) continue;
-      const place = metricOf(data, choice, curve);
-      if (place === undefined) continue;
-      const metric = data.metrics[place];
-      const points = pointsOf(family, curve.metrics[place], choice.scale);
-      const { n, chance } = curve.metrics[place];
+      const onItems = curve.task === edition.task && (family.published || curve.source === edition.source);
+      if (!onItems || !choice.family.includes(family.key) || !choice.variant.includes(variant.name)) continue;
+      const index = metricOf(data, choice, curve);
+      if (index === undefined) continue;
+      const metric = data.metrics[index];
+      const points = pointsOf(family, curve.metrics[index], choice.scale);
+      const { n, chance } = curve.metrics[index];
       const items = family.published ? 'official' : curve.source;
       const opinions = curve.verdict;
       const verdict = opinions && metric.name === curve.judged ? [opinions.equivalent[0] || opinions.shown, opinions.equivalent[1]] : null;
-      found.push({ edition, family, variant, metric, points, n, chance, items, opinions, verdict });
+      chosen.push({ edition, family, variant, metric, points, n, chance, items, opinions, verdict });
     }
   }
   const order = (curve) => [data.editions.indexOf(curve.edition), data.families.indexOf(curve.family), data.variants.indexOf(curve.variant)];
-  const keyed = found.map((curve) => [order(curve), curve]);
+  const keyed = chosen.map((curve) => [order(curve), curve]);
   keyed.sort(([a], [b]) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
   return keyed.map(([, curve]) => curve);
 }
 
 function pointsOf(family, series, scale) {
   const sizes = new Map(family.sizes.map(([size, parameters, flops]) => [size, { parameters, training_flops: flops }]));
-  const points = series.size.map((size, place) => ({
+  const points = series.size.map((size, index) => ({
     size,
     ...sizes.get(size),
-    x: scale === 'relative' ? placeWithin(family, sizes.get(size)) : sizes.get(size)[scale],
-    value: series.value[place],
-    low: series.low[place],
-    high: series.high[place],
-    flags: series.flags[place] ?? '',
-    hollow: (series.flags[place] ?? '').split(';').includes('constant-answer'),
+    x: scale === 'relative' ? positionWithin(family, sizes.get(size)) : sizes.get(size)[scale],
+    value: series.value[index],
+    low: series.low[index],
+    high: series.high[index],
+    flags: series.flags[index] ?? '',
+    hollow: (series.flags[index] ?? '').split(';').includes('constant-answer'),
   }));
   return points.filter((point) => point.value !== null && point.x !== null).sort((a, b) => a.x - b.x);
 }
 
-/** Where a size stands between the smallest and the largest of its family, on a logarithmic scale. */
-function placeWithin(family, size) {
+/** The position of a size between the smallest and the largest of its family, on a logarithmic scale. */
+function positionWithin(family, size) {
   const by = family.sizes.every(([, , flops]) => flops !== null) ? 'training_flops' : 'parameters';
   const logs = family.sizes.map(([, parameters, flops]) => Math.log(by === 'parameters' ? parameters : flops));
   const [low, high] = [Math.min(...logs), Math.max(...logs)];
@@ -134,7 +134,7 @@ const DIMENSIONS = {
   task: (curve) => curve.edition.name,
 };
 
-/** Panels with their curves: what is the same in a panel stands above it, what differs at the curves. */
+/** Panels with their curves: titles name what is the same in a panel, labels what differs. */
 function panelsOf(data, choice, curves) {
   const groups = new Map();
   for (const curve of curves) {
@@ -148,25 +148,25 @@ function panelsOf(data, choice, curves) {
     panels.some((panel) => new Set(panel.curves.map(DIMENSIONS[name])).size > 1),
   );
   giveLooks(data, curves, differs);
-  // What is published is told above the curves, and at them only where a family here has the same name.
+  // Labels say *published* only where a family that was run has the same name; the subtitle always does.
   const ours = new Set(data.families.filter((one) => !one.published).map((one) => one.name));
   const twins = new Set(data.families.filter((one) => one.published && ours.has(one.name)).map((one) => one.name));
   for (const panel of panels) {
     const same = Object.keys(DIMENSIONS).filter((name) => !differs.includes(name) && name !== choice.layout);
     const items = [...new Set(panel.curves.map((curve) => (curve.family.published ? 'published series on official items' : `${curve.items} items`)))];
-    const turned = panel.metric.lower ? ', turned: up is better' : '';
+    const reversed = panel.metric.lower ? ', reversed axis: up is better' : '';
     const about = same.map((name) => DIMENSIONS[name](panel.curves[0]));
-    panel.subtitle = [`${panel.metric.label}${turned}`, ...about, items.join(', ')].join(' · ');
+    panel.subtitle = [`${panel.metric.label}${reversed}`, ...about, items.join(', ')].join(' · ');
     for (const curve of panel.curves) {
       const named = { ...DIMENSIONS, family: ({ family }) => (twins.has(family.name) ? sayFamily(family) : family.name) };
       curve.name = differs.filter((name) => name !== 'variant').map((name) => named[name](curve)).join(', ');
-      curve.way = differs.includes('variant') ? sayVariant(curve.variant) : '';
+      curve.variantName = differs.includes('variant') ? sayVariant(curve.variant) : '';
     }
   }
   return panels;
 }
 
-/** Colour and marker tell the first thing in which curves of a panel differ, dashes the second. */
+/** Colour and marker encode the first dimension in which curves of a panel differ, dashes the second. */
 function giveLooks(data, curves, differs) {
   const own = {
     family: (curve) => curve.family,
@@ -193,9 +193,9 @@ function sayInterval(metric, { low, high }) {
   return low === null || high === null ? '' : `${sayValue(metric, low)} to ${sayValue(metric, high)}`;
 }
 
-/** What is drawn, in words. */
+/** The drawing in words. */
 function describe(view) {
-  const said = view.panels.map((panel) => {
+  const sentences = view.panels.map((panel) => {
     const curves = panel.curves.map((curve) => {
       const [first, last] = [curve.points[0], curve.points.at(-1)];
       const name = Object.values(DIMENSIONS).map((words) => words(curve)).join(', ');
@@ -205,45 +205,45 @@ function describe(view) {
     });
     return `${panel.title}, ${panel.metric.label}. ${curves.join('; ')}.`;
   });
-  return said.join(' ');
+  return sentences.join(' ');
 }
 
 function sayStatus(view, choice) {
   const { curves, panels, left } = view;
-  const missing = left ? ` ${left === 1 ? 'One curve is' : `${left} curves are`} left out: nothing is known of ${SCALE_WORDS[choice.scale]}.` : '';
+  const missing = left ? ` ${left === 1 ? 'One curve is' : `${left} curves are`} left out, without known ${SCALE_WORDS[choice.scale]}.` : '';
   if (!curves.length) {
     const empty = CHOICES.find((name) => !choice[name].length);
-    const words = { task: 'no task', family: 'no family', variant: 'no way of asking' };
-    return `Nothing to draw: ${empty ? `${words[empty]} is chosen` : 'nothing of what is chosen was measured'}.${missing}`;
+    const words = { task: 'no task', family: 'no family', variant: 'no prompt variant' };
+    return `Nothing to draw: ${empty ? `${words[empty]} is chosen` : 'the chosen curves were not measured'}.${missing}`;
   }
-  const ways = [...new Set(curves.map((curve) => `${curve.variant.name} (${curve.variant.protocol} protocol)`))];
+  const variants = [...new Set(curves.map((curve) => `${curve.variant.name} (${curve.variant.protocol} protocol)`))];
   const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
-  return `${count(curves.length, 'curve')} in ${count(panels.length, 'panel')}, against ${SCALE_WORDS[choice.scale]}. Asked ${ways.join(', ')}.${missing}`;
+  return `${count(curves.length, 'curve')} in ${count(panels.length, 'panel')}, against ${SCALE_WORDS[choice.scale]}. Prompt variants: ${variants.join(', ')}.${missing}`;
 }
 
 function sayNotes({ curves }) {
-  const said = ['Bars and bands are 95% intervals over items, where they are known. Hollow marks are models that nearly always give the same answer.'];
+  const notes = ['Bars and bands are 95% intervals over items, where they are known. Hollow marks are models that nearly always give the same answer.'];
   const mixed = new Map();
   for (const curve of curves) mixed.set(curve.edition, (mixed.get(curve.edition) ?? new Set()).add(curve.items));
   if ([...mixed.values()].some((items) => items.size > 1)) {
-    said.push('Published series answered official items; curves of other items beside them answer other questions: compare shapes, not heights.');
+    notes.push('Published series answered official items; curves of other items beside them answer other questions: compare shapes, not heights.');
   }
   for (const variant of new Set(curves.map((curve) => curve.variant))) {
-    if (variant.modified) said.push(`${variant.name} is modified: ${variant.modified}.`);
+    if (variant.modified) notes.push(`${variant.name} is modified: ${variant.modified}.`);
   }
   if (curves.some((curve) => curve.verdict)) {
-    said.push('Verdicts at the curves are those of the published-equivalent rule, p the share of bootstrap draws that agree.');
+    notes.push('Verdicts at the curves are those of the published-equivalent rule, each with the share of bootstrap draws that give it.');
   }
-  return said.join(' ');
+  return notes.join(' ');
 }
 
 function viewOf(data, choice) {
-  const every = chosenCurves(data, choice);
-  const curves = every.filter((curve) => curve.points.length);
+  const chosen = chosenCurves(data, choice);
+  const curves = chosen.filter((curve) => curve.points.length);
   return {
     curves,
     panels: panelsOf(data, choice, curves),
-    left: every.length - curves.length,
+    left: chosen.length - curves.length,
     horizontal: { kind: choice.scale, words: SCALE_WORDS[choice.scale] },
   };
 }
@@ -262,7 +262,7 @@ function drawingOf(view, width, ink, symbols) {
   return drawn;
 }
 
-/** The drawing as a file: on white, of one width, with all that it needs. */
+/** The drawing as a self-contained file: on white, of one width. */
 function comparisonFile(view, symbols) {
   const { drawing, width, height } = drawingOf(view, DOWNLOAD_WIDTH, INKS.light, symbols);
   const margin = 16;
@@ -277,7 +277,7 @@ function comparisonFile(view, symbols) {
 function rowsOf(view) {
   return view.curves.flatMap((curve) =>
     curve.points.map((point) => {
-      const said = (rule) => (curve.verdict ? curve.opinions[rule][0] : '');
+      const verdict = (rule) => (curve.verdict ? curve.opinions[rule][0] : '');
       return {
         ...point,
         family: curve.family.name,
@@ -289,9 +289,9 @@ function rowsOf(view) {
         metric: curve.metric.name,
         n: curve.n,
         chance: curve.chance,
-        equivalent: said('equivalent'),
-        literal: said('literal'),
-        statistical: said('statistical'),
+        equivalent: verdict('equivalent'),
+        literal: verdict('literal'),
+        statistical: verdict('statistical'),
       };
     }),
   );
@@ -312,11 +312,11 @@ function headOf(table, names) {
   makeSortable(table);
 }
 
-/** One row per curve: how it is drawn, and what each rule says of it. */
+/** One row per curve: how it is drawn, and the verdict of each rule on it. */
 function fillCurves(data, view, ink, symbols) {
   const table = byId('compare-curves');
   const rules = Object.values(data.rules).map((words) => words[0].toUpperCase() + words.slice(1));
-  headOf(table, ['Curve', 'Family', 'Asked', 'Items', ...rules]);
+  headOf(table, ['Curve', 'Family', 'Prompt variant', 'Items', ...rules]);
   const body = make('tbody');
   for (const curve of view.curves) {
     const sample = makeSvg('svg', { class: 'swatch', width: 24, height: 12, 'aria-hidden': 'true' }, sampleOf(curve.look, ink, 1, 6));
@@ -371,7 +371,7 @@ function picking(canvas, readout) {
     picked = mark;
     canvas.querySelector('.ring')?.remove();
     tip.remove();
-    // What is the same in other panels stays as it is.
+    // The same curve in other panels keeps its opacity.
     for (const node of canvas.querySelectorAll('.curve')) node.setAttribute('opacity', !mark || node.dataset.of === mark.node.dataset.of ? 1 : 0.3);
     if (!mark) return;
     const ring = { class: 'ring', cx: mark.x, cy: mark.y, r: 8, fill: 'none', stroke: 'currentColor', 'stroke-width': 2 };
@@ -389,8 +389,8 @@ function picking(canvas, readout) {
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const away = (mark) => Math.hypot(mark.x - x, mark.y - y);
     const nearest = drawn.marks.reduce((best, mark) => (!best || away(mark) < away(best) ? mark : best), null);
-    const found = nearest && away(nearest) < 28 ? nearest : null;
-    if (found !== picked) pick(found);
+    const mark = nearest && away(nearest) < 28 ? nearest : null;
+    if (mark !== picked) pick(mark);
   }
 
   canvas.addEventListener('pointermove', point);
@@ -411,7 +411,7 @@ function picking(canvas, readout) {
   };
 }
 
-/** The point that a key leads to; null to none, undefined if the key says nothing. */
+/** The point that a key leads to; null for none, undefined for any other key. */
 function neighbour(marks, from, key) {
   const steps = { ArrowRight: 1, ArrowLeft: -1 };
   const jumps = { ArrowDown: 1, ArrowUp: -1 };
@@ -431,11 +431,11 @@ async function copyAddress() {
   field.value = location.href;
   try {
     await navigator.clipboard.writeText(location.href);
-    byId('compare-said').textContent = 'The link is copied.';
+    byId('compare-copied').textContent = 'The link is copied.';
   } catch {
     field.hidden = false;
     field.select();
-    byId('compare-said').textContent = 'This is the link.';
+    byId('compare-copied').textContent = 'This is the link.';
   }
 }
 

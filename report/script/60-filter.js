@@ -1,4 +1,4 @@
-// The filter of the task cards: by name, and by the verdict on one family asked in one way.
+// The filter of the task cards: by name, and by the verdict on one family under one prompt variant.
 
 function filterSelect(id, words, options) {
   const select = make('select', { id });
@@ -13,7 +13,7 @@ function filterControls(data) {
   const field = make('input', { type: 'text', id: 'filter-name', autocomplete: 'off' });
   const shapes = data.shapes.map((shape) => [shape, shape]);
   const rules = Object.entries(data.rules);
-  const ways = data.ways.map(([variant, protocol]) => [variant, `${variant} (${protocol})`]);
+  const variants = data.variants.map(([variant, protocol]) => [variant, `${variant} (${protocol})`]);
   const status = make('output', { id: 'filter-status', 'aria-live': 'polite' });
   const reset = make('button', { type: 'button', id: 'filter-reset' }, 'show all');
   return make(
@@ -25,7 +25,7 @@ function filterControls(data) {
       make('span', {}, make('label', { for: 'filter-name' }, 'Name'), ' ', field),
       filterSelect('filter-verdict', 'Verdict', [['', 'any'], ...shapes]),
       filterSelect('filter-family', 'of', [['', 'any family run here'], ...families, ...theirs]),
-      filterSelect('filter-variant', 'asked', ways),
+      filterSelect('filter-variant', 'under', variants),
       filterSelect('filter-rule', 'by the', rules),
       status,
       reset,

@@ -1,8 +1,7 @@
-"""Products kept by the content they were made from, beside Snakemake's own files.
+"""Expensive files, stored by a digest of everything they depend on, beside Snakemake's own files.
 
-Snakemake decides by rule and removes the outputs of a job before it runs it again. An expensive
-product that still fits its inputs must survive that, so it lies in a store under a key that names
-everything it depends on, and outputs are made from there.
+Snakemake decides by rule and removes the outputs of a job before it runs it again. A file that
+still fits its inputs must survive that, so it lies in a store, and outputs are copied from there.
 """
 
 from __future__ import annotations
@@ -13,27 +12,12 @@ from pathlib import Path
 from ushaped.files import whole
 
 
-def kept(
+def reuse_artifact(
     store: str | Path, key: str, suffix: str, make: Callable[[Path], None]
 ) -> tuple[Path, bool]:
-    """The product under ``key``, made now if it is not there.
+    """The file ``{key}{suffix}`` of a store, and whether it was there before.
 
-    Parameters
-    ----------
-    store : path
-        Folder of the store.
-    key : str
-        Digest of everything that the product depends on.
-    suffix : str
-        Of the file name, for instance ``.parquet``.
-    make : callable
-        Writes the product to the path that it gets.
-
-    Returns
-    -------
-    path : Path
-    found : bool
-        Whether it was there before.
+    If it was not, ``make`` writes it to the path that it gets.
     """
     path = Path(store) / f"{key}{suffix}"
     if path.exists():

@@ -1,7 +1,7 @@
-"""What a step used, in a benchmark file as Snakemake writes them.
+"""Time and memory of a step, in a benchmark file with Snakemake's columns.
 
-For steps that `benchmark:` does not suit: it has no columns for what only the step knows, and a
-rule with it cannot be cached between workflows.
+For steps that `benchmark:` does not suit: it has no columns for a step's own numbers, and a rule
+with it cannot be cached between workflows.
 """
 
 from __future__ import annotations
@@ -15,13 +15,8 @@ from typing import Any
 from ushaped.files import write_text
 
 
-def used(began: float) -> dict[str, float]:
-    """What this process used, in Snakemake's columns.
-
-    Parameters
-    ----------
-    began : float
-        When it began, of ``time.monotonic()``.
+def resources_used(began: float) -> dict[str, float]:
+    """Resources of this process, which began at ``time.monotonic()``, in Snakemake's columns.
 
     Returns
     -------
@@ -42,14 +37,14 @@ def used(began: float) -> dict[str, float]:
     }
 
 
-def write(path: str | Path, row: Mapping[str, Any]) -> None:
+def write_benchmark(path: str | Path, row: Mapping[str, Any]) -> None:
     """Write a benchmark file: a line of names, a line of values, separated by tabs.
 
     Examples
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "a.tsv"
-    >>> write(path, {"s": 1.5, "items": 3})
+    >>> write_benchmark(path, {"s": 1.5, "items": 3})
     >>> path.read_text()
     's\\titems\\n1.5\\t3\\n'
     """

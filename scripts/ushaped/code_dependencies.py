@@ -1,4 +1,4 @@
-"""Which files of this project a step's result depends on: its script and all that it imports."""
+"""Code that a step's result depends on: its script and all modules that it imports."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ PACKAGE = "ushaped"
 def closure(script: str | Path, root: str | Path) -> list[str]:
     """A Python file and the modules of this project that it imports, directly or through others.
 
-    Imports inside functions count too. ``__init__.py`` files of the packages on the way belong to
-    it, since Python runs them.
+    Imports inside functions count too, and so do the ``__init__.py`` files of their packages.
 
     Parameters
     ----------
@@ -27,27 +26,20 @@ def closure(script: str | Path, root: str | Path) -> list[str]:
     list of str
         Paths, the script first, the others sorted.
     """
-    script = Path(script)
-    found: set[Path] = set()
-    waiting = [script]
-    while waiting:
-        path = waiting.pop()
-        for module in _imported(path):
-            for file in _files(Path(root), module):
-                if file not in found:
-                    found.add(file)
-                    waiting.append(file)
-    return [str(script), *sorted(str(path) for path in found)]
+    modules: set[Path] = set()
+    unread = [Path(script)]
+    while unread:
+        for name in _imports(unread.pop().read_text(encoding="utf-8")):
+            new = set(_files(Path(root), name)) - modules
+            modules |= new
+            unread += new
+    return [str(script), *sorted(map(str, modules))]
 
 
-def _imported(path: Path) -> frozenset[str]:
-    """Dotted names of this project's modules that a file imports, with what it takes from them."""
-    return _imports(path.read_text(encoding="utf-8"))
-
-
-# Many steps share their modules, and every run of Snakemake asks for all steps.
+# Many steps share their modules, and every run of Snakemake needs the closures of all steps.
 @cache
 def _imports(text: str) -> frozenset[str]:
+    """Dotted names of this project's modules, and of the names imported from them."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):

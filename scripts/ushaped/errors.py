@@ -1,4 +1,4 @@
-"""The one error that a user is meant to read."""
+"""`UserError`, the only error that a user is meant to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class UserError(Exception):
-    """Bad input, told in one line: file, key or row, what is wrong, what to do.
+    """Bad input, described in one line: file, key or row, what is wrong, what to do.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class UserError(Exception):
     """
 
     def __init__(self, where: str, what: str, do: str) -> None:
-        # As given, so that the error can be raised again by the process that started this one.
+        # Unchanged arguments, so that the error can be pickled to another process.
         super().__init__(where, what, do)
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class UserError(Exception):
         return f"{where}: {what}; {do}".replace("\n", " ")
 
 
-# What the machine refuses, and what to do about it.
+# Errors of the system: what is wrong, and what to do.
 REFUSALS = {
     errno.ENOSPC: ("no space is left on the device", "free some, then run again"),
     errno.EDQUOT: ("the quota of this user is used up", "free some space, then run again"),
@@ -48,10 +48,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def refusal(error: Exception, place: str = "") -> UserError | None:
-    """What a user should read where the machine refused to read or write; None for other errors.
+    """The `UserError` for an error of the system; None for other errors.
 
     Libraries written in Rust or C++ raise errors of their own, with the system's words in them.
-    ``place`` stands for the name of the file where the error has none.
+    ``place`` stands for the file where the error names none.
     """
     number = error.errno if isinstance(error, OSError) else None
     if number is None and not isinstance(error, UserError):

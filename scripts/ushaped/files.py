@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and digests of their content."""
+"""Files that are written whole or not at all, and digests of their content."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ushaped.errors import refusal
 
 @contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """Give a path beside ``path`` to write to, and rename it to ``path`` at the end.
+    """Yield a temporary path beside ``path``, which is renamed to ``path`` at the end.
 
-    A process that dies in between leaves the old file, or none; never half a file. So does a full
-    disk, or another refusal of the machine, whose error names ``path``.
+    A process that dies in between, or a write that fails, leaves the old file or none; never half a
+    file. Errors of the system name ``path``.
 
     Examples
     --------
@@ -34,33 +34,33 @@ def whole(path: str | Path) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
-    beside = path.with_name(f"{_begun(path)}{os.getpid()}{path.suffix}")
-    with _refusals_named(path):
+    beside = path.with_name(f"{_temporary_prefix(path)}{os.getpid()}{path.suffix}")
+    with _name_in_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield beside
             os.replace(beside, path)
         finally:
-            # A folder that is no folder holds nothing to delete.
+            # The parent may be no folder.
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: str | Path) -> Iterator[Path]:
-    """Give a new folder beside ``path`` to fill, and rename it to ``path`` at the end.
+    """Yield a new folder beside ``path``, which is renamed to ``path`` at the end.
 
-    A process that dies in between leaves no folder of that name with a part of its files in it, and
-    what it does leave is deleted by the next one.
+    A process that dies in between leaves no incomplete folder ``path``; the next call deletes its
+    temporary folder.
     """
     path = Path(path)
     delete_abandoned(path)
-    beside = path.with_name(f"{_begun(path)}{os.getpid()}")
-    with _refusals_named(path):
+    beside = path.with_name(f"{_temporary_prefix(path)}{os.getpid()}")
+    with _name_in_errors(path):
         beside.mkdir(parents=True)
         try:
             yield beside
-            # A folder cannot be renamed onto one that holds something.
+            # A folder cannot be renamed onto one that is not empty.
             shutil.rmtree(path, ignore_errors=True)
             os.replace(beside, path)
         finally:
@@ -68,38 +68,40 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _refusals_named(path: Path) -> Iterator[None]:
-    """Where the machine refuses to write, say which file was to be written."""
+def _name_in_errors(path: Path) -> Iterator[None]:
+    """Let errors of the system name the file that was to be written."""
     try:
         yield
     except OSError as error:
-        # A write has no name, and that of the file beside tells nobody anything.
-        if error.filename is None or Path(str(error.filename)).name.startswith(_begun(path)):
+        # A failed write has no file name, and a temporary name means nothing to the user.
+        name = error.filename
+        if name is None or Path(str(name)).name.startswith(_temporary_prefix(path)):
             error.filename = str(path)
         raise
     except Exception as error:
-        if found := refusal(error, str(path)):
-            raise found from error
+        if refused := refusal(error, str(path)):
+            raise refused from error
         raise
 
 
 def delete_abandoned(path: Path) -> None:
-    """Delete what `whole` or `whole_folder` left of ``path`` where a process was killed.
+    """Delete temporary files and folders of ``path`` that killed processes left.
 
-    Only what processes of this machine left: whether those of another still run is not known.
+    Only those of this machine: whether processes of another still run is unknown.
     """
-    for one in path.parent.glob(f"{glob.escape(_begun(path))}*"):
-        number = one.name.removeprefix(_begun(path)).removesuffix(path.suffix)
+    prefix = _temporary_prefix(path)
+    for leftover in path.parent.glob(f"{glob.escape(prefix)}*"):
+        number = leftover.name.removeprefix(prefix).removesuffix(path.suffix)
         if not number.isdecimal() or _runs(int(number)):
             continue
-        if one.is_dir():
-            shutil.rmtree(one, ignore_errors=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
         else:
-            one.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)
 
 
-def _begun(path: Path) -> str:
-    """How names of unfinished files and folders begin; the number of the process follows."""
+def _temporary_prefix(path: Path) -> str:
+    """Prefix of temporary names; the number of the process follows."""
     return f".{path.name}.{platform.node()}-"
 
 
@@ -112,7 +114,7 @@ def _runs(process: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # Somebody else's.
+        pass  # Another user's process.
     return True
 
 
@@ -128,7 +130,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def without_nan(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null instead.
+    """Replace NaN and infinity, which JSON does not have, by null.
 
     Examples
     --------
@@ -143,7 +145,7 @@ def without_nan(value: Any) -> Any:
 
 
 def digest(*parts: str | bytes) -> str:
-    """SHA-256 (hex) of the parts, each preceded by its length so that none can run together."""
+    """SHA-256 (hex) of the parts, each preceded by its length, so that boundaries count."""
     total = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part

@@ -1,10 +1,10 @@
-"""What a run will cost before it begins: tokens, operations, GPU hours, memory and downloads.
+"""Cost of a run before it begins: tokens, operations, GPU hours, memory and downloads.
 
 Tokens are those that `ushaped.scoring` computes: each token with the same history once, in one tree
-per task. Where a tokenizer is at hand they are counted; otherwise characters are counted alike and
-divided by `CHARACTERS_PER_TOKEN`; of released files that are not here yet, all bytes are taken for
-prompts, which is too many rather than too few. What chains of thought will be is not known: each is
-taken to be as long as it may become. A number that needs an unknown one is unknown, too.
+per task. They are counted with the model's tokenizer if it is on this machine; otherwise characters
+are counted in the same way and divided by `CHARACTERS_PER_TOKEN`. Of released files that are not
+downloaded yet, all bytes count as prompts, which overestimates. Chains of thought are taken to be
+as long as their limit. A number that depends on an unknown one is unknown.
 """
 
 from __future__ import annotations
@@ -21,25 +21,21 @@ from ushaped.items.task import Task
 from ushaped.ladder.flops import Shape
 from ushaped.models.load import UNKNOWN
 from ushaped.scoring.engine.encoding import TOKEN
-from ushaped.scoring.engine.tree import prefix_lengths
+from ushaped.scoring.engine.tree import CHAIN_BATCH_FACTOR, MAX_LOGITS, prefix_lengths
 from ushaped.terms import OFFICIAL
 from ushaped.variants import parse_variant
 
-# On the eleven replicas and two released files, SmolLM2's tokenizer takes 1.7 (numbers) to 4.3
-# (plain English) characters for a token.
+# On the eleven replicas and two released files, SmolLM2's tokenizer has 1.7 (numbers) to 4.3 (plain
+# English) characters per token.
 CHARACTERS_PER_TOKEN = 3
-# Of a prompt in a file that is not here; most tasks have so many.
+# Classes of a prompt in a file that is not downloaded; most tasks have so many.
 CLASSES = 2
-# A batch of prompts that are continued has this many times the tokens of one that is scored
-# (`scoring.engine.generation.LARGER`), and at most so many numbers of vocabulary x predictions are
-# held (`scoring.engine.engine.MOST_CELLS`); those modules import PyTorch, which a plan can spare.
-LARGER, MOST_CELLS = 4, 1 << 25
-# Share of a GPU's memory that is planned with; the rest is for activations and PyTorch itself.
+# Usable share of a GPU's memory; the rest is for activations and PyTorch itself.
 USABLE = 0.92
-# What a layer takes however little it computes: some dozens of kernels to launch. Not measured.
+# Shortest time of a layer: some dozens of kernels to launch. Not measured.
 LAYER_SECONDS = 3e-4
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-# The layout of the weights on the hub is not known before they are fetched; most are 16 bits.
+# The format of weights on the hub is unknown before they are fetched; most have 16 bits.
 DOWNLOADED_BYTES = 2
 
 COUNTED = "tokens"
@@ -53,15 +49,8 @@ Encode = Callable[[Sequence[str]], list[bytes]]
 class Gpu:
     """Published numbers of a GPU.
 
-    Attributes
-    ----------
-    memory : float
-        In bytes.
-    bandwidth : float
-        Bytes per second.
-    rates : dict of str to float
-        Dense floating-point operations per second of matrix products, by dtype.
-    source : str
+    Memory in bytes, bandwidth in bytes per second, and ``rates``: dense floating-point operations
+    per second of matrix products, by dtype.
     """
 
     memory: float
@@ -82,12 +71,12 @@ GPUS = {
 }
 
 
-# -- what there is to do --------------------------------------------------------------------------
+# -- work -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a model has to do; all but ``longest`` add up.
+    """Workload of a model; all but ``longest`` add up.
 
     Attributes
     ----------
@@ -98,17 +87,17 @@ class Work:
     pairs : float
         Pairs of a token and a token that it attends to, itself included.
     passes : float
-        Forward passes, at least.
+        Smallest number of forward passes.
     continued, generated : float
-        Tokens that are read to be continued, and that are generated, at most.
+        Tokens that are read before chains, and largest number of generated tokens.
     generated_pairs : float
         As ``pairs``, of both.
     steps : float
-        Passes that generate one token for each prompt of a batch, at most.
+        Largest number of passes that generate one token for each prompt of a batch.
     longest : float
         Tokens of the longest sequence.
     sent : float
-        Tokens of all prompts, each with each of its classes: what a server is asked for scores.
+        Tokens of all prompts, each with each of its classes, as a server gets them.
     """
 
     prompts: int = 0
@@ -124,10 +113,10 @@ class Work:
     sent: float = 0.0
 
     def __add__(self, other: Work) -> Work:
-        """Both."""
-        mine, others = asdict(self), asdict(other)
+        """The work of both."""
+        left, right = asdict(self), asdict(other)
         longest = max(self.longest, other.longest)
-        return Work(**{key: mine[key] + others[key] for key in mine} | {"longest": longest})
+        return Work(**{key: left[key] + right[key] for key in left} | {"longest": longest})
 
 
 @dataclass(frozen=True)
@@ -139,17 +128,10 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Ruler:
-    """How text is measured.
+class TokenCounter:
+    """Counts tokens, or estimates them from smaller units.
 
-    Attributes
-    ----------
-    encode : callable
-        Texts to sequences, four bytes for each unit.
-    per_token : int
-        Units of a token.
-    basis : str
-        What a plan says of it.
+    ``encode`` turns texts into sequences of four bytes per unit; the plan names the ``basis``.
     """
 
     encode: Encode
@@ -157,8 +139,8 @@ class Ruler:
     basis: str
 
 
-def by_characters() -> Ruler:
-    """Characters are counted; UTF-32 has four bytes for each, as a token has.
+def by_characters() -> TokenCounter:
+    """Count characters; UTF-32 has four bytes for each, as a sequence has per token.
 
     Examples
     --------
@@ -166,15 +148,15 @@ def by_characters() -> Ruler:
     [12, 4]
     """
 
-    # "surrogatepass": half a character, which JSON can hold, is counted, not refused.
+    # "surrogatepass": half a character, which JSON allows, is counted, not refused.
     def encode(texts: Sequence[str]) -> list[bytes]:
         return [text.encode("utf-32-be", "surrogatepass") for text in texts]
 
-    return Ruler(encode, CHARACTERS_PER_TOKEN, CHARACTERS)
+    return TokenCounter(encode, CHARACTERS_PER_TOKEN, CHARACTERS)
 
 
-def by_tokens(path: Path) -> Ruler:
-    """Tokens are counted, of a ``tokenizer.json``, without tokens that every text begins with.
+def by_tokens(path: Path) -> TokenCounter:
+    """Count tokens of a ``tokenizer.json``, without those that every text begins with.
 
     Raises
     ------
@@ -190,40 +172,34 @@ def by_tokens(path: Path) -> Ruler:
         raise UserError(str(path), f"cannot be read ({error})", "mend or delete it") from None
 
     def encode(texts: Sequence[str]) -> list[bytes]:
-        found = tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        return [np.asarray(one.ids, dtype=TOKEN).tobytes() for one in found]
+        encodings = tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return [np.asarray(encoding.ids, dtype=TOKEN).tobytes() for encoding in encodings]
 
-    return Ruler(encode, 1, COUNTED)
+    return TokenCounter(encode, 1, COUNTED)
 
 
-def counted(rows: Sequence[Mapping[str, Any]], ruler: Ruler, limits: Limits) -> Work:
-    """The work on the prompts of one task on the items of one source, in all variants.
+def count_work(rows: Sequence[Mapping[str, Any]], counter: TokenCounter, limits: Limits) -> Work:
+    """The work on the prompts of one task and source, in all variants.
 
-    Prompts and classes are measured apart; a token that spans their join is not seen.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Of the prompts tables (`ushaped.prompts.build`).
-    ruler : Ruler
-    limits : Limits
+    ``rows`` are of the prompts tables (`ushaped.prompts.build`). Prompts and classes are encoded
+    apart, so a token that spans their join is not noticed.
     """
-    per_token, unit = ruler.per_token, TOKEN.itemsize
-    below = _Classes(ruler)
+    per_token, unit = counter.per_token, TOKEN.itemsize
+    class_tokens = _ClassTokens(counter)
     lengths: dict[bytes, float] = {}
     work = Work(prompts=len(rows))
-    thinking: dict[tuple[str, ...], list[tuple[bytes, int]]] = {}
+    chains: dict[tuple[str, ...], list[tuple[bytes, int]]] = {}
     texts = [(row, text) for row in rows for text in _texts(row)]
-    after = _length(ruler, {row["answer_after"] for row in rows if row["chain"]})
+    after = _lengths(counter, {row["answer_after"] for row in rows if row["chain"]})
     read = predictions = pairs = 0.0
-    for (row, _), data in zip(texts, ruler.encode([text for _, text in texts]), strict=True):
+    for (row, _), data in zip(texts, counter.encode([text for _, text in texts]), strict=True):
         length = lengths.setdefault(data, len(data) / unit / per_token)
         more = 0.0
         if row["chain"]:
             limit = row["chain_limit"] or limits.chain_tokens
-            thinking.setdefault(tuple(row["stop"]), []).append((data, limit))
+            chains.setdefault(tuple(row["stop"]), []).append((data, limit))
             more = limit + after[row["answer_after"]]
-        nodes, deepest, total = below(tuple(row["classes"]))
+        nodes, deepest, total = class_tokens(tuple(row["classes"]))
         read += more + nodes
         predictions += 1 + nodes
         pairs += more * (length + more / 2) + nodes * (length + more)
@@ -232,8 +208,8 @@ def counted(rows: Sequence[Mapping[str, Any]], ruler: Ruler, limits: Limits) -> 
     shared, shared_pairs = _tree(lengths, per_token)
     read += shared
     work += Work(0, read, predictions, pairs + shared_pairs, math.ceil(read / limits.batch_tokens))
-    for some in thinking.values():
-        work += _generated(some, per_token, limits)
+    for requests in chains.values():
+        work += _generated(requests, per_token, limits)
     return work
 
 
@@ -241,84 +217,75 @@ def _texts(row: Mapping[str, Any]) -> list[str]:
     return [row["prompt"]] if row["other_prompt"] is None else [row["prompt"], row["other_prompt"]]
 
 
-def _length(ruler: Ruler, texts: set[str]) -> dict[str, float]:
+def _lengths(counter: TokenCounter, texts: set[str]) -> dict[str, float]:
     """Tokens of each text."""
-    asked = sorted(texts)
-    sizes = [len(data) / TOKEN.itemsize / ruler.per_token for data in ruler.encode(asked)]
-    return dict(zip(asked, sizes, strict=True))
+    ordered = sorted(texts)
+    sizes = [len(data) / TOKEN.itemsize / counter.per_token for data in counter.encode(ordered)]
+    return dict(zip(ordered, sizes, strict=True))
 
 
-class _Classes:
+class _ClassTokens:
     """Tokens of a prompt's classes that are read: all but the last of each, shared ones once."""
 
-    def __init__(self, ruler: Ruler) -> None:
-        self.ruler = ruler
-        self.known: dict[tuple[str, ...], tuple[float, float, float]] = {}
+    def __init__(self, counter: TokenCounter) -> None:
+        self.counter = counter
+        self.cache: dict[tuple[str, ...], tuple[float, float, float]] = {}
 
     def __call__(self, classes: tuple[str, ...]) -> tuple[float, float, float]:
-        """How many they are, and all tokens of the longest class and of all classes."""
-        if classes not in self.known:
-            per_token, unit = self.ruler.per_token, TOKEN.itemsize
-            encoded = self.ruler.encode(classes)
+        """Their number, and all tokens of the longest class and of all classes."""
+        if classes not in self.cache:
+            per_token, unit = self.counter.per_token, TOKEN.itemsize
+            encoded = self.counter.encode(classes)
             nodes, _ = _tree([data[: -unit * per_token] for data in encoded], per_token)
             sizes = [len(data) / unit / per_token for data in encoded]
-            self.known[classes] = nodes, max(sizes), sum(sizes)
-        return self.known[classes]
+            self.cache[classes] = nodes, max(sizes), sum(sizes)
+        return self.cache[classes]
 
 
 def _tree(rows: Iterable[bytes], per_token: int) -> tuple[float, float]:
-    """Tokens with different histories, and pairs of one and a token that it attends to."""
-    some = sorted(set(rows))
+    """Tokens with different histories, and pairs of a token and a token that it attends to."""
+    ordered = sorted(set(rows))
     nodes = pairs = 0
-    for row, shared in zip(some, prefix_lengths(some).tolist(), strict=True):
+    for row, shared in zip(ordered, prefix_lengths(ordered).tolist(), strict=True):
         length = len(row) // TOKEN.itemsize
         nodes += length - shared
         pairs += (length * (length + 1) - shared * (shared + 1)) // 2
     return nodes / per_token, pairs / per_token**2
 
 
-def _generated(asked: Sequence[tuple[bytes, int]], per_token: int, limits: Limits) -> Work:
-    """The work of continuing prompts that end alike, each up to its limit."""
-    read, pairs = _tree((data for data, _ in asked), per_token)
-    lengths = [len(data) / TOKEN.itemsize / per_token for data, _ in asked]
-    made = [limit for _, limit in asked]
-    batches = math.ceil(read / (LARGER * limits.batch_tokens))
+def _generated(requests: Sequence[tuple[bytes, int]], per_token: int, limits: Limits) -> Work:
+    """The work of chains with the same stop strings, each as long as its limit."""
+    read, pairs = _tree((data for data, _ in requests), per_token)
+    for data, limit in requests:
+        pairs += limit * (len(data) / TOKEN.itemsize / per_token + limit / 2)
+    batches = math.ceil(read / (CHAIN_BATCH_FACTOR * limits.batch_tokens))
     return Work(
         continued=read,
-        generated=sum(made),
-        generated_pairs=pairs
-        + sum(limit * (length + limit / 2) for length, limit in zip(lengths, made, strict=True)),
-        steps=batches * max(made),
+        generated=sum(limit for _, limit in requests),
+        generated_pairs=pairs,
+        steps=batches * max(limit for _, limit in requests),
     )
 
 
 def from_file_size(
     task: Task, rows: int, size: int, variants: Sequence[str], limits: Limits
 ) -> Work:
-    """The work on a released file of which only rows and bytes are known, by far estimated.
+    """A rough estimate of the work on a released file of ``rows`` rows and ``size`` bytes.
 
-    All bytes count as prompts, names of columns and classes included, and nothing is shared between
-    items but our demonstrations.
-
-    Parameters
-    ----------
-    task : Task
-    rows, size : int
-        Of the file; ``size`` in bytes.
-    variants : sequence of str
-    limits : Limits
+    All bytes count as prompts, names of columns and classes included, and items share nothing but
+    our demonstrations.
     """
     per_token = CHARACTERS_PER_TOKEN
-    one = size / rows / per_token
+    item = size / rows / per_token
     work = Work()
     for variant in map(parse_variant, variants):
-        length = one * variant.item_share(task)
+        length = item * variant.item_share(task)
         shown = variant.shown_characters(task, OFFICIAL) / per_token
         limit = (task.chain.tokens or limits.chain_tokens) if variant.generates else 0
         pairs = rows * length * (shown + length / 2) + shown**2 / 2
         read = rows * (length + limit) + shown
         own = rows * limit * (shown + length + limit / 2)
-        batches = math.ceil((rows * length + shown) / (LARGER * limits.batch_tokens))
+        batches = math.ceil((rows * length + shown) / (CHAIN_BATCH_FACTOR * limits.batch_tokens))
         work += Work(
             prompts=rows,
             read=read,
@@ -335,23 +302,15 @@ def from_file_size(
     return work
 
 
-# -- what it is done with -------------------------------------------------------------------------
+# -- models ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Architecture:
     """Sizes of a transformer.
 
-    Attributes
-    ----------
-    layers : int
-    hidden : int
-        Heads x size of a head, of the queries.
-    key_width : int
-        Heads x size of a head, of the keys.
-    vocabulary : int
-    width : int
-        Of the residual stream: a row of the vocabulary matrix.
+    ``hidden`` is heads x head size of the queries, ``key_width`` of the keys, and ``width`` that of
+    the residual stream: a row of the vocabulary matrix.
     """
 
     layers: int
@@ -362,12 +321,11 @@ class Architecture:
 
 
 def architecture(config: Mapping[str, Any]) -> Architecture | None:
-    """Sizes that a ``config.json`` of `transformers` tells, None if it does not tell all.
+    """Sizes from a ``config.json`` of `transformers`; None if one is missing.
 
     Examples
     --------
-    >>> told = {"n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257}
-    >>> architecture(told)
+    >>> architecture({"n_layer": 12, "n_embd": 768, "n_head": 12, "vocab_size": 50257})
     Architecture(layers=12, hidden=768, key_width=768, vocabulary=50257, width=768)
     """
     config = config.get("text_config", config)
@@ -386,20 +344,10 @@ def architecture(config: Mapping[str, Any]) -> Architecture | None:
 
 @dataclass(frozen=True)
 class Model:
-    """A model as a plan sees it; None is what is not known.
+    """A model of the plan; unknown numbers are None.
 
-    Attributes
-    ----------
-    name, family, size : str
-    parameters, inner : int or None
-        All, and those without embeddings and output layer.
-    architecture : Architecture or None
-    gpus : int
-        What the registry asks for.
-    download : bool
-        Whether it must be fetched from a hub.
-    served : bool
-        Whether somebody else runs it.
+    ``inner`` are its parameters without embeddings and output layer, ``gpus`` those of the
+    registry; ``download`` says whether it must be fetched, ``served`` whether a server runs it.
     """
 
     name: str
@@ -414,7 +362,7 @@ class Model:
 
 
 def trained(name: str, about: Mapping[str, Any], ladder: Mapping[str, Any]) -> Model:
-    """A model of the ladder (``about`` as `ushaped.settings.models` tells it)."""
+    """A model of the ladder (``about`` from `ushaped.settings.models`)."""
     rung = next(rung for rung in ladder["rungs"] if rung["size"] == about["size"])
     sizes = {key: rung[key] for key in ("hidden", "layers", "heads")}
     vocabulary, hidden = ladder["vocabulary"], rung["hidden"]
@@ -425,7 +373,7 @@ def trained(name: str, about: Mapping[str, Any], ladder: Mapping[str, Any]) -> M
 
 
 def released(name: str, about: Mapping[str, Any], folder: Path | None) -> Model:
-    """A model of the registry; ``folder`` holds its weights, if they are here."""
+    """A model of the registry; ``folder`` has its weights, if they are on this machine."""
     entry = about["entry"]
     built = None
     if folder and (folder / "config.json").exists():
@@ -445,33 +393,32 @@ def released(name: str, about: Mapping[str, Any], folder: Path | None) -> Model:
     )
 
 
-def _registered(told: Mapping[str, int]) -> Architecture:
-    hidden = told["hidden"]
-    return Architecture(told["layers"], hidden, hidden, told["vocabulary"], hidden)
+def _registered(sizes: Mapping[str, int]) -> Architecture:
+    hidden = sizes["hidden"]
+    return Architecture(sizes["layers"], hidden, hidden, sizes["vocabulary"], hidden)
 
 
 def _known(number: Any) -> Any:
     return None if number == UNKNOWN else number
 
 
-# -- what it costs --------------------------------------------------------------------------------
+# -- costs ----------------------------------------------------------------------------------------
 
 
 def cost(
     model: Model, work: Work, gpu: Gpu, utilisation: float, dtype: str, batch_tokens: int
 ) -> dict[str, Any]:
-    """Operations, hours, memory and download of one model; None is what is not known.
+    """Operations, hours, memory and download of one model; unknown numbers are None.
 
     A token costs two operations for each parameter of the layers, a prediction two for each number
-    of the vocabulary matrix (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), as
-    ``benchmarks/scoring.py`` counts, and a pair of tokens ``4 x layers x hidden`` for attention.
-    Without the sizes of the layers, attention and the memory of keys and values are left out, and
+    of the vocabulary matrix (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), as in
+    ``benchmarks/scoring.py``, and a pair of tokens ``4 x layers x hidden`` for attention. If the
+    sizes of the layers are unknown, attention and the memory of keys and values are left out, and
     the vocabulary matrix is taken to be all parameters outside the layers.
 
-    The time of a pass is the longest of three: of its operations and of reading the weights, at
-    ``utilisation`` of the published rates, and of launching its layers. A model on several GPUs
-    works on one of them at a time, so that its hours are paid once for each. A served model needs
-    no GPU here.
+    The time of a pass is the longest of three: its operations and reading the weights, both at
+    ``utilisation`` of the published rates, and launching its layers. A model on several GPUs uses
+    one of them at a time, so its hours count once for each. A served model needs no GPU.
 
     Parameters
     ----------
@@ -479,7 +426,7 @@ def cost(
     work : Work
     gpu : Gpu
     utilisation : float
-        Share of the published rates that is reached.
+        Share of the published rates.
     dtype : str
         A key of `BYTES`.
     batch_tokens : int
@@ -491,8 +438,8 @@ def cost(
         ``memory_gb``, ``gpus`` and ``download_gb`` (10**9 bytes).
     """
     size, built = BYTES[dtype], model.architecture
-    # Predictions x vocabulary in float32; with a huge vocabulary there are still 64 predictions.
-    logits = 4 * max(MOST_CELLS, 64 * built.vocabulary if built else 0)
+    # Logits in float32; with a huge vocabulary there are still 64 predictions.
+    logits = 4 * max(MAX_LOGITS, 64 * built.vocabulary if built else 0)
     weights = kept = memory = gpus = None
     if built and not model.served:
         kept = 2 * built.layers * built.key_width * size * (batch_tokens + work.longest)
@@ -539,8 +486,8 @@ def _operations(model: Model, work: Work) -> tuple[float, float] | None:
 
 def _attention(built: Architecture, work: Work) -> tuple[float, float]:
     """Operations of attention: products with the keys and with the values."""
-    one = 4.0 * built.layers * built.hidden
-    return one * work.pairs, one * work.generated_pairs
+    pair = 4.0 * built.layers * built.hidden
+    return pair * work.pairs, pair * work.generated_pairs
 
 
 def _giga(number: float | None) -> float | None:

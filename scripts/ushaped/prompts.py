@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ushaped.items.task import ChainRule, Demonstration, Inside, Item
+from ushaped.items.task import ChainRule, Demonstration, EmbeddedDemonstrations, Item
 from ushaped.terms import MODIFIED, OFFICIAL
 from ushaped.variants import SEPARATOR, Material, parse_variant
 
@@ -20,7 +20,7 @@ def build(
     demonstrations: Sequence[Demonstration],
     rule: ChainRule,
     seed: int,
-    inside: Inside | None = None,
+    inside: EmbeddedDemonstrations | None = None,
 ) -> list[dict[str, Any]]:
     """Build one prompt per item; an item that does not split as ``inside-k`` needs has none.
 
@@ -37,7 +37,7 @@ def build(
     seed : int
         Of the draw of few-shot demonstrations. Each item has its own stream, so adding items at the
         end changes only the pool.
-    inside : Inside, optional
+    inside : EmbeddedDemonstrations, optional
         The solved questions that the items hold.
 
     Returns

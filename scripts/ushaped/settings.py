@@ -1,29 +1,37 @@
-"""Configuration and model registry: read, checked against their schemas, and made into names.
+"""The configuration: its keys, what can be refused early, and the models that it names.
 
 Everything that can be known to be wrong before a model is trained or loaded is refused here.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import jsonschema
+from pydantic import AfterValidator, Field, model_validator
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
-from ushaped.items import released as official
+from ushaped.items import released
 from ushaped.items.task import Task, demonstrations_file, load_task
-from ushaped.models import registry, unpack
+from ushaped.models import unpack
 from ushaped.models.load import check_folder
-from ushaped.models.registry import check_name
+from ushaped.models.registry import FILE, Folder, Name
 from ushaped.terms import LADDER, OFFICIAL, OWN, REPLICA, ROUND_1
+from ushaped.validation import (
+    Count,
+    Distinct,
+    InvalidError,
+    Model,
+    Number,
+    Share,
+    setting,
+    unknown,
+    validate,
+)
 from ushaped.variants import PATTERNS, is_variant, parse_variant
 
 Config = Mapping[str, Any]
@@ -34,71 +42,286 @@ ALL = "all"
 SETTINGS = ("bos", "trust_remote_code", "chain_tokens")
 
 
-# Whole numbers only: 8.0 is none to the programs that are given it.
-Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator,
-    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-)
+def _check_output(output: str) -> str:
+    """The path without detours, if every step and Snakemake can write to such a folder."""
+    path = os.path.normpath(os.path.expanduser(output))
+    # Snakemake reads the first four as wildcards and as variables of paths.
+    bad = sorted({c for c in path if c in "{}<>*?\\" or not c.isprintable()})
+    if bad:
+        what = f"{output!r} has {' '.join(map(repr, bad))}"
+    elif os.path.basename(path) in ("", ".", ".."):
+        what = f"'{output}' is no folder of its own"
+    elif path.startswith("-") or path != path.strip() or not output.strip():
+        what = f"'{output}' begins with a dash, or begins or ends with a space"
+    else:
+        return path
+    raise InvalidError(
+        what,
+        "name a folder, as in results/mine: letters, digits, spaces and marks other than "
+        "{ } < > * ? and backslash, no dash or space first",
+    )
 
 
-def read_registry(root: Path) -> dict[str, Any]:
-    """Read ``config/models.yaml`` and check it against its schema.
-
-    Raises
-    ------
-    UserError
-        Naming the first wrong key.
-    """
-    path = root / "config" / "models.yaml"
-    read = yaml_files.read_mapping(path)
-    validate(read, root / "config" / "schema" / "models.schema.yaml", "config/models.yaml")
-    registry.check(read["families"], root / "literature" / "series.csv")
-    return registry.with_folders(read["families"])
+def _check_variant(name: str) -> str:
+    if not is_variant(name):
+        _, what, do = unknown("", "variant", name, PATTERNS).args
+        raise InvalidError(what, do)
+    return name
 
 
-def check(config: Config, registry: Mapping[str, Any], root: Path, where: str = "config") -> None:
-    """Check a configuration against its schema, the tasks, the registry and itself.
+Sources = Distinct[Literal["replica", "official", "round-1", "own"]]
 
-    ``where`` is what a message calls the configuration.
 
-    Raises
-    ------
-    UserError
-        Naming the first wrong key.
-    """
-    validate(config, root / "config" / "schema" / "config.schema.yaml", where)
-    _check_output(config["output"], where)
-    known = sorted(path.parent.name for path in (root / "tasks").glob("*/task.yaml"))
-    for task in config["tasks"]:
-        check_name(f"{where}, tasks", "task", task)
-        if task == ALL:
+class Replica(Model):
+    """The generated items."""
+
+    items: int = setting("Items per task.", ge=2)
+    seed: int = setting("Another seed draws other items.")
+
+
+class Official(Model):
+    """The released files of the Inverse Scaling Prize."""
+
+    mirror: Folder = setting(
+        "Folder that holds the released files; where it is empty, the environment variable "
+        "USHAPED_MIRROR names it, and without that they are downloaded from the public mirrors of "
+        "tasks/mirrors.yaml. It changes no result. ~ is the home folder.",
+        max_length=4096,
+    )
+
+
+class Prompts(Model):
+    """How prompts are drawn."""
+
+    seed: int = setting("Draws the demonstrations of few-shot-k.")
+
+
+class Scoring(Model):
+    """How models are run. Only chain_tokens, too_long and dtype change a result."""
+
+    batch_tokens: Count = setting(
+        "Tokens in one forward pass, at most (a single longer prompt still runs); 1 scores each "
+        "text by itself."
+    )
+    chain_tokens: Count = setting(
+        "Longest chain of thought, in tokens, of tasks without a chain.tokens of their own "
+        "(task.yaml) and families without a chain_tokens of theirs (config/models.yaml)."
+    )
+    too_long: Literal["error", "cut"] = setting(
+        "A prompt longer than a model's context is an error that names the item, or its beginning "
+        "is cut off, which the column 'cut' of the scores says."
+    )
+    device: Literal["cpu", "cuda"] = setting(
+        "Processor, or GPUs (one job each, unless a model's registry entry asks for more)."
+    )
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
+        "Number format of the weights; auto is float32 on cpu and bfloat16 on cuda."
+    )
+    audit: int = setting(
+        "One item in so many of each prompt file, and at least one, is scored again by itself, in "
+        "at most 3 % of a job's time; the job fails if a log-likelihood differs by more than "
+        "rounding. 0 for none.",
+        ge=0,
+    )
+
+
+class Plan(Model):
+    """What `snakemake plan` computes hours and memory for. It changes no result."""
+
+    gpu: Literal["A100", "H100", "H200"] = setting("The GPU by name.")
+    utilisation: Number = setting(
+        "Share of its published rate that scoring reaches. 0.3 is an assumption; the benchmark "
+        "files of a run on GPUs have the measured one (model_flop_utilisation, of the rate that "
+        "the same GPU showed, which is less than the published one).",
+        gt=0,
+        le=1,
+    )
+
+
+class Shapes(Model):
+    """How a curve gets its verdict."""
+
+    recovery: Number = setting(
+        "A curve is U-shaped if the smaller one of its fall and rise is this share of the larger.",
+        gt=0,
+    )
+    equivalence: Number = setting(
+        "Differences up to this size count as none (accuracy as a share, losses in nats).", ge=0
+    )
+    draws: Count = setting("Bootstrap draws over items and training seeds, and draws per test.")
+    simulations: Count = setting("Simulated curves for each dip that the table of power tries.")
+    seed: int = setting("Seed of the bootstrap.", ge=0)
+
+
+class Frequencies(Model):
+    """Other frequencies for one task."""
+
+    true_frequency: Share = setting("The setting of this name above, for this task.", None)
+    demonstrated: Share = setting("The setting of this name above, for this task.", None)
+    worked: Share = setting("The setting of this name above, for this task.", None)
+
+
+class Corpus(Model):
+    """The training text, and how common each regularity is in it."""
+
+    characters_per_task: int = setting("Length of the text of each task.", ge=1000)
+    seed: int = setting("Another seed writes another corpus.")
+    true_frequency: Share = setting(
+        "Share of a task's texts in which the true regularity decides; in the rest the "
+        "distractor's answer is right."
+    )
+    demonstrated: Share = setting(
+        "Share of texts that show two or three solved questions in a row."
+    )
+    worked: Share = setting("Share of the true texts that spell out their reasoning.")
+    background: Number = setting(
+        "Share of the whole corpus that is lists of random words, each written twice.", ge=0, lt=1
+    )
+    tasks: dict[str, Frequencies] = setting(
+        "Other frequencies for single tasks, for instance neqa with true_frequency 0.1.", None
+    )
+
+
+class Rung(Model):
+    """One size of the ladder."""
+
+    size: str = setting(
+        "What the report calls it; here the parameters without the embeddings.",
+        pattern="^[0-9a-zA-Z.]+$",
+    )
+    hidden: int = setting("Width of the residual stream.", ge=4)
+    layers: Count = setting("Number of layers.")
+    heads: Count = setting("Attention heads; hidden is a multiple of four times them.")
+    embedding_rate: Number = setting(
+        "Peak learning rate of AdamW, for embeddings, norms and biases.", gt=0
+    )
+    matrix_rate: Number = setting(
+        "Peak learning rate of Muon, for the weight matrices of the layers.", gt=0
+    )
+
+
+class Ladder(Model):
+    """The embedded family, trained by this workflow."""
+
+    seeds: Distinct[Annotated[int, Field(ge=0, le=2**32 - 1)]] = setting(
+        "Training seeds; every rung is trained once with each."
+    )
+    corpus: Corpus
+    vocabulary: int = setting("Tokens of the ladder's tokenizer, at most.", ge=300)
+    context: int = setting("Longest prompt, in tokens.", ge=16)
+    row_lengths: Distinct[Annotated[int, Field(ge=16)]] = setting(
+        "Lengths of training rows, in tokens; a text goes to the shortest that holds it."
+    )
+    batch_tokens: int = setting("Tokens of one training step, about.", ge=16)
+    warmup: Share = setting("Share of the steps in which the learning rate rises.")
+    weight_decay: Number = setting("Decoupled weight decay.", ge=0)
+    device: Literal["cpu", "cuda"] = setting(
+        "Where the ladder is trained; other weights come out on another device."
+    )
+    rungs: list[Rung] = setting("The sizes, smallest first.", min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Ladder:
+        if len({rung.size for rung in self.rungs}) < len(self.rungs):
+            raise InvalidError("two rungs have one size", "rename one", "rungs")
+        for rung in self.rungs:
+            if rung.hidden % (4 * rung.heads):
+                what = f"hidden {rung.hidden} is no multiple of 4 x heads ({rung.heads})"
+                raise InvalidError(what, "change one of them", f"rungs, {rung.size}")
+        if max(self.row_lengths) > self.context:
+            what = f"{max(self.row_lengths)} is longer than context {self.context}"
+            raise InvalidError(what, "make the context longer", "row_lengths")
+        return self
+
+
+class Configuration(Model):
+    """What to run. The default is config/config.yaml."""
+
+    output: Annotated[str, AfterValidator(_check_output)] = setting(
+        "Folder for all products, relative to where Snakemake runs; ~ is the home folder. Any "
+        "marks but { } < > * ? and backslash.",
+        min_length=1,
+    )
+    tasks: Distinct[Name] = setting("Names of folders under tasks/.")
+    variants: Distinct[Annotated[str, AfterValidator(_check_variant)]] = setting(
+        "How an item becomes a prompt: zero-shot, few-shot-k (k a number), one-shot, cot, "
+        "zero-shot-cot, or inside-k, which keeps the last k of the solved questions that the items "
+        "of some tasks hold."
+    )
+    families: Distinct[str] = setting("Families of config/models.yaml.")
+    replica: Replica
+    sources: dict[str, Sources] = setting(
+        "Where the items of each task come from, a list of sources, as in [official, replica], for "
+        "each task, and below 'all' for tasks without a key of their own; with several sources a "
+        "task is run on the items of each, and they are never mixed.",
+        json_schema_extra={"required": [ALL]},
+    )
+    official: Official
+    prompts: Prompts
+    scoring: Scoring
+    plan: Plan
+    shapes: Shapes
+    ladder: Ladder
+
+    @model_validator(mode="after")
+    def _check(self) -> Configuration:
+        if ALL not in self.sources:
+            raise InvalidError(f"key '{ALL}' is missing", f"add '{ALL}:'", "sources")
+        if ALL in self.tasks:
             what = f"a task named '{ALL}' would be meant by sources.{ALL}"
-            raise UserError(f"{where}, tasks", what, "rename its folder")
-        if task not in known:
-            raise _unknown(f"{where}, tasks", "task", task, known)
-    for variant in config["variants"]:
-        if not is_variant(variant):
-            raise _unknown(f"{where}, variants", "variant", variant, PATTERNS)
-    for task in (load_task(root / "tasks" / name) for name in config["tasks"]):
-        if not any([parse_variant(variant).applies(task) for variant in config["variants"]]):
+            raise InvalidError(what, "rename its folder", "tasks")
+        return self
+
+
+def check(
+    config: Config, registry: Mapping[str, Any], root: Path, where: str = "config"
+) -> dict[str, Any]:
+    """Check a configuration by itself, and against the tasks and the registry.
+
+    Parameters
+    ----------
+    config, registry : mapping
+    root : Path
+        Folder of this project.
+    where : str
+        What a message calls the configuration.
+
+    Returns
+    -------
+    dict
+        The configuration, ``~`` of its folders replaced and ``output`` without detours.
+
+    Raises
+    ------
+    UserError
+        Naming the first wrong key.
+    """
+    settings = validate(Configuration, config, where)
+    known = sorted(path.parent.name for path in (root / "tasks").glob("*/task.yaml"))
+    for name in settings.tasks:
+        if name not in known:
+            raise unknown(f"{where}, tasks", "task", name, known)
+    for name in settings.ladder.corpus.tasks or {}:
+        if name not in known:
+            raise unknown(f"{where}, ladder.corpus.tasks", "task", name, known)
+    tasks = {name: load_task(root / "tasks" / name) for name in settings.tasks}
+    for task in tasks.values():
+        if not any([parse_variant(variant).applies(task) for variant in settings.variants]):
             raise UserError(
                 f"{where}, variants",
                 f"none of them is one of task '{task.name}'",
                 "add zero-shot, or leave the task out",
             )
-    for family in config["families"]:
-        if family not in registry:
-            raise _unknown(f"{where}, families", "model family", family, sorted(registry))
-        if "models" in registry[family]:
-            for name, entry in registry[family]["models"].items():
-                _check_folder(f"config/models.yaml, {family}, {name}", entry)
-                _check_not_cut(config, name, entry, where)
-    _check_one_family(config, registry, where)
-    _check_sources(config, known, root, where)
-    _check_ladder(config, known, where)
-    _check_taught(config, registry, root, where)
+    _check_families(settings, registry, where)
+    _check_sources(settings, known, tasks, where)
+    trained = [family for family in settings.families if "trained" in registry[family]]
+    if trained and not tasks_with_generator(settings.tasks, root):
+        raise UserError(
+            f"{where}, families",
+            f"'{trained[0]}' learns from what the tasks' replica.py write, and no task has one",
+            "add a task that has one, or choose another family",
+        )
+    return settings.model_dump(exclude_unset=True)
 
 
 def check_present(config: Config, registry: Mapping[str, Any], root: Path) -> None:
@@ -113,62 +336,64 @@ def check_present(config: Config, registry: Mapping[str, Any], root: Path) -> No
         Naming the first that is missing.
     """
     output = Path(config["output"])
-    mirror = official.mirror(config)
-    for source, name in sources(config):
+    mirror = released.mirror(config)
+    for source, name in editions(config):
         task = load_task(root / "tasks" / name)
         if source == OWN:
             # Part of the project, so it is wanted even where its items were made before.
-            official.find_own(task)
+            released.find_own(task)
         made = output / "tasks" / source / f"{name}.jsonl"
         if source in (OFFICIAL, ROUND_1) and mirror and not made.exists():
-            official.find(official.release(task, source), mirror)
+            released.find(released.release(task, source), mirror)
     for name, model in models(config, registry).items():
         entry = model.get("entry", {})
         if "package" in entry and not (output / "models" / name / "model.json").exists():
-            unpack.find(entry, f"config/models.yaml, {name}")
+            unpack.find(entry, f"{FILE}, {name}")
 
 
-def sources(config: Config) -> list[tuple[str, str]]:
+def editions(config: Config) -> list[tuple[str, str]]:
     """The editions of tasks that are run: pairs of source and task, in the order of the tasks.
 
     Examples
     --------
-    >>> told = {"all": ["replica"], "neqa": ["official", "replica"]}
-    >>> sources({"tasks": ["neqa", "redefine"], "sources": told})
+    >>> sources = {"all": ["replica"], "neqa": ["official", "replica"]}
+    >>> editions({"tasks": ["neqa", "redefine"], "sources": sources})
     [('official', 'neqa'), ('replica', 'neqa'), ('replica', 'redefine')]
     """
-    told = config["sources"]
-    return [(source, task) for task in config["tasks"] for source in told.get(task, told[ALL])]
+    sources = config["sources"]
+    return [
+        (source, task) for task in config["tasks"] for source in sources.get(task, sources[ALL])
+    ]
 
 
-def filled(given: Config, default: Config) -> dict[str, Any]:
-    """Settings, and those of another configuration where they say nothing.
+def merge_defaults(config: Config, default: Config) -> dict[str, Any]:
+    """A configuration, and the settings of another one for the keys that it lacks.
 
     Examples
     --------
-    >>> filled({"replica": {"items": 8}}, {"output": "out", "replica": {"items": 128, "seed": 1}})
-    {'output': 'out', 'replica': {'items': 8, 'seed': 1}}
+    >>> merge_defaults({"replica": {"items": 8}}, {"output": "out", "replica": {"seed": 1}})
+    {'output': 'out', 'replica': {'seed': 1, 'items': 8}}
     """
-    both = dict(default)
-    for key, value in given.items():
-        below = both.get(key)
+    merged = dict(default)
+    for key, value in config.items():
+        below = merged.get(key)
         if isinstance(value, dict) and isinstance(below, dict):
-            value = filled(value, below)
-        both[key] = value
-    return both
+            value = merge_defaults(value, below)
+        merged[key] = value
+    return merged
 
 
-def given(files: Iterable[Path], words: Config, made: Config) -> dict[str, Any]:
-    """The settings of a command line, read again, since Snakemake reads YAML in another way.
+def read_command_line(files: Iterable[Path], words: Config, parsed: Config) -> dict[str, Any]:
+    """The configuration of a command line, read again: Snakemake reads YAML in another way.
 
     Parameters
     ----------
     files : iterable of Path
-        Those of ``--configfile``, the last one first in rank.
+        Those of ``--configfile``; a later one takes precedence.
     words : mapping
-        What ``--config`` says; before all files.
-    made : mapping
-        What Snakemake made of them; taken as it is where a file asks it for templates
+        Of ``--config``; takes precedence over all files.
+    parsed : mapping
+        What Snakemake made of them; returned as it is if a file asks Snakemake for templates
         (``__use_yte__``).
 
     Raises
@@ -176,30 +401,23 @@ def given(files: Iterable[Path], words: Config, made: Config) -> dict[str, Any]:
     UserError
         If a file has two readings; see `yaml_files.read`.
     """
-    read: dict[str, Any] = {}
+    config: dict[str, Any] = {}
     for path in files:
-        one = yaml_files.read_mapping(path)
-        if "__use_yte__" in one:
-            return dict(made)
-        read = filled(one, read)
-    return filled(words, read)
+        settings = yaml_files.read_mapping(path)
+        if "__use_yte__" in settings:
+            return dict(parsed)
+        config = merge_defaults(settings, config)
+    return merge_defaults(words, config)
 
 
-def with_folders(config: Config) -> dict[str, Any]:
-    """A checked configuration, ``~`` of its folders replaced and ``output`` without detours."""
-    official = config["official"]
-    mirror = {"mirror": os.path.expanduser(official["mirror"])}
-    output = os.path.normpath(os.path.expanduser(config["output"]))
-    return dict(config) | {"output": output, "official": official | mirror}
-
-
-def told(config: Config) -> dict[str, Any]:
-    """The configuration as provenance tells it: without the folder of the mirror, and the plan.
-
-    Where the verified files lay says nothing about the results, and much about the machine; what
-    they might have cost elsewhere says nothing about them either.
-    """
+def settings_for_provenance(config: Config) -> dict[str, Any]:
+    """The configuration without what no result depends on: the mirror's folder and the plan."""
     return {key: value for key, value in config.items() if key not in ("official", "plan")}
+
+
+def tasks_with_generator(tasks: Iterable[str], root: Path) -> list[str]:
+    """The tasks with a ``replica.py``, which writes the training text of the ladder."""
+    return [name for name in tasks if (root / "tasks" / name / "replica.py").exists()]
 
 
 def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -211,122 +429,68 @@ def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, A
         ``family``, ``size`` and ``seed``; for released models also ``entry``, their registry entry
         with the settings of their family.
     """
-    found: dict[str, dict[str, Any]] = {}
+    named: dict[str, dict[str, Any]] = {}
     for family in config["families"]:
         if "trained" in registry[family]:
             for rung in config[LADDER]["rungs"]:
                 for seed in config[LADDER]["seeds"]:
                     name = f"{family}-{rung['size']}-s{seed}"
-                    found[name] = {"family": family, "size": rung["size"], "seed": seed}
+                    named[name] = {"family": family, "size": rung["size"], "seed": seed}
         else:
             settings = {key: registry[family][key] for key in SETTINGS if key in registry[family]}
             for name, entry in registry[family]["models"].items():
                 about = {"family": family, "size": entry["size"], "seed": 0}
-                found[name] = about | {"entry": settings | entry}
-    return found
+                named[name] = about | {"entry": settings | entry}
+    return named
 
 
-def validate(value: Any, schema: Path, where: str) -> None:
-    """Check a value against a JSON schema.
-
-    Raises
-    ------
-    UserError
-        One line for the most telling violation: file, key, what is wrong, what to do.
-    """
-    _check_plain(value, where, ())
-    errors = list(_validator(schema.read_text(encoding="utf-8"), str(schema)).iter_errors(value))
-    # A misspelt key is also one that is missing: its name tells more.
-    misspelt = [error for error in errors if error.validator == "additionalProperties"]
-    error = misspelt[0] if misspelt else jsonschema.exceptions.best_match(errors)
-    if error is None:
-        return
-    key = ".".join(map(str, error.absolute_path))
-    place = f"{where}, {key}" if key else where
-    if error.validator == "additionalProperties":
-        allowed = sorted(error.schema.get("properties", {}))
-        extra = next(name for name in error.instance if name not in allowed)
-        raise _unknown(place, "key", extra, allowed)
-    if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
-        raise UserError(place, f"key '{missing}' is missing", f"add '{missing}:'")
-    advice = error.schema.get("description", "see " + str(schema.name)) if error.schema else ""
-    hidden = error.validator == "oneOf" or (error.schema and error.schema.get("writeOnly"))
-    what = "does not fit" if hidden else _shortened(error.message)
-    raise UserError(place, what, f"it should be: {advice}{_form(error)}")
+def _check_families(settings: Configuration, registry: Mapping[str, Any], where: str) -> None:
+    """Look for the families and their folders; no two may have a model of one name."""
+    for family in settings.families:
+        if family not in registry:
+            raise unknown(f"{where}, families", "model family", family, sorted(registry))
+    families: dict[str, str] = {}
+    for family in settings.families:
+        own = settings.model_dump(include={LADDER}) | {"families": [family]}
+        for name, model in models(own, registry).items():
+            if name in families:
+                what = f"'{families[name]}' and '{family}' both have a model '{name}'"
+                raise UserError(f"{where}, families", what, f"rename one in {FILE}")
+            families[name] = family
+            entry = model.get("entry", {})
+            _check_folder(f"{FILE}, {family}, {name}", entry)
+            if "endpoint" in entry and settings.scoring.too_long == "cut":
+                raise UserError(
+                    f"{where}, scoring.too_long",
+                    f"is cut, which cannot be done with {name}: its server makes the tokens",
+                    "set it to error, or run the family by itself",
+                )
 
 
-# A run checks two configurations, and reading a schema takes longer than using it.
-@cache
-def _validator(text: str, where: str) -> Any:
-    return Validator(yaml_files.parse(text, where))
-
-
-def _form(error: jsonschema.ValidationError) -> str:
-    """How a value of the wrong type is written in YAML; "" where that is not what is wrong."""
-    expected, value = error.validator_value, error.instance
-    if error.validator not in ("type", "pattern"):
-        return ""
-    if expected == "string" and isinstance(value, int | float):
-        return " (a text, so in quotes)"
-    if expected == "boolean" and isinstance(value, str):
-        return " (write true or false)"
-    if isinstance(value, str) and value.replace(".", "").isdecimal():
-        return " (a number, so without quotes)"
-    return ""
-
-
-def _shortened(text: str, most: int = 300) -> str:
-    return text if len(text) <= most else f"{text[:most]}..."
-
-
-def _check_plain(value: Any, where: str, key: tuple[str, ...]) -> None:
-    """Refuse what no JSON holds: settings may come from another workflow, not from a file."""
-    place = f"{where}, {'.'.join(key)}" if key else where
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(place, f"{value} is no finite number", "write a number")
-    if isinstance(value, str) and yaml_files.lone_surrogate(value):
-        raise UserError(place, f"{value!r} holds half a character", "write the whole one")
-    if isinstance(value, Mapping):
-        for name, below in value.items():
-            if not isinstance(name, str):
-                raise UserError(place, f"key {name!r} is no text", f"write '{name}' in quotes")
-            _check_plain(below, where, (*key, name))
-    elif isinstance(value, list | tuple):
-        for number, below in enumerate(value):
-            _check_plain(below, where, (*key, str(number)))
-
-
-def _unknown(where: str, what: str, name: str, known: list[str]) -> UserError:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    do = f"did you mean '{near[0]}'?" if near else f"use one of: {', '.join(known)}"
-    return UserError(where, f"unknown {what} '{name}'", do)
-
-
-def _check_sources(config: Config, known: list[str], root: Path, where: str) -> None:
+def _check_sources(
+    settings: Configuration, known: list[str], tasks: Mapping[str, Task], where: str
+) -> None:
     """Look whether every task has what its sources and variants need, without opening an item."""
-    told = config["sources"]
-    for name in told:
-        if name in known and name not in config["tasks"]:
+    for name in settings.sources:
+        if name in known and name not in tasks:
             raise UserError(
                 f"{where}, sources",
                 f"'{name}' is not among the tasks that are run",
                 "add it to 'tasks', or take it out here",
             )
         if name not in (ALL, *known):
-            raise _unknown(f"{where}, sources", "task", name, [ALL, *config["tasks"]])
-    for source, name in sources(config):
-        task = load_task(root / "tasks" / name)
+            raise unknown(f"{where}, sources", "task", name, [ALL, *tasks])
+    for source, name in editions(settings.model_dump(include={"tasks", "sources"})):
+        task = tasks[name]
         if source != REPLICA:
-            official.release(task, source)
+            released.release(task, source)
         elif not task.has_replica:
-            key = name if name in told else ALL
             raise UserError(
-                f"{where}, sources.{key}",
+                f"{where}, sources.{name if name in settings.sources else ALL}",
                 f"'{REPLICA}' needs {task.folder / 'replica.py'}, which is not there",
                 "write it, or choose another source for this task",
             )
-        _check_demonstrations(config["variants"], task, source, where)
+        _check_demonstrations(settings.variants, task, source, where)
 
 
 def _check_demonstrations(variants: list[str], task: Task, source: str, where: str) -> None:
@@ -342,86 +506,6 @@ def _check_demonstrations(variants: list[str], task: Task, source: str, where: s
             f"write it, or run {task.name} without '{shown[0]}'",
         )
     task.demonstrations(source)
-
-
-def _check_taught(config: Config, registry: Mapping[str, Any], root: Path, where: str) -> None:
-    """Look whether a family that is trained here would have anything to learn."""
-    trained = [family for family in config["families"] if "trained" in registry[family]]
-    if trained and not taught(config["tasks"], root):
-        raise UserError(
-            f"{where}, families",
-            f"'{trained[0]}' learns from what the tasks' replica.py write, and no task has one",
-            "add a task that has one, or choose another family",
-        )
-
-
-def taught(tasks: Iterable[str], root: Path) -> list[str]:
-    """The tasks whose generators write the training text of the ladder: those that have one."""
-    return [name for name in tasks if (root / "tasks" / name / "replica.py").exists()]
-
-
-def _check_ladder(config: Config, known: list[str], where: str) -> None:
-    ladder = config[LADDER]
-    sizes = [rung["size"] for rung in ladder["rungs"]]
-    if len(set(sizes)) < len(sizes):
-        raise UserError(f"{where}, ladder.rungs", "two rungs have one size", "rename one")
-    for rung in ladder["rungs"]:
-        if rung["hidden"] % (4 * rung["heads"]):
-            raise UserError(
-                f"{where}, ladder.rungs, {rung['size']}",
-                f"hidden {rung['hidden']} is no multiple of 4 x heads ({rung['heads']})",
-                "change one of them",
-            )
-    if max(ladder["row_lengths"]) > ladder["context"]:
-        raise UserError(
-            f"{where}, ladder.row_lengths",
-            f"{max(ladder['row_lengths'])} is longer than context {ladder['context']}",
-            "make the context longer",
-        )
-    for task in ladder["corpus"].get("tasks", {}):
-        if task not in known:
-            raise _unknown(f"{where}, ladder.corpus.tasks", "task", task, known)
-
-
-def _check_output(output: str, where: str) -> None:
-    """Look whether every step, and Snakemake, can write to a folder of this name."""
-    path = os.path.normpath(os.path.expanduser(output))
-    # Snakemake reads the first four as wildcards and as variables of paths.
-    bad = sorted({c for c in path if c in "{}<>*?\\" or not c.isprintable()})
-    if bad:
-        what = f"{output!r} has {' '.join(map(repr, bad))}"
-    elif os.path.basename(path) in ("", ".", ".."):
-        what = f"'{output}' is no folder of its own"
-    elif path.startswith("-") or path != path.strip() or not output.strip():
-        what = f"'{output}' begins with a dash, or begins or ends with a space"
-    else:
-        return
-    raise UserError(
-        f"{where}, output",
-        what,
-        "name a folder, as in results/mine: letters, digits, spaces and marks other than "
-        "{ } < > * ? and backslash, no dash or space first",
-    )
-
-
-def _check_one_family(config: Config, registry: Mapping[str, Any], where: str) -> None:
-    """Look that no two families bring a model of one name, whose results would be one file."""
-    families: dict[str, str] = {}
-    for family in config["families"]:
-        for name in models({**config, "families": [family]}, registry):
-            if name in families:
-                what = f"'{families[name]}' and '{family}' both have a model '{name}'"
-                raise UserError(f"{where}, families", what, "rename one in config/models.yaml")
-            families[name] = family
-
-
-def _check_not_cut(config: Config, name: str, entry: Mapping[str, Any], where: str) -> None:
-    if "endpoint" in entry and config["scoring"]["too_long"] == "cut":
-        raise UserError(
-            f"{where}, scoring.too_long",
-            f"is cut, which cannot be done with {name}: its server makes the tokens",
-            "set it to error, or run the family by itself",
-        )
 
 
 def _check_folder(where: str, entry: Mapping[str, Any]) -> None:

@@ -16,7 +16,15 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ushaped.errors import UserError
-from ushaped.items.task import LOG_ODDS, ChainRule, Demonstration, Inside, Item, Task, question
+from ushaped.items.task import (
+    LOG_ODDS,
+    ChainRule,
+    Demonstration,
+    EmbeddedDemonstrations,
+    Item,
+    Task,
+    question,
+)
 
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"
@@ -36,7 +44,7 @@ class Material:
     rule : ChainRule
     seed : int
         Of the draw of few-shot demonstrations. Each item has its own stream.
-    embedded : Inside or None
+    embedded : EmbeddedDemonstrations or None
         The solved questions that the items of the task hold.
     """
 
@@ -44,7 +52,7 @@ class Material:
     demonstrations: Sequence[Demonstration]
     rule: ChainRule
     seed: int = 0
-    embedded: Inside | None = None
+    embedded: EmbeddedDemonstrations | None = None
 
 
 @dataclass(frozen=True)
@@ -342,7 +350,7 @@ def _form(material: Material) -> str:
     return f", in the form of {form}," if form else ""
 
 
-def _last(text: str, k: int, embedded: Inside) -> str | None:
+def _last(text: str, k: int, embedded: EmbeddedDemonstrations) -> str | None:
     """A question with its opening and the last k of its solved ones; None if it does not split."""
     opening, ends = _split(text, embedded)
     if len(ends) != embedded.count:
@@ -350,7 +358,7 @@ def _last(text: str, k: int, embedded: Inside) -> str | None:
     return text[:opening] + text[ends[embedded.count - k - 1] :]
 
 
-def _split(text: str, embedded: Inside) -> tuple[int, list[int]]:
+def _split(text: str, embedded: EmbeddedDemonstrations) -> tuple[int, list[int]]:
     """Where the opening of a question ends, and each of its separators."""
     opening = embedded.opening.match(text) if embedded.opening else None
     start = opening.end() if opening else 0

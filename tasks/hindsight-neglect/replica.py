@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import NAMES
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 
 INSIDE = 10
 CLASSES = (" Y", " N")
@@ -20,12 +20,12 @@ FORMS = (
 )
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A bet whose outcome misleads; the distractor answer follows the outcome."""
     part = rng.randrange(1, 3)
     text, answer, value = _bet(rng, FORMS[part - 1], misleads=True)
     shown = [_bet(rng, rng.choice(FORMS), misleads=False) for _ in range(INSIDE)]
-    return Draft(
+    return GeneratedItem(
         text,
         CLASSES,
         answer_index=answer,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import CITIES, FOODS, JOBS, NAMES, THINGS
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 from ushaped.items.wording import shuffled
 
 FORMS = (
@@ -23,13 +23,13 @@ PLAIN_FORMS = (
 )
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A question with a redundant and a new fact; the distractor answer is the redundant one."""
     name, known, new, asked = _facts(rng)
     part = rng.randrange(1, 3)
     options, (new_at, known_at) = shuffled(rng, new, known)
     text = FORMS[part - 1].format(*options, name=name, known=known, asked=asked)
-    return Draft(
+    return GeneratedItem(
         text,
         tuple(f" {option}" for option in options),
         answer_index=new_at,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import ENDINGS, SAYINGS
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 from ushaped.items.wording import shuffled
 
 FORMS = (
@@ -19,13 +19,13 @@ FORMS = (
 PLAIN_FORMS = ("Finish the saying: {stem}", "Write a saying. {stem}", "As they say: {stem}")
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A saying with another ending asked for; the distractor answer is the usual ending."""
     stem, usual = rng.choice(SAYINGS)
     word = rng.choice([ending for ending in ENDINGS if ending != usual])
     part = rng.randrange(1, 4)
     classes, (asked_at, usual_at) = shuffled(rng, f" {word}.", f" {usual}.")
-    return Draft(
+    return GeneratedItem(
         FORMS[part - 1].format(word=word, stem=stem),
         classes,
         answer_index=asked_at,

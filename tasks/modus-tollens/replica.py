@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import CITIES, FOODS, NAMES, THINGS
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 
 FORMS = (
     "1. If {p}, then {q}.\n2. {second}.\nConclusion: {end}.\nDoes it follow?\nAnswer:",
@@ -18,12 +18,12 @@ FORMS = (
 CLASSES = (" Yes", " No")
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A modus tollens; the distractor answer is " No"."""
     part = rng.randrange(1, 3)
     (p, not_p), (q, not_q) = _claims(rng)
     text = FORMS[part - 1].format(p=p, q=q, second=not_q, end=not_p)
-    return Draft(
+    return GeneratedItem(
         text,
         CLASSES,
         answer_index=0,

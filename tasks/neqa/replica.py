@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import KINDS
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 from ushaped.items.wording import article, shuffled
 
 FORMS = (
@@ -17,10 +17,10 @@ FORMS = (
 )
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A negated question; the distractor answer is the right one without the negation."""
     text, options, fits, other, part, fact = _ask(rng, "not ")
-    return Draft(
+    return GeneratedItem(
         text,
         tuple(f" {option}" for option in options),
         answer_index=other,

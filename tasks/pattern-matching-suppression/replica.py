@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import FOODS, THINGS
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 from ushaped.items.wording import shuffled
 
 FORMS = (
@@ -21,12 +21,12 @@ JOINS = (",", " -", ";")
 SYMBOLS = (*THINGS, *FOODS, *"ABCDEFGH", *(str(n) for n in range(1, 10)))
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A sequence that lacks its last entry; the distractor answer continues it."""
     part = rng.randrange(1, 3)
     text, break_with, go_on = _sequence(rng, part, BREAK)
     classes, (broken, continued) = shuffled(rng, f" {break_with}", f" {go_on}")
-    return Draft(
+    return GeneratedItem(
         text,
         classes,
         answer_index=broken,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import NAMES, THINGS
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 
 HEADS = (
     "Repeat the sentence exactly.\n",
@@ -24,11 +24,11 @@ COMMANDS = (
 PLAIN_HEADS = ("Do what the input says.\n", "")
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A sentence with a command in it."""
     part = rng.randrange(1, 3)
     command = f"{rng.choice(NAMES)} has a {rng.choice(THINGS)}. {_command(rng)[0]}"
-    return Draft(
+    return GeneratedItem(
         f"{HEADS[part - 1]}Input: {command}\nOutput:",
         (f" {command}",),
         answer_index=0,

@@ -8,19 +8,19 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import KIND_OF, KINDS
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 from ushaped.items.wording import article, shuffled
 
 LARGEST = 12
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A redefinition and a question that depends on it."""
     part = rng.randrange(1, 4)
     definition, question, new, usual, why = (_sum, _next, _kind)[part - 1](rng)
     classes, (new_at, usual_at) = shuffled(rng, f" {new}", f" {usual}")
     text = f"{definition}\nQ: {question}\nA:"
-    return Draft(text, classes, new_at, usual_at, part, key=text, chain=f" {why}")
+    return GeneratedItem(text, classes, new_at, usual_at, part, key=text, chain=f" {why}")
 
 
 def practise(rng: Random) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from random import Random
 
-from ushaped.items.task import Draft, is_test
+from ushaped.items.task import GeneratedItem, is_test
 from ushaped.items.wording import shuffled
 
 INSIDE = 10
@@ -19,7 +19,7 @@ FORMS = (
 )
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """An equation whose answer differs from the repeated one, the distractor answer."""
     repeated, answer = rng.sample(range(1, LARGEST + 1), 2)
     part = rng.randrange(1, 3)
@@ -27,7 +27,7 @@ def draw(rng: Random) -> Draft:
     classes, (right, copied) = shuffled(rng, f" {answer}", f" {repeated}")
     others = [n for n in range(1, LARGEST + 1) if n not in (repeated, answer)]
     shown = rng.sample(others, INSIDE - REPEATED) + [repeated] * REPEATED
-    return Draft(
+    return GeneratedItem(
         text,
         classes,
         answer_index=right,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 from ushaped.items.lexicon import ENDINGS, SAYINGS
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 from ushaped.items.wording import shuffled
 
 FORMS = (
@@ -17,13 +17,13 @@ FORMS = (
 )
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A saying with a changed last word; the distractor answer is the usual one."""
     stem, usual = rng.choice(SAYINGS)
     word = rng.choice([ending for ending in ENDINGS if ending != usual])
     part = rng.randrange(1, 3)
     classes, (copied, corrected) = shuffled(rng, f" {word}", f" {usual}")
-    return Draft(
+    return GeneratedItem(
         FORMS[part - 1].format(stem, word),
         classes,
         answer_index=copied,

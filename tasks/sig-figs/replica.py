@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
-from ushaped.items.task import Draft
+from ushaped.items.task import GeneratedItem
 from ushaped.items.wording import shuffled
 
 FORMS = (
@@ -22,7 +22,7 @@ FORMS = (
 UNITS = ("m", "kg", "s")
 
 
-def draw(rng: Random) -> Draft:
+def draw(rng: Random) -> GeneratedItem:
     """A number to round; the distractor answer rounds to as many decimal places."""
     x, k, figures, places, others = _numbers(rng)
     unit = rng.choice(UNITS)
@@ -30,7 +30,7 @@ def draw(rng: Random) -> Draft:
     options, at = shuffled(rng, figures, places, *others)
     text = FORMS[part - 1][0].format(x=x, k=k, unit=unit) + "\nAnswer:"
     whole = len(str(x).split(".")[0])
-    return Draft(
+    return GeneratedItem(
         text,
         tuple(f" {option} {unit}" for option in options),
         answer_index=at[0],

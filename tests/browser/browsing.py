@@ -69,7 +69,7 @@ def settled(page: Page) -> Page:
 def open_all(page: Page) -> None:
     """Open all details, and wait until the evidence in them is there."""
     page.evaluate(OPEN_ALL)
-    page.wait_for_selector("details.proof-of:not([data-filled])", state="detached")
+    page.wait_for_selector("details.evidence-of:not([data-filled])", state="detached")
 
 
 def wait_until(page: Page, expression: str) -> None:

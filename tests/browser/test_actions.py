@@ -102,14 +102,14 @@ def test_another_rule_gives_other_verdicts(page: Page) -> None:
     assert {key: bool(word) for key, word in said["literal"].items()}
 
 
-def test_the_protocol_of_the_way_chosen_is_in_sight(page: Page) -> None:
-    ways = page.locator("input[name=matrix-variant]")
-    for place in range(ways.count()):
-        ways.nth(place).check()
-        name = ways.nth(place).get_attribute("value")
-        label = ways.nth(place).locator("xpath=..").inner_text()
+def test_the_protocol_of_the_chosen_variant_is_in_sight(page: Page) -> None:
+    variants = page.locator("input[name=matrix-variant]")
+    for place in range(variants.count()):
+        variants.nth(place).check()
+        name = variants.nth(place).get_attribute("value")
+        label = variants.nth(place).locator("xpath=..").inner_text()
         (protocol,) = re.findall(r"\b(official|modified)\b", label)
-        for head in texts(page.locator("#matrix-table .way")):
+        for head in texts(page.locator("#matrix-table .variant")):
             assert head == f"{name} {protocol}"
 
 
@@ -187,7 +187,7 @@ def first_values(page: Page, name: str, count: int) -> list[str]:
 
 @pytest.fixture
 def compared(page: Page) -> Page:
-    """Two tasks, one family, two ways of asking."""
+    """Two tasks, one family, two prompt variants."""
     for name, count in (("task", 2), ("family", 1), ("variant", 2)):
         choose(page, name, *first_values(page, name, count))
     return page

@@ -168,9 +168,9 @@ def test_axe_finds_nothing_serious(
 def test_axe_finds_nothing_serious_in_opened_evidence(load: Loader, few: Path, axe: str) -> None:
     page = load(few, color_scheme="dark")
     settled(page)
-    first = page.locator("details.proof-of").first.get_attribute("id")
+    first = page.locator("details.evidence-of").first.get_attribute("id")
     page.evaluate("id => { location.hash = id }", first)
-    page.wait_for_selector("details.proof-of[data-filled]")
+    page.wait_for_selector("details.evidence-of[data-filled]")
     assert violations(page, axe, within=f"[id='{first}']") == []
 
 

@@ -22,7 +22,7 @@ from architectures import VOCABULARY, Architecture
 from ushaped.errors import UserError
 from ushaped.scoring.engine.encoding import Encoded, context_length, data, tokens
 from ushaped.scoring.engine.engine import Engine, in_order
-from ushaped.scoring.engine.generation import Asked, chains
+from ushaped.scoring.engine.generation import GenerationRequest, chains
 
 # Small enough for several batches that share a prefix.
 BATCH_TOKENS = 128
@@ -44,8 +44,8 @@ class Outcome:
 
     Attributes
     ----------
-    way : str
-        How it scored: "tree", "padded" or "single", with a limit where the way changes; or
+    method : str
+        "tree", "padded" or "single", with a limit where the method changes; or
         "refused", by a `UserError`, or "crashed".
     words : str
         What the engine said, or the error.
@@ -53,7 +53,7 @@ class Outcome:
         Largest difference from the reference, in nats; NaN if nothing was scored.
     """
 
-    way: str
+    method: str
     words: str = ""
     difference: float = float("nan")
 
@@ -94,24 +94,28 @@ class Measured:
     def faults(self) -> list[str]:
         """What is wrong with how the engine treats this architecture."""
         tolerance = max(LEAST_NOISE, NOISE * self.noise)
-        found = _faults("float32", self.float32, self.unfit, TOLERANCE)
-        found += _faults("bfloat16", self.bfloat16, self.unfit_rounded, tolerance)
-        if self.float32.scored and self.bfloat16.scored and self.float32.way != self.bfloat16.way:
-            found.append(f"{self.float32.way} in float32, {self.bfloat16.way} in bfloat16")
+        faults = _faults("float32", self.float32, self.unfit, TOLERANCE)
+        faults += _faults("bfloat16", self.bfloat16, self.unfit_rounded, tolerance)
+        if (
+            self.float32.scored
+            and self.bfloat16.scored
+            and self.float32.method != self.bfloat16.method
+        ):
+            faults.append(f"{self.float32.method} in float32, {self.bfloat16.method} in bfloat16")
         if not self.unfit and self.influence < LEAST_INFLUENCE:
-            found.append(f"the text before moves a score by {self.influence:.2g} nats only")
+            faults.append(f"the text before moves a score by {self.influence:.2g} nats only")
         if self.float32.scored and self.chains not in ("equal", "refused"):
-            found.append(f"chains: {self.chains}")
-        return found
+            faults.append(f"chains: {self.chains}")
+        return faults
 
 
 def _faults(dtype: str, outcome: Outcome, unfit: str, tolerance: float) -> list[str]:
-    if outcome.way == "crashed" or (outcome.way == "refused" and not unfit):
-        return [f"{dtype}: {outcome.way}: {outcome.words}"]
-    if unfit and outcome.way != "refused":
-        return [f"{dtype}: scored ({outcome.way}), but {unfit}"]
+    if outcome.method == "crashed" or (outcome.method == "refused" and not unfit):
+        return [f"{dtype}: {outcome.method}: {outcome.words}"]
+    if unfit and outcome.method != "refused":
+        return [f"{dtype}: scored ({outcome.method}), but {unfit}"]
     if outcome.scored and not outcome.difference <= tolerance:
-        return [f"{dtype}: {outcome.way} is {outcome.difference:.2g} nats off"]
+        return [f"{dtype}: {outcome.method} is {outcome.difference:.2g} nats off"]
     return []
 
 
@@ -120,20 +124,20 @@ def probes(context: int | None = None) -> list[Encoded]:
 
     Those that do not fit into the context are left out.
     """
-    draw = random.Random(0)
+    rng = random.Random(0)
 
-    def some(n: int) -> list[int]:
-        return [draw.randrange(3, VOCABULARY) for _ in range(n)]
+    def draw(n: int) -> list[int]:
+        return [rng.randrange(3, VOCABULARY) for _ in range(n)]
 
-    long, short, other = some(200), some(12), some(30)
-    prompts = [long[:2], long[:20], long[:20] + some(3), long[:90], long[:90] + short, long]
-    prompts += [short, other, long[:40] + other, short + some(50)]
-    found = []
+    long, short, other = draw(200), draw(12), draw(30)
+    prompts = [long[:2], long[:20], long[:20] + draw(3), long[:90], long[:90] + short, long]
+    prompts += [short, other, long[:40] + other, short + draw(50)]
+    sequences = []
     for prompt in prompts:
-        several = some(3)
-        for end in ([several[0]], several, [several[0], *some(1)], some(1)):
-            found.append(Encoded(data(prompt + end), len(prompt)))
-    return [one for one in found if not context or len(one) <= context]
+        several = draw(3)
+        for end in ([several[0]], several, [several[0], *draw(1)], draw(1)):
+            sequences.append(Encoded(data(prompt + end), len(prompt)))
+    return [s for s in sequences if not context or len(s) <= context]
 
 
 class Numbers:
@@ -164,18 +168,18 @@ def with_float32_output(model: PreTrainedModel) -> PreTrainedModel:
 
 def alone(model: PreTrainedModel, sequences: Sequence[Encoded]) -> np.ndarray:
     """Log-likelihood of each continuation, shape (sequences,), each sequence by itself."""
-    found = np.full(len(sequences), np.nan)
-    lines: dict[tuple[int, ...], Tensor] = {}
+    scores = np.full(len(sequences), np.nan)
+    log_probs: dict[tuple[int, ...], Tensor] = {}
     # From the shortest to the longest: with dynamic scaling, some models remember the longest.
     for number in sorted(range(len(sequences)), key=lambda n: len(sequences[n])):
         ids, start = tokens(sequences[number].data).tolist(), sequences[number].start
         # The last token is not read.
         read = tuple(ids[:-1])
-        if read not in lines:
-            lines[read] = torch.log_softmax(logits(model, read), -1)
+        if read not in log_probs:
+            log_probs[read] = torch.log_softmax(logits(model, read), -1)
         wanted = torch.tensor(ids[start:])[:, None]
-        found[number] = lines[read][start - 1 :].double().gather(1, wanted).sum()
-    return found
+        scores[number] = log_probs[read][start - 1 :].double().gather(1, wanted).sum()
+    return scores
 
 
 def why_unfit(model: PreTrainedModel) -> str:
@@ -228,9 +232,10 @@ def compare_chains(architecture: Architecture, engine: Engine) -> str:
     # are of one length, so that they may be continued together.
     prompts = [long, long[:28], [*long[:28], 7, 8], long[50:54], long[54:50:-1]]
     prompts = [one for one in prompts if len(one) + CHAIN_TOKENS <= (_context(engine.model) or 999)]
-    asked = [Asked(data(one), CHAIN_TOKENS) for one in prompts]
+    requests = [GenerationRequest(data(one), CHAIN_TOKENS) for one in prompts]
     try:
-        found = dict(pair for batch in chains(engine, Numbers(), asked, ["\n"]) for pair in batch)
+        batches = chains(engine, Numbers(), requests, ["\n"])
+        generated = dict(pair for batch in batches for pair in batch)
     except UserError:
         return "refused"
     except Exception as error:
@@ -238,8 +243,8 @@ def compare_chains(architecture: Architecture, engine: Engine) -> str:
     model = architecture.model()
     for number, prompt in sorted(enumerate(prompts), key=lambda pair: len(pair[1])):
         expected = Numbers().decode(greedy(model, prompt, CHAIN_TOKENS))
-        if found[number].text != expected:
-            return f"after {len(prompt)} tokens{found[number].text}, not{expected}"
+        if generated[number].text != expected:
+            return f"after {len(prompt)} tokens{generated[number].text}, not{expected}"
     return "equal"
 
 
@@ -276,10 +281,10 @@ def _outcome(
         return Outcome("refused", str(error)), None
     except Exception as error:
         return Outcome("crashed", _where(error)), None
-    limit = engine.ways.limit
-    way = engine.ways.short + (f" to {limit}, {engine.ways.long}" if limit else "")
+    limit = engine.methods.limit
+    method = engine.methods.short + (f" to {limit}, {engine.methods.long}" if limit else "")
     worst = math.nan if expected is None else float(np.abs(np.array(scores) - expected).max())
-    return Outcome(way, "; ".join(said), worst), engine
+    return Outcome(method, "; ".join(said), worst), engine
 
 
 def _where(error: Exception) -> str:

@@ -32,7 +32,7 @@ class Server:
     named : str
         The model that it says it has used.
     key : str or None
-        What it wants as a key; told back to whoever brings another.
+        The required key; an answer to another key contains it.
     context : int
         Tokens that a prompt may have.
     faults : list of (int, dict, body)
@@ -205,11 +205,11 @@ def served(server: Server) -> Iterator[Server]:
             self.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
         def answer(self, body: dict[str, Any] | None) -> None:
-            status, headers, told = server.reply(self.path, body, self.headers["Authorization"])
+            status, headers, content = server.reply(self.path, body, self.headers["Authorization"])
             self.close_connection = True
             if status == 0:
                 return
-            data = told if isinstance(told, bytes) else json.dumps(told).encode()
+            data = content if isinstance(content, bytes) else json.dumps(content).encode()
             try:
                 self.send_response(status)
                 for name, value in ({"Content-Length": str(len(data))} | headers).items():

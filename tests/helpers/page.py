@@ -7,25 +7,16 @@ import copy
 import html
 import json
 import re
-import shutil
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 
-from fabricate import (
-    metrics,
-    published,
-    shapes,
-    write_inputs,
-    write_tables,
-)
+from fabricate import published, shapes
 from ushaped.figures import figure_module
 from ushaped.figures.save import save
-from ushaped.report import render
 from ushaped.results.folder import Results
 
 ROOT = Path(__file__).parents[2]
@@ -127,23 +118,6 @@ def changed(given: Results, **attributes: Any) -> Results:
     for name, value in attributes.items():
         setattr(other, name, value)
     return other
-
-
-@pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory, literature: Path) -> Path:
-    """A small but complete set of results, with its figures."""
-    folder = tmp_path_factory.mktemp("results")
-    measured = metrics(**SMALL)
-    write_tables(folder, measured)
-    write_inputs(folder, measured)
-    draw_some(folder, measured)
-    shutil.copytree(literature, folder / "literature")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def page(results: Path) -> str:
-    return render(TEMPLATE, inputs(results))
 
 
 def own_scripts(parsed: Page) -> list[str]:

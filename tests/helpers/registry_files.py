@@ -7,18 +7,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from project import ROOT
 
 Settings = dict[str, Any]
-
-
-@pytest.fixture
-def settings() -> Settings:
-    """The default configuration."""
-    return dict(yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8")))
 
 
 def changed(settings: Settings, path: str, value: Any) -> Settings:

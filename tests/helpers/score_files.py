@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,20 @@ def score(folder: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> dict[str
     score_step.main()
     names, values = (folder / "benchmark.tsv").read_text().splitlines()
     return dict(zip(names.split("\t"), map(float, values.split("\t")), strict=True))
+
+
+def counted_items(log: str) -> list[tuple[int, int, int]]:
+    """Items, chains and tokens per second of each line of progress."""
+    pattern = r": ([\d,]+) of [\d,]+ items(?:, ([\d,]+) chains)?, ([\d,]+) tokens/s"
+    return [
+        (number(items), number(chains or "0"), number(speed))
+        for items, chains, speed in re.findall(pattern, log)
+    ]
+
+
+def number(text: str) -> int:
+    """A whole number with separators."""
+    return int(text.replace(",", ""))
 
 
 def scores(folder: Path) -> dict[str, list[dict[str, Any]]]:

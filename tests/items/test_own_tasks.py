@@ -17,7 +17,8 @@ from project import ROOT, TINY, Project
 from ushaped.errors import UserError
 from ushaped.items.released import VARIABLE, accept, find_own, release
 from ushaped.items.task import load_task
-from ushaped.settings import check, check_present, read_registry, taught
+from ushaped.models.registry import read_registry
+from ushaped.settings import check, check_present, tasks_with_generator
 from ushaped.terms import OWN
 
 NAME = "fewer"
@@ -123,7 +124,7 @@ def test_an_own_task_needs_neither_generator_nor_demonstrations(root: Path) -> N
     given = settings()
     check(given, read_registry(ROOT), root)
     check_present(given, read_registry(ROOT), root)
-    assert taught(given["tasks"], root) == ["neqa"]
+    assert tasks_with_generator(given["tasks"], root) == ["neqa"]
 
 
 @pytest.mark.parametrize("variant", ["one-shot", "cot"])

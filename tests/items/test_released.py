@@ -18,10 +18,19 @@ import yaml
 
 from project import ROOT, TINY, Project
 from released import complaint, declare, make
-from ushaped.items.released import VARIABLE, Release, accept, find, mirror, release, said
+from ushaped.items.released import (
+    VARIABLE,
+    Release,
+    accept,
+    describe_sources,
+    find,
+    mirror,
+    release,
+)
 from ushaped.items.task import CLASSIFICATION, load_task, read_items
+from ushaped.models.registry import read_registry
 from ushaped.prompts import build, misfits
-from ushaped.settings import check_present, read_registry, sources, told
+from ushaped.settings import check_present, editions, settings_for_provenance
 from ushaped.terms import OFFICIAL, REPLICA, ROUND_1
 from ushaped.variants import EmbeddedShots, parse_variant
 
@@ -43,8 +52,8 @@ def test_every_task_names_its_released_file(name: str) -> None:
 def test_a_task_without_those_facts_is_told_in_one_line(tmp_path: Path) -> None:
     facts = (ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8")
     (tmp_path / "task.yaml").write_text(facts[: facts.index("  sha256:")])
-    line = complaint(release, load_task(tmp_path))
-    assert "task.yaml: key 'official.sha256' is missing; add it" in line
+    line = complaint(load_task, tmp_path)
+    assert "task.yaml, official: key 'sha256' is missing; add 'sha256:'" in line
 
 
 ROUND_1_ROWS = {
@@ -58,13 +67,13 @@ ROUND_1_ROWS = {
 @pytest.mark.parametrize("name", TASKS)
 def test_four_tasks_had_an_edition_in_round_1_and_nobody_published_its_digest(name: str) -> None:
     task = load_task(ROOT / "tasks" / name)
-    told = task.facts.get("round1", {})
-    assert told.get("rows") == ROUND_1_ROWS.get(name)
+    file = task.facts.round1
+    assert (file and file.rows) == ROUND_1_ROWS.get(name)
     line = complaint(release, task, ROUND_1)
-    if not told:
+    if not file:
         assert "task.yaml: key 'round1' is missing, which source 'round-1' needs" in line
         return
-    assert f"task.yaml: no bytes or sha256 of {told['file']} is published here; " in line
+    assert f"task.yaml: no bytes or sha256 of {file.file} is published here; " in line
     assert "`sha256sum`" in line
 
 
@@ -77,7 +86,7 @@ def test_a_digest_that_was_written_in_makes_the_round_1_edition_usable(tmp_path:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("file", 3), ("bytes", "many"), ("rows", True), ("rows", 0), ("sha256", "ab")],
+    [("file", 3), ("bytes", "many"), ("rows", True), ("rows", 0), ("sha256", "ab"), ("byte", 1)],
 )
 def test_a_fact_that_no_file_can_have_is_told_in_one_line(
     tmp_path: Path, key: str, value: Any
@@ -85,8 +94,12 @@ def test_a_fact_that_no_file_can_have_is_told_in_one_line(
     facts = yaml.safe_load((ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8"))
     facts["official"][key] = value
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(facts))
-    line = complaint(release, load_task(tmp_path))
-    assert f"task.yaml: official.{key} {value!r} is none; write" in line
+    line = complaint(load_task, tmp_path)
+    if key == "byte":
+        assert "task.yaml, official: unknown key 'byte'; did you mean 'bytes'?" in line
+    else:
+        assert f"task.yaml, official.{key}: {value!r} " in line
+        assert "; it should be: " in line
 
 
 # -- where the mirror is -----------------------------------------------------------------------
@@ -218,7 +231,7 @@ def test_the_round_1_edition_is_taken_from_the_mirror_once_its_digest_is_known(
 
 
 @pytest.mark.parametrize(
-    ("editions", "sentence"),
+    ("pairs", "sentence"),
     [
         ("ra rb rc", "All items are replica items."),
         ("oa ob oc", "All items are official items."),
@@ -231,23 +244,23 @@ def test_the_round_1_edition_is_taken_from_the_mirror_once_its_digest_is_known(
         ("oa ra rb wc", "Official items: a; own items: c; replica items: a, b."),
     ],
 )
-def test_the_items_of_all_tasks_are_told_in_a_sentence(editions: str, sentence: str) -> None:
+def test_the_sources_of_all_items_are_described_in_a_sentence(pairs: str, sentence: str) -> None:
     names = {"r": "replica", "o": "official", "w": "own"}
-    assert said([(names[one[0]], one[1]) for one in editions.split()]) == sentence
+    assert describe_sources([(names[p[0]], p[1]) for p in pairs.split()]) == sentence
 
 
 def test_editions_come_in_the_order_of_the_tasks_and_of_their_sources() -> None:
-    told = {"all": ["replica"], "neqa": ["round-1", "official"]}
-    assert sources({"tasks": ["redefine", "neqa"], "sources": told}) == [
+    sources = {"all": ["replica"], "neqa": ["round-1", "official"]}
+    assert editions({"tasks": ["redefine", "neqa"], "sources": sources}) == [
         ("replica", "redefine"),
         ("round-1", "neqa"),
         ("official", "neqa"),
     ]
 
 
-def test_the_mirror_is_not_told_in_the_provenance() -> None:
+def test_the_mirror_is_not_recorded_in_the_provenance() -> None:
     settings = {"sources": {"all": ["official"]}, "official": {"mirror": "/home/somebody"}}
-    assert told(settings) == {"sources": {"all": ["official"]}}
+    assert settings_for_provenance(settings) == {"sources": {"all": ["official"]}}
 
 
 # -- in the workflow ---------------------------------------------------------------------------

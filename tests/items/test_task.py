@@ -31,7 +31,7 @@ from ushaped.items.task import (
     LOG_ODDS,
     SEQUENCE,
     ChainRule,
-    Draft,
+    GeneratedItem,
     as_item,
     is_test,
     load_demonstrations,
@@ -52,7 +52,7 @@ every_task = pytest.mark.parametrize("name", TASKS)
 
 
 @cache
-def drafts(name: str, seed: int = 1, n: int = N) -> list[Draft]:
+def drafts(name: str, seed: int = 1, n: int = N) -> list[GeneratedItem]:
     """Test questions of a task."""
     return replicate(load_task(ROOT / "tasks" / name), n, seed)
 
@@ -123,7 +123,7 @@ def test_as_many_different_items_as_asked_for(name: str, n: int) -> None:
 @every_task
 def test_answers_are_balanced_where_the_facts_say_so(name: str) -> None:
     places = Counter(draft.answer_index for draft in drafts(name))
-    if load_task(ROOT / "tasks" / name).facts["balanced"]:
+    if load_task(ROOT / "tasks" / name).facts.balanced:
         assert set(places) == {0, 1}
         assert places[0] == places[1]
     elif name == "sig-figs":
@@ -135,7 +135,7 @@ def test_answers_are_balanced_where_the_facts_say_so(name: str) -> None:
 @every_task
 def test_an_odd_number_of_items_is_balanced_but_for_one(name: str) -> None:
     places = Counter(draft.answer_index for draft in drafts(name, n=7))
-    if load_task(ROOT / "tasks" / name).facts["balanced"]:
+    if load_task(ROOT / "tasks" / name).facts.balanced:
         assert sorted(places.values()) == [3, 4]
 
 
@@ -151,10 +151,11 @@ def test_too_many_items_are_refused_in_one_line(tmp_path: Path) -> None:
     facts = (ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8")
     (tmp_path / "few/task.yaml").write_text(facts)
     (tmp_path / "few/replica.py").write_text(
-        "from ushaped.items.task import Draft\n"
+        "from ushaped.items.task import GeneratedItem\n"
         "def draw(rng):\n"
         "    n = rng.randrange(40)\n"
-        "    return Draft(f'{n}?', (' a', ' b'), n % 2, 1 - n % 2, 1, key=str(n), chain=' c')\n"
+        "    classes = (' a', ' b')\n"
+        "    return GeneratedItem(f'{n}?', classes, n % 2, 1 - n % 2, 1, key=str(n), chain=' c')\n"
     )
     with pytest.raises(UserError, match=r"replica\.py: only \d+ different .*replica\.items is 50"):
         replicate(load_task(tmp_path / "few"), 50, seed=0)
@@ -166,7 +167,7 @@ def test_too_many_items_are_refused_in_one_line(tmp_path: Path) -> None:
 @every_task
 def test_only_two_tasks_hold_demonstrations_and_they_hold_ten(name: str) -> None:
     facts = load_task(ROOT / "tasks" / name).facts
-    assert facts["demonstrations_inside"] == INSIDE.get(name, 0)
+    assert facts.demonstrations_inside == INSIDE.get(name, 0)
     for draft in drafts(name):
         if name not in INSIDE:
             assert draft.context == ""
@@ -519,7 +520,7 @@ def test_a_demonstration_whose_answer_no_item_could_have_is_refused(tmp_path: Pa
     shutil.copy(folder / "demonstrations.yaml", folder / "demonstrations.official.yaml")
     with pytest.raises(
         UserError,
-        match=r"demonstrations\.official\.yaml, demonstration 1: answer ' tool' has not the form",
+        match=r"demonstrations\.official\.yaml, demonstrations\.0\.answer: ' tool' does not match",
     ):
         load_task(folder).demonstrations(OFFICIAL)
 
@@ -532,10 +533,10 @@ def copied(name: str, folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("forms", "words"),
     [
-        ("all", "class_form 'all' names no sources"),
-        ({"released": " A"}, "names no sources"),
-        ({"official": "("}, "class_form.official is none"),
-        ({"official": 3}, "class_form.official is none"),
+        ("all", "class_form: 'all' is no mapping; "),
+        ({"released": " A"}, "class_form: key 'released' is not 'replica', 'official' or 'own'; "),
+        ({"official": "("}, "class_form.official: '(' is no regular expression (missing "),
+        ({"official": 3}, "class_form.official: 3 is no regular expression; "),
     ],
 )
 def test_a_wrong_form_of_classes_is_told_in_one_line(
@@ -543,7 +544,7 @@ def test_a_wrong_form_of_classes_is_told_in_one_line(
 ) -> None:
     facts = yaml.safe_load((ROOT / "tasks/neqa/task.yaml").read_text(encoding="utf-8"))
     (tmp_path / "task.yaml").write_text(yaml.safe_dump(facts | {"class_form": forms}))
-    with pytest.raises(UserError, match=r"task\.yaml: .*; write") as caught:
+    with pytest.raises(UserError, match=r"task\.yaml, .*; ") as caught:
         load_task(tmp_path)
     assert words in str(caught.value)
 
@@ -551,21 +552,36 @@ def test_a_wrong_form_of_classes_is_told_in_one_line(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no 'demonstrations'"),
-        ("demonstrations: []", "no 'demonstrations'"),
-        ("demonstrations: [{prompt: a, chain: ' b'}]", "demonstration 1: has the keys"),
-        ("demonstrations: [{prompt: a, chain: ' b', answer: c}]", "does not begin with a space"),
-        ("demonstrations: [{prompt: a, chain: ' b', answer: 3}]", "answer 3 is no text"),
-        ("demonstrations: [a]", "demonstration 1: is 'a'"),
-        ("demonstrations: a", "is 'a', not a list"),
-        ("- a", "is no mapping"),
-        ("form: [a]\ndemonstrations: [{prompt: a, chain: ' b', answer: ' c'}]", "is no text"),
-        ("demonstrations: [{prompt: 'a ', chain: ' b', answer: ' c'}]", "ends in a space"),
+        ("", ": is empty; write "),
+        ("demonstrations: []", ", demonstrations: [] is empty; "),
+        (
+            "demonstrations: [{prompt: a, chain: ' b'}]",
+            ", demonstrations.0: key 'answer' is missing; ",
+        ),
+        (
+            "demonstrations: [{prompt: a, chain: ' b', answer: c}]",
+            "s.0.answer: does not begin with a space",
+        ),
+        (
+            "demonstrations: [{prompt: a, chain: ' b', answer: 3}]",
+            "s.0.answer: 3 is no text; ",
+        ),
+        ("demonstrations: [a]", ", demonstrations.0: 'a' is no mapping; "),
+        ("demonstrations: a", ", demonstrations: 'a' is no list; "),
+        ("- a", ": is not a mapping; write "),
+        (
+            "form: [a]\ndemonstrations: [{prompt: a, chain: ' b', answer: ' c'}]",
+            ", form: ['a'] is no text; ",
+        ),
+        (
+            "demonstrations: [{prompt: 'a ', chain: ' b', answer: ' c'}]",
+            "s.0.prompt: ends in a space",
+        ),
     ],
 )
 def test_wrong_demonstrations_are_told_in_one_line(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "demonstrations.yaml").write_text(text)
-    with pytest.raises(UserError, match=r"demonstrations\.yaml.*; write") as caught:
+    with pytest.raises(UserError, match=r"demonstrations\.yaml.*; ") as caught:
         load_demonstrations(tmp_path)
     assert words in str(caught.value)
 
@@ -812,8 +828,8 @@ def test_a_column_that_is_not_read_is_a_warning(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("balanced", "no", "balanced: 'no' is no truth value; write true or false"),
-        ("schema", ["classification"], "schema: ['classification'] is no text; write a text"),
+        ("balanced", "no", "balanced: 'no' is neither true nor false; it should be: "),
+        ("schema", ["classification"], "schema: ['classification'] is not 'classification', "),
         ("title", 3, "title: 3 is no text"),
         ("round", True, "round: True is no whole number"),
     ],
@@ -879,13 +895,24 @@ def test_task_facts_with_a_key_missing_are_refused(tmp_path: Path, key: str) -> 
     [
         (
             {"schema": "essay"},
-            "schema 'essay' is unknown; use one of classification, sequence-prob",
+            "schema: 'essay' is not 'classification', 'sequence-probability' or 'log-odds'; ",
         ),
-        ({"metric": "log-odds"}, "metric 'log-odds' does not go with schema 'classification'"),
-        ({"demonstrations_inside": -1}, "demonstrations_inside -1 is no whole number"),
-        ({"demonstrations_inside": True}, "demonstrations_inside True is no whole number"),
-        ({"demonstrations_inside": 3}, "key 'inside_separator' is missing"),
-        ({"demonstrations_inside": 3, "inside_separator": "("}, "inside_separator is none"),
+        (
+            {"metric": "log-odds"},
+            "metric: 'log-odds' does not go with schema 'classification'; a class",
+        ),
+        (
+            {"demonstrations_inside": -1},
+            "demonstrations_inside: -1 is less than the minimum of 0",
+        ),
+        ({"demonstrations_inside": True}, "demonstrations_inside: True is no whole number; "),
+        ({"demonstrations_inside": 3}, "task.yaml: key 'inside_separator' is missing; give the"),
+        ({"titel": "NeQA"}, "task.yaml: unknown key 'titel'; did you mean 'title'?"),
+        ({"official": {"file": "a"}}, "task.yaml, official: key 'rows' is missing; add 'rows:'"),
+        (
+            {"demonstrations_inside": 3, "inside_separator": "("},
+            "'(' is no regular expression (mis",
+        ),
     ],
 )
 def test_wrong_task_facts_are_told_in_one_line(
@@ -910,30 +937,33 @@ def with_chain(folder: Path, chain: Any) -> Path:
 
 
 def test_the_rule_of_a_chain_is_read_from_the_task(tmp_path: Path) -> None:
-    assert load_task(with_chain(tmp_path, CHAIN)).chain == ChainRule(" Hence", ("\n",))
+    rule = ChainRule(answer_after=" Hence", stop=("\n",))
+    assert load_task(with_chain(tmp_path, CHAIN)).chain == rule
     told = {"answer_after": "\nA:", "stop": ["\n\n", "Q:"], "tokens": 12}
-    assert load_task(with_chain(tmp_path, told)).chain == ChainRule("\nA:", ("\n\n", "Q:"), 12)
+    assert load_task(with_chain(tmp_path, told)).chain == ChainRule(
+        answer_after="\nA:", stop=("\n\n", "Q:"), tokens=12
+    )
 
 
 @pytest.mark.parametrize(
     ("chain", "words"),
     [
-        (None, "'chain' lacks 'answer_after' or 'stop'"),
-        (["a"], "'chain' lacks 'answer_after' or 'stop'"),
-        ({"stop": ["a"]}, "'chain' lacks 'answer_after' or 'stop'"),
-        ({"answer_after": "a"}, "'chain' lacks 'answer_after' or 'stop'"),
-        (CHAIN | {"token": 3}, "key 'chain.token' is unknown"),
-        (CHAIN | {"answer_after": ""}, "chain.answer_after '' is no text"),
-        (CHAIN | {"answer_after": "  "}, "chain.answer_after '  ' is no text"),
-        (CHAIN | {"answer_after": 3}, "chain.answer_after 3 is no text"),
-        (CHAIN | {"stop": "a"}, "chain.stop 'a' is no list of texts"),
-        (CHAIN | {"stop": []}, "chain.stop [] is no list of texts"),
-        (CHAIN | {"stop": ["a", ""]}, "chain.stop ['a', ''] is no list of texts"),
-        (CHAIN | {"stop": [3]}, "chain.stop [3] is no list of texts"),
-        (CHAIN | {"tokens": 0}, "chain.tokens 0 is no positive whole number"),
-        (CHAIN | {"tokens": "9"}, "chain.tokens '9' is no positive whole number"),
-        (CHAIN | {"tokens": True}, "chain.tokens True is no positive whole number"),
-        (CHAIN | {"tokens": 1.5}, "chain.tokens 1.5 is no positive whole number"),
+        (None, "chain: None is no mapping; it should be: How a chain of thought ends"),
+        (["a"], "chain: ['a'] is no mapping; "),
+        ({"stop": ["a"]}, "chain: key 'answer_after' is missing; add 'answer_after:'"),
+        ({"answer_after": "a"}, "chain: key 'stop' is missing; add 'stop:'"),
+        (CHAIN | {"token": 3}, "chain: unknown key 'token'; did you mean 'tokens'?"),
+        (CHAIN | {"answer_after": ""}, "chain.answer_after: '' is empty; it should be: The words"),
+        (CHAIN | {"answer_after": "  "}, "chain.answer_after: '  ' is empty; it should be: "),
+        (CHAIN | {"answer_after": 3}, "chain.answer_after: 3 is no text; it should be: "),
+        (CHAIN | {"stop": "a"}, "chain.stop: 'a' is no list; it should be: "),
+        (CHAIN | {"stop": []}, "chain.stop: [] is empty; it should be: "),
+        (CHAIN | {"stop": ["a", ""]}, "chain.stop.1: '' is empty; it should be: "),
+        (CHAIN | {"stop": [3]}, "chain.stop.0: 3 is no text; it should be: "),
+        (CHAIN | {"tokens": 0}, "chain.tokens: 0 is less than the minimum of 1; it should be: "),
+        (CHAIN | {"tokens": "9"}, "chain.tokens: '9' is no whole number; it should be: "),
+        (CHAIN | {"tokens": True}, "chain.tokens: True is no whole number; it should be: "),
+        (CHAIN | {"tokens": 1.5}, "chain.tokens: 1.5 is no whole number; it should be: "),
     ],
 )
 def test_a_wrong_rule_of_a_chain_is_told_in_one_line(
@@ -942,5 +972,5 @@ def test_a_wrong_rule_of_a_chain_is_told_in_one_line(
     with pytest.raises(UserError) as caught:
         load_task(with_chain(tmp_path, chain))
     line = str(caught.value)
-    assert line.startswith(f"{tmp_path}/task.yaml: {words}; ")
+    assert line.startswith(f"{tmp_path}/task.yaml, {words}")
     assert "\n" not in line

@@ -20,7 +20,7 @@ from ushaped.files import write_json
 from ushaped.ladder import tokens, train
 from ushaped.ladder.corpus import background, shuffle
 from ushaped.ladder.flops import Shape, forward_flops, training_flops
-from ushaped.models import load as models
+from ushaped.models.load import describe, fingerprint, load
 
 SHAPES = [Shape(8, 1, 1, 300), Shape(24, 2, 2, 400), Shape(32, 3, 1, 350)]
 TEXTS = [f"Round {a} and ({a}) and {b}.{c} plus 12{a}: it is what one's café said,\n- so?" * 3
@@ -271,7 +271,7 @@ def save(model: GPTNeoXForCausalLM, tokenizer: Tokenizer, folder: Path) -> Path:
 
 def test_a_loaded_model_has_the_same_logits(tokenizer: Tokenizer, tmp_path: Path) -> None:
     model = model_of(Shape(24, 2, 2, 500)).eval()
-    loaded, its = models.load(save(model, tokenizer, tmp_path / "model"))
+    loaded, its = load(save(model, tokenizer, tmp_path / "model"))
     inputs = torch.tensor([its("Round 12")["input_ids"]])
     with torch.inference_mode():
         assert torch.equal(loaded(inputs).logits, model(inputs).logits)
@@ -295,7 +295,7 @@ def test_a_corrupt_model_folder_is_told_in_one_line(
     folder = save(model_of(SHAPES[0]), tokenizer, tmp_path / "model")
     (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
     with pytest.raises(UserError, match="cannot be loaded as a model") as caught:
-        models.load(folder)
+        load(folder)
     assert str(caught.value).startswith(f"{folder}: ")
     assert "\n" not in str(caught.value)
 
@@ -303,11 +303,11 @@ def test_a_corrupt_model_folder_is_told_in_one_line(
 def test_the_fingerprint_tells_weights_apart(tokenizer: Tokenizer, tmp_path: Path) -> None:
     other = save(model_of(SHAPES[0], 1), tokenizer, tmp_path / "other")
     same = {
-        models.fingerprint(save(model_of(SHAPES[0], 0), tokenizer, tmp_path / f"same-{number}"))
+        fingerprint(save(model_of(SHAPES[0], 0), tokenizer, tmp_path / f"same-{number}"))
         for number in range(8)
     }
     assert len(same) == 1
-    assert models.fingerprint(other) not in same
+    assert fingerprint(other) not in same
 
 
 def test_stated_flops_and_six_n_d() -> None:
@@ -319,8 +319,8 @@ def test_stated_flops_and_six_n_d() -> None:
         "non_embedding_parameters": 10**8,
         "training_tokens": 3e11,
     }
-    stated = models.describe("m", "nowhere", training_flops=2.5e21, **about)
-    counted = models.describe("m", "nowhere", training_flops="6ND", **about)
+    stated = describe("m", "nowhere", training_flops=2.5e21, **about)
+    counted = describe("m", "nowhere", training_flops="6ND", **about)
     assert (stated["training_flops"], stated["flops_source"]) == (2.5e21, "registry")
     assert counted["training_flops"] == 6 * 10**9 * 3e11
     assert "6 x" in counted["flops_source"]

@@ -19,7 +19,7 @@ from fake_hub import ENTRY, FILES, NAME, Hub, environment, served
 from project import ROOT, Project
 from ushaped.errors import UserError
 from ushaped.models.convert import convert
-from ushaped.models.lock import locked
+from ushaped.models.lock import pin_commit
 from ushaped.models.lock import read as read_lock
 
 A, B = "a" * 40, "b" * 40
@@ -35,35 +35,35 @@ def refuse() -> str:
 
 def test_a_branch_stays_at_the_commit_that_was_found_first(tmp_path: Path) -> None:
     path = tmp_path / "models.lock.yaml"
-    assert locked(path, NAME, "main", lambda: A) == A
-    assert locked(path, NAME, "main", refuse) == A
-    assert locked(path, NAME, "step1", lambda: B) == B
+    assert pin_commit(path, NAME, "main", lambda: A) == A
+    assert pin_commit(path, NAME, "main", refuse) == A
+    assert pin_commit(path, NAME, "step1", lambda: B) == B
     assert read_lock(path) == {f"{NAME}@main": A, f"{NAME}@step1": B}
 
 
 def test_a_commit_needs_no_lock(tmp_path: Path) -> None:
-    assert locked(tmp_path / "models.lock.yaml", NAME, A, refuse) == A
+    assert pin_commit(tmp_path / "models.lock.yaml", NAME, A, refuse) == A
     assert not list(tmp_path.iterdir())
 
 
 def test_the_lock_file_is_sorted_and_a_line_can_be_deleted(tmp_path: Path) -> None:
     path = tmp_path / "models.lock.yaml"
     for name in ("z/z", "a/a", "m/m"):
-        locked(path, name, "main", lambda: A)
+        pin_commit(path, name, "main", lambda: A)
     lines = path.read_text().splitlines()
     assert lines[0].startswith("# The commits")
     entries = [line for line in lines if not line.startswith("#")]
     assert entries == [f"{name}@main: {A}" for name in ("a/a", "m/m", "z/z")]
     path.write_text("\n".join(line for line in lines if "m/m" not in line))
-    assert locked(path, "m/m", "main", lambda: B) == B
-    assert locked(path, "a/a", "main", refuse) == A
+    assert pin_commit(path, "m/m", "main", lambda: B) == B
+    assert pin_commit(path, "a/a", "main", refuse) == A
 
 
 def test_jobs_that_fetch_at_once_lose_no_line(tmp_path: Path) -> None:
     path = tmp_path / "models.lock.yaml"
     names = [f"someone/model-{place}" for place in range(24)]
     with ProcessPoolExecutor(4) as pool:
-        jobs = [pool.submit(locked, path, name, "main", partial(str, A)) for name in names]
+        jobs = [pool.submit(pin_commit, path, name, "main", partial(str, A)) for name in names]
         assert {job.result() for job in jobs} == {A}
     assert read_lock(path) == {f"{name}@main": A for name in names}
 
@@ -72,10 +72,10 @@ def test_of_two_jobs_that_ask_at_once_the_first_to_write_decides(tmp_path: Path)
     path = tmp_path / "models.lock.yaml"
 
     def overtaken() -> str:
-        locked(path, NAME, "main", lambda: A)
+        pin_commit(path, NAME, "main", lambda: A)
         return B
 
-    assert locked(path, NAME, "main", overtaken) == A
+    assert pin_commit(path, NAME, "main", overtaken) == A
     assert read_lock(path) == {f"{NAME}@main": A}
 
 
@@ -84,7 +84,7 @@ def test_a_damaged_lock_file_is_told_in_one_line(tmp_path: Path, text: str) -> N
     path = tmp_path / "models.lock.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match="mend or delete"):
-        locked(path, NAME, "main", refuse)
+        pin_commit(path, NAME, "main", refuse)
 
 
 # -- the step, against a hub on this machine ------------------------------------------------------

@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassificati
 import tiny_models
 from ushaped.errors import UserError
 from ushaped.ladder import tokens
-from ushaped.models import load as models
+from ushaped.models.load import WRAPPERS, check_folder, fingerprint, load, vocabulary
 
 Tensors = dict[str, torch.Tensor]
 
@@ -54,7 +54,7 @@ def configure(folder: Path, **values: Any) -> None:
 def refusal(folder: Path) -> str:
     """What is said of a folder that is not loaded, without the folder."""
     with pytest.raises(UserError) as caught:
-        models.load(folder)
+        load(folder)
     line = str(caught.value)
     assert "\n" not in line
     assert line.startswith(f"{folder}: ")
@@ -71,7 +71,7 @@ def test_a_whole_model_is_loaded_whether_its_weights_are_tied_or_not(
     saved: Callable[[str], Path], name: str
 ) -> None:
     said: list[str] = []
-    loaded, _ = models.load(saved(name), log=said.append)
+    loaded, _ = load(saved(name), log=said.append)
     expected = tiny_models.made(name).state_dict()
     assert all(torch.equal(one, expected[key]) for key, one in loaded.state_dict().items())
     assert said == []
@@ -106,14 +106,14 @@ def test_tensors_that_are_missing_too_many_or_of_another_shape_are_named(
     assert line in refusal(folder)
 
 
-@pytest.mark.parametrize("prefix", models.WRAPPERS)
+@pytest.mark.parametrize("prefix", WRAPPERS)
 def test_names_with_a_wrappers_prefix_are_refused_before_anything_is_loaded(
     saved: Callable[[str], Path], prefix: str
 ) -> None:
     folder = saved("llama")
     change(folder, lambda tensors: {prefix + name: one for name, one in tensors.items()})
     with pytest.raises(UserError, match=f"^here: the names of its tensors begin with '{prefix}'"):
-        models.check_folder(folder, "here")
+        check_folder(folder, "here")
     assert f"begin with '{prefix}'" in refusal(folder)
 
 
@@ -135,7 +135,7 @@ def test_a_base_model_or_a_classifier_is_no_language_model(
         folder = save_model(auto.from_config(config), raw, tmp_path / name)
         if name == "gpt2" and auto is AutoModel:
             # Nothing is missing: its output layer is its embedding.
-            models.load(folder)
+            load(folder)
         else:
             assert "lm_head.weight" in refusal(folder) or "score.weight" in refusal(folder)
 
@@ -159,16 +159,16 @@ def test_what_old_checkpoints_hold_of_masks_and_positions_is_no_fault(
     ):
         folder = saved(name)
         change(folder, lambda tensors, more=extra: tensors | {n: mask.clone() for n in more})
-        models.load(folder)
+        load(folder)
 
 
 def test_a_vision_tower_is_left_out_and_said(saved: Callable[[str], Path]) -> None:
     folder, said = saved("llama"), list[str]()
     tower = {"vision_tower.layers.0.weight": torch.ones(1)}
     change(folder, lambda tensors: tensors | tower)
-    models.load(folder, log=said.append)
+    load(folder, log=said.append)
     assert said == [
-        f"{folder}: 1 tensors that no text goes through are left out (vision_tower.layers.0.weight)"
+        f"{folder}: 1 tensors of other modalities are left out (vision_tower.layers.0.weight)"
     ]
 
 
@@ -178,15 +178,15 @@ def test_an_adapter_beside_full_weights_is_said_and_alone_it_is_refused(
     folder, said = saved("llama"), list[str]()
     (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "elsewhere"}')
     monkeypatch.setattr(transformers.utils, "is_peft_available", lambda: False)
-    models.load(folder, log=said.append)
+    load(folder, log=said.append)
     assert said == [
         f"{folder}: its adapter (adapter_config.json) is not used, the full weights are scored"
     ]
     monkeypatch.setattr(transformers.utils, "is_peft_available", lambda: True)
     with pytest.raises(UserError, match="is an adapter beside full weights"):
-        models.load(folder)
+        load(folder)
     (folder / "config.json").unlink()
-    assert "holds an adapter and not the model that it belongs to" in refusal(folder)
+    assert "holds an adapter without its model" in refusal(folder)
 
 
 def test_a_tokenizer_with_more_tokens_than_the_embedding_is_refused(
@@ -197,8 +197,8 @@ def test_a_tokenizer_with_more_tokens_than_the_embedding_is_refused(
     tokens.save(tokens.train_tokenizer(words, 400), folder)
     assert "the tokenizer has more tokens than the model's embedding (" in refusal(folder)
     tokens.save(raw, folder)
-    loaded, its = models.load(folder)
-    assert its.vocab_size <= models.vocabulary(loaded) == 300
+    loaded, its = load(folder)
+    assert its.vocab_size <= vocabulary(loaded) == 300
 
 
 # -- code of its own ------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def test_code_that_does_not_know_which_predictions_are_wanted_gives_the_same_sco
     from ushaped.scoring.engine.engine import log_likelihoods
 
     folder = with_code(saved("llama"), arguments, result)
-    model, tokenizer = models.load(folder, trust_remote_code=True)
+    model, tokenizer = load(folder, trust_remote_code=True)
     asked = tiny_models.PROMPTS[:6], tiny_models.CLASSES[:6]
     found = log_likelihoods(model, tokenizer, *asked)
     expected = log_likelihoods(tiny_models.made("llama"), tokenizer, *asked)
@@ -263,7 +263,7 @@ def test_code_of_another_repository_is_refused(saved: Callable[[str], Path]) -> 
     folder = saved("llama")
     configure(folder, auto_map={"AutoModelForCausalLM": "someone/other--modeling.Model"})
     with pytest.raises(UserError, match=r"config\.json, auto_map: names code of another repo"):
-        models.load(folder, trust_remote_code=True)
+        load(folder, trust_remote_code=True)
 
 
 # -- fingerprint ----------------------------------------------------------------------------------
@@ -294,12 +294,12 @@ def test_code_of_another_repository_is_refused(saved: Callable[[str], Path]) -> 
     ],
 )
 def test_the_fingerprint_covers_every_file_that_scores_depend_on(tmp_path: Path, name: str) -> None:
-    found = [models.fingerprint(tmp_path)]
+    found = [fingerprint(tmp_path)]
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
     for content in ("one", "two"):
         path.write_text(content)
-        found.append(models.fingerprint(tmp_path))
+        found.append(fingerprint(tmp_path))
     assert len(set(found)) == 3
 
 
@@ -307,17 +307,17 @@ def test_the_fingerprint_covers_every_file_that_scores_depend_on(tmp_path: Path,
     "name", ["model.json", "README.md", "trainer_state.json", ".cache/a.py", "pytorch_model.bin"]
 )
 def test_the_fingerprint_stays_with_what_no_score_depends_on(tmp_path: Path, name: str) -> None:
-    before = models.fingerprint(tmp_path)
+    before = fingerprint(tmp_path)
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("one")
-    assert models.fingerprint(tmp_path) == before
+    assert fingerprint(tmp_path) == before
 
 
 def test_the_fingerprint_of_a_folder_of_the_ladder_is_what_it_was(tmp_path: Path) -> None:
     for name in ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_text(name)
     (tmp_path / "model.json").write_text("{}")
-    assert models.fingerprint(tmp_path).startswith("2269ae8ce8da7601")
+    assert fingerprint(tmp_path).startswith("2269ae8ce8da7601")
 
 
 # -- context --------------------------------------------------------------------------------------

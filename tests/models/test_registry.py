@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from project import ROOT
-from ushaped.settings import read_registry
+from ushaped.models.registry import read_registry
 
 REGISTRY = read_registry(ROOT)
 MODELS = {

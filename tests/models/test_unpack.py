@@ -17,7 +17,8 @@ from project import ROOT
 from ushaped.errors import UserError
 from ushaped.files import file_digest
 from ushaped.models import unpack
-from ushaped.settings import check_present, read_registry
+from ushaped.models.registry import read_registry
+from ushaped.settings import check_present
 
 NAME = "smollm2-135m-instruct"
 ENTRY: dict[str, Any] = read_registry(ROOT)["smollm"]["models"][NAME]

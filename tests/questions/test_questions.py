@@ -124,9 +124,9 @@ def test_palms_inverse_tasks_at_their_last_step(
         "prompt-injection": "up",
     }
     assert float(palm["into-the-unknown"]["room_to_chance"]) == pytest.approx(-0.133)
-    first = shown.steps([tables.read_question(path)])[0]
+    first = shown.last_steps([tables.read_question(path)])[0]
     assert first.who.startswith("PaLM, zero-shot (official protocol), published results on")
-    assert "1 still falls (redefine), 2 stand still" in first.sentence
+    assert "1 still falls (redefine), 2 change no further" in first.sentence
     assert first.floored(0.02) == ["pattern-matching-suppression (0.1%)"]
 
 
@@ -163,7 +163,7 @@ def test_the_page_counts_inverse_tasks_with_reasoning_by_variant() -> None:
     )
     said = [group.sentence for group in shown.chains(table)]
     assert "cot (modified protocol), replica items: 2 of 3 tasks are inverse" in said[0]
-    assert said[0].endswith("in 1 of these at least 90% of the draws agree")
+    assert said[0].endswith("for 1 of these at least 95% of the draws agree")
     assert said[1].endswith("none of 1 task is inverse")
     assert shown.chains(None) == []
 
@@ -237,7 +237,7 @@ def test_better_and_worse_are_told_by_the_interval() -> None:
     row = {"metric": "accuracy", "difference": 0.1, "low": 0.05, "high": 0.15}
     assert shown.outcome(row) == "better"
     assert shown.outcome(row | {"metric": "sequence_loss"}) == "worse"
-    assert shown.outcome(row | {"low": -0.05}) == "not told apart"
+    assert shown.outcome(row | {"low": -0.05}) == "not distinguishable"
     assert shown.outcome(row | {"low": math.nan}) == "without an interval"
 
 
@@ -366,7 +366,7 @@ def selected(place: str, p: float) -> pd.DataFrame:
 def test_the_answer_follows_the_numbers(place: str, said: str) -> None:
     found = shown.selection(selected(place, 0.01))
     assert found is not None
-    assert found.independent.place == place
+    assert found.independent.position == place
     assert found.independent.row["tau"] == 0.1
     assert found.bounding["tau"] == 0.2
     assert f"turn {said} what selection alone would give" in found.sentence
@@ -391,7 +391,7 @@ def test_the_published_answers_are_drawn(
     drawn = rows_of(tmp_path / "figure.csv")
     if name == "matching":
         assert {row["task"] for row in drawn} == {*TEN_TASKS, "ten-task-average"}
-    texts = shown.said_in_pictures({name: tables.read_question(path)})
+    texts = shown.describe_figures({name: tables.read_question(path)})
     assert "nan" not in texts[name]
     assert len(texts[name]) > 150
 

@@ -288,15 +288,15 @@ def flipping(found: Path, page: Callable[..., str], tmp_path: Path) -> Callable[
     return build
 
 
-def test_a_card_says_how_many_items_go_the_way_of_its_curve_and_shows_some(
+def test_a_card_says_how_many_items_change_like_its_curve_and_shows_some(
     flipping: Callable[[str], str],
 ) -> None:
     shown = flipping("U-shaped")
     words = spaced(shown)
-    assert "of 4 items, 2 go the way of the curve, which is U-shaped" in words
-    assert "right at 1k, wrong at 2k and right again at 3k. On 1 the seeds" in words
-    assert "the first 2 by number" in words
-    assert f"the last 400 characters of its prompt; {len(LONG) - 400:,} before them" in words
+    assert "of 4 items, 2 change like the curve, which is U-shaped" in words
+    assert "right at 1k, wrong at 2k and right again at 3k. The opposite, wrong at" in words
+    assert "The first 2 such items by number" in words
+    assert f"the last 400 characters of its prompt; the {len(LONG) - 400:,} before them" in words
     assert "answers are cut after 160 characters" in words
     answers = [spaced(row) for row in re.findall(r"<tr><th scope=.row.>Answer.*?</tr>", shown)]
     assert answers == [
@@ -307,18 +307,19 @@ def test_a_card_says_how_many_items_go_the_way_of_its_curve_and_shows_some(
     assert "2k → 3k 1.0 2.5 +37.5" in words
 
 
-def test_a_card_shows_the_items_that_go_the_way_of_its_own_verdict(
+def test_a_card_shows_the_items_that_change_like_its_own_verdict_and_their_opposite(
     flipping: Callable[[str], str],
 ) -> None:
     words = spaced(flipping("inverse"))
-    assert "of 4 items, 1 goes the way of the curve, which is inverse: right at 1k and" in words
+    assert "of 4 items, 1 changes like the curve, which is inverse: right at 1k and" in words
+    assert "The opposite, wrong at 1k and right at 3k: 0." in words
     assert "Item 3" in words
     assert "Item 0" not in words
 
 
 def test_a_flat_curve_has_no_items_of_its_own(flipping: Callable[[str], str]) -> None:
     words = spaced(flipping("flat"))
-    assert "the curve is flat, so no items go its way" in words
+    assert "the curve is flat, so no items change like it" in words
     assert "1k → 2k 2.5 0.0" in words
     assert "by number" not in words
 
@@ -348,7 +349,7 @@ def test_two_to_nine_parts_are_shown(page: Callable[..., str], parts: int, shown
 
 def test_numbers_by_part_are_those_of_the_table(page: Callable[..., str], tmp_path: Path) -> None:
     words = spaced(card(page((1, 4))))
-    assert "put together from 2 parts" in words
+    assert "The task consists of 2 parts" in words
     assert "Part 1 40 items Part 4 40 items" in words
     table = pd.read_csv(tmp_path / "parts.csv")
     own = table[(table["task"] == "neqa") & (table["variant"] == "zero-shot")]

@@ -22,13 +22,14 @@ from fabricate import (
 )
 from page import TEMPLATE, Page, inputs, spaced
 from ushaped.report import render
-from ushaped.report.compare import compare_values, known, metrics_of
-from ushaped.report.evidence import proofs_of
-from ushaped.report.matrix import Switched, cells_of, switched
+from ushaped.report.compare import compare_view, known, metrics_of
+from ushaped.report.evidence import index_evidence
+from ushaped.report.findings import findings_of
+from ushaped.report.matrix import VerdictMatrix, cells_of, verdict_matrix
 from ushaped.report.packed import pack
-from ushaped.report.verdicts import verdicts
 from ushaped.results import tables
 from ushaped.results.folder import Results
+from ushaped.results.numbers import draws
 
 HOSTILE = '"><script>alert(1)</script>&<b> {{ 7 * 7 }}'
 SMALL: dict[str, Any] = {
@@ -70,17 +71,14 @@ def page(shown: Results) -> str:
     return render(TEMPLATE, shown)
 
 
-def both(given: Results) -> tuple[Values, Switched]:
+def both(given: Results) -> tuple[Values, VerdictMatrix]:
     """The comparison and the matrix of some results."""
-    found = verdicts(given.shapes)
-    cells = cells_of(found, proofs_of(given.evidence), given.protocols)
-    names = tables.edition_names(tables.editions(given.metrics))
-    values = compare_values(given, found, cells, names)
-    matrix = switched(found, cells, names)
-    assert values is not None
+    findings = findings_of(given)
+    view, matrix = compare_view(findings), verdict_matrix(findings)
+    assert view is not None
     assert matrix is not None
-    json.dumps(values, allow_nan=False)
-    return values, matrix
+    json.dumps(view.data, allow_nan=False)
+    return view.data, matrix
 
 
 def curve_of(values: Values, family: str, task: str, variant: str, published: bool = False) -> Any:
@@ -134,7 +132,7 @@ def test_sizes_stand_in_order_with_their_scale(shown: Results) -> None:
     assert series["size"] == ["1k", "8k", "45k"]
 
 
-def test_every_way_of_asking_has_its_protocol(shown: Results) -> None:
+def test_every_prompt_variant_has_its_protocol(shown: Results) -> None:
     values, _ = both(shown)
     told = [(v["name"], v["protocol"], v["modified"]) for v in values["variants"]]
     assert told == [
@@ -173,18 +171,18 @@ def test_parameters_of_published_models_come_from_the_literature(
 
 def test_the_verdicts_on_a_curve_are_those_of_its_row_and_its_evidence(shown: Results) -> None:
     values, _ = both(shown)
-    proofs = proofs_of(shown.evidence)
+    evidence = index_evidence(shown.evidence)
     for _, row in shown.shapes.iterrows():
         published = row["source"] == "published"
         curve = curve_of(values, row["family"], row["task"], row["variant"], published)
         said = curve["verdict"]
-        proof = proofs[row["family"], row["source"], row["task"], row["variant"]]
+        curve_evidence = evidence[row["family"], row["source"], row["task"], row["variant"]]
         assert curve["judged"] == row["metric"]
         assert said["equivalent"][0] == row["equivalent"]
-        assert said["equivalent"][1] == tables.say_probability(tables.verdict_probability(row))
+        assert said["equivalent"][1] == draws(tables.verdict_probability(row))
         assert said["literal"][0] == row["literal"]
-        assert said["statistical"][0] == proof.statistical
-        assert said["link"] == f"evidence-{proof.slug}"
+        assert said["statistical"][0] == curve_evidence.statistical
+        assert said["link"] == f"evidence-{curve_evidence.slug}"
 
 
 def test_a_family_that_was_run_and_published_is_two_families(made: Callable[..., Results]) -> None:
@@ -196,6 +194,15 @@ def test_a_family_that_was_run_and_published_is_two_families(made: Callable[...,
     ours = curve_of(values, "PaLM", "redefine", "zero-shot")
     theirs = curve_of(values, "PaLM", "redefine", "zero-shot", published=True)
     assert ours["metrics"] != theirs["metrics"]
+
+
+@pytest.mark.parametrize("unknown", [(), ("other",)])
+def test_it_opens_on_a_scale_that_every_family_has(
+    made: Callable[..., Results], unknown: tuple[str, ...]
+) -> None:
+    measured = metrics(**SMALL, families=("ladder", "other"), unknown=unknown)
+    values, _ = both(made(measured))
+    assert values["scale"] == ("parameters" if unknown else "training_flops")
 
 
 def test_items_of_two_sources_are_two_tasks(made: Callable[..., Results]) -> None:
@@ -274,7 +281,7 @@ def test_one_size_is_drawn_and_has_no_verdict(made: Callable[..., Results]) -> N
 def test_eleven_tasks_and_five_families_take_little_room(made: Callable[..., Results]) -> None:
     many = ("ladder", "Pythia", "OPT", "Qwen", "Gemma")
     values, matrix = both(made(metrics(ALL_TASKS, families=many, seeds=1)))
-    assert len(pack(values)) + len(pack(matrix.given())) < 400_000
+    assert len(pack(values)) + len(pack(matrix.record())) < 400_000
 
 
 # -- the matrix ----------------------------------------------------------------------------------
@@ -282,14 +289,14 @@ def test_eleven_tasks_and_five_families_take_little_room(made: Callable[..., Res
 
 def test_the_matrix_can_show_every_verdict(shown: Results) -> None:
     _, matrix = both(shown)
-    given = matrix.given()
-    proofs = proofs_of(shown.evidence)
+    given = matrix.record()
+    evidence = index_evidence(shown.evidence)
     rows = {(row["source"], row["task"]): row for row in given["rows"]}
     ours = shown.shapes[shown.shapes["source"] != "published"]
     for _, row in ours.iterrows():
         cell = rows[row["source"], row["task"]]["cells"][row["family"]][row["variant"]]
-        proof = proofs[row["family"], row["source"], row["task"], row["variant"]]
-        said = (row["equivalent"], row["literal"], proof.statistical)
+        curve_evidence = evidence[row["family"], row["source"], row["task"], row["variant"]]
+        said = (row["equivalent"], row["literal"], curve_evidence.statistical)
         assert tuple(cell[rule][0] for rule in RULES) == said
     assert len(ours) == sum(len(by) for row in given["rows"] for by in row["cells"].values())
     redefine = next(row for row in given["rows"] if row["task"] == "redefine")
@@ -302,7 +309,7 @@ def test_how_sure_the_literal_rule_is_stands_in_the_protocols(shown: Results) ->
     for _, row in shown.protocols.iterrows():
         (line,) = [one for one in matrix.rows if one.task == row["task"]]
         cell = line.cells[row["family"]][row["variant"]]
-        assert cell.opinions["literal"].note == tables.say_probability(row["p_literal"])
+        assert cell.opinions["literal"].note == draws(row["p_literal"])
 
 
 def test_a_statistical_verdict_shows_the_test_that_speaks_to_it(
@@ -333,9 +340,9 @@ def test_a_cell_is_sure_from_95_percent_of_the_draws_on(made: Callable[..., Resu
     for place, share in zip(given.shapes.index[first], (0.949, 0.951, math.nan), strict=False):
         shape = given.shapes.loc[place, "equivalent"]
         given.shapes.loc[place, tables.PROBABILITY[str(shape)]] = share
-    found = verdicts(given.shapes)
-    cells = cells_of(found, {}, None)
-    sure = {v.probability: cells[v.family, v.source, v.task, v.variant] for v in found}
+    findings = findings_of(given)
+    cells = cells_of(findings)
+    sure = {verdict.probability: cells[verdict.key] for verdict in findings.verdicts}
     assert not sure[0.949].opinions["equivalent"].sure
     assert sure[0.951].opinions["equivalent"].sure
 
@@ -361,7 +368,7 @@ def test_without_a_script_the_matrix_shows_zero_shot_by_the_published_equivalent
     assert run["equivalent"].nunique() > 1
     for _, row in run.iterrows():
         said = told[row["family"], row["task"], row["source"]]
-        note = tables.say_probability(tables.verdict_probability(row))
+        note = draws(tables.verdict_probability(row))
         assert said == f"{row['equivalent']} {note}".strip()
     assert told["PaLM", "neqa", "published"] == "–"
     assert text.count('zero-shot <span class="tag official">official</span>') == 3

@@ -20,15 +20,16 @@ from ushaped.figures import power as power_figure
 from ushaped.figures.evidence import CHARACTER, LINES, evidence_svg, next_shape, shown_shape
 from ushaped.report import render
 from ushaped.report.evidence import (
+    CurveEvidence,
     Group,
-    Proof,
-    proofs_of,
+    explain_difference,
+    index_evidence,
     read_published_verdicts,
-    say_power,
-    why,
 )
-from ushaped.report.text import FLAGS, number, p_value, percent, scale_at, signed
+from ushaped.report.power import describe_power
+from ushaped.report.text import FLAGS
 from ushaped.results import tables
+from ushaped.results.numbers import number, p_value, percent, scale_at, signed
 from ushaped.shapes.evidence_record import check_evidence
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Rule, verdict
@@ -317,12 +318,12 @@ def test_a_negative_number_that_rounds_to_nothing_has_no_sign() -> None:
 def test_curves_whose_names_look_alike_have_sections_of_their_own(curve: Curve) -> None:
     other = copy.deepcopy(curve)
     other["about"]["family"] = "Ladder"
-    slugs = {proof.slug for proof in proofs_of([curve, other]).values()}
+    slugs = {evidence.slug for evidence in index_evidence([curve, other]).values()}
     assert len(slugs) == 2
 
 
 def test_counts_of_verdicts_add_up(told: dict[str, Any]) -> None:
-    every = list(proofs_of(told["curves"]).values())
+    every = list(index_evidence(told["curves"]).values())
     group = Group("all", every)
     assert sum(group.count(how) for how in ("same", "other", "open")) == len(group.judged)
     assert sum(sum(counts) for _, counts in group.rows) == len(group.judged)
@@ -335,29 +336,31 @@ def test_counts_of_verdicts_add_up(told: dict[str, Any]) -> None:
     assert sum(diagonal) == group.count("same")
 
 
-def judged(curve: Curve, said: str, **p: float | None) -> Proof:
+def judged(curve: Curve, said: str, **p: float | None) -> CurveEvidence:
     curve["verdict"] |= {"statistical": said, "because": "so it is"} | p
     curve["valley"] = {"depth": [0.12, 0.1, 0.14], "rise": [0.03, 0.01, 0.05]}
-    return Proof(curve, "slug")
+    return CurveEvidence(curve, "slug")
 
 
 def test_a_label_is_contradicted_by_what_the_data_do_not_show(curve: Curve) -> None:
-    said = why(judged(curve, "positive", p_fall=0.2, p_rise=0.001), "U-shaped")
+    said = explain_difference(judged(curve, "positive", p_fall=0.2, p_rise=0.001), "U-shaped")
     assert said == "No fall is shown (p = 0.20). Positive: so it is."
-    assert why(judged(curve, "U-shaped"), "U-shaped") == ""
+    assert explain_difference(judged(curve, "U-shaped"), "U-shaped") == ""
 
 
 def test_a_label_is_contradicted_by_what_the_data_show_besides(curve: Curve) -> None:
-    said = why(judged(curve, "U-shaped", p_fall=0.0001, p_rise=0.01), "inverse")
+    said = explain_difference(judged(curve, "U-shaped", p_fall=0.0001, p_rise=0.01), "inverse")
     assert said == "It shows a rise by 3.0 points (p = 0.010). U-shaped: so it is."
-    said = why(judged(curve, "flat", p_fall=0.0001, p_rise=0.3), "inverse")
+    said = explain_difference(judged(curve, "flat", p_fall=0.0001, p_rise=0.3), "inverse")
     assert said == "Flat: so it is."
 
 
 def test_means_alone_say_nothing_about_a_label(curve: Curve) -> None:
-    proof = judged(curve, "undetermined", p_fall=None, p_rise=None)
-    proof.given["sampling"] = "none"
-    assert why(proof, "inverse").startswith("Only means were published, so nothing can be tested. ")
+    evidence = judged(curve, "undetermined", p_fall=None, p_rise=None)
+    evidence.record["sampling"] = "none"
+    assert explain_difference(evidence, "inverse").startswith(
+        "Only means were published, so nothing can be tested. "
+    )
 
 
 # -- the page ----------------------------------------------------------------------------------
@@ -378,7 +381,9 @@ def page(results: Path) -> str:
 
 def sections(page: str) -> dict[str, str]:
     """The evidence on each curve, by its place: its line, and what the script puts below it."""
-    found = re.findall(r'<details class="proof-of" id="([^"]*)">(.*?)</details>', page, re.DOTALL)
+    found = re.findall(
+        r'<details class="evidence-of" id="([^"]*)">(.*?)</details>', page, re.DOTALL
+    )
     bodies = unpacked(page, "evidence")
     return {name: line + bodies[name.removeprefix("evidence-")] for name, line in found}
 
@@ -422,7 +427,7 @@ def test_a_section_says_what_the_evidence_says(page: str, told: dict[str, Any]) 
         assert f"{step['from']} {step['to']} " in words
         assert f"{p_value(step['p'])} {p_value(step['p_holm'])}" in words
     assert "part 1 (60 items) U-shaped, part 2 (60 items) inverse" in words
-    assert f"Valley at {one['valley']['at']}; 95% set of its place: " in words
+    assert f"Valley at {one['valley']['at']}; 95% confidence set: " in words
     assert "McNemar, exact" in words
     for fit in one["shapes"]:
         assert f"{fit['shape']} {number(fit['log_likelihood'], 1)} " in words
@@ -442,13 +447,13 @@ def test_a_loss_stands_in_its_own_unit_everywhere(page: str, told: dict[str, Any
         f"{number(one['values'][-2])} {number(one['values'][-1])} {signed(last, 'sequence_loss')}"
     )
     assert f"last value {line}" in words
-    assert "turned so that minus is worse" in words
+    assert "negated so that minus is worse" in words
 
 
 def test_what_is_not_known_is_said_in_words(page: str) -> None:
     words = spaced(sections(page)["evidence-ladder-replica-redefine-zero-shot"])
     assert "The mechanism of two tasks is not identifiable: no fall that a distractor" in words
-    assert "drawn again in 12 clusters" in words
+    assert "resampled in 12 clusters" in words
     theirs = spaced(sections(page)["evidence-palm-published-memo-trap-zero-shot"])
     assert "means alone, so nothing can be tested" in theirs
     assert "Tests" not in theirs
@@ -483,17 +488,17 @@ def test_notes_are_explained_in_the_section(results: Path) -> None:
 def test_the_table_of_all_curves_marks_where_verdicts_differ(page: str) -> None:
     table = page[page.index('aria-label="All verdicts on all curves"') :]
     rows = re.findall(r"<tr><th scope=.row.>.*?</tr>", table[: table.index("</table>")], re.DOTALL)
-    said = {"": 0, "yes": 0, "cannot tell": 0}
+    said = {"": 0, "yes": 0, "open": 0}
     for row in rows:
         cells = [spaced(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)]
         rule, statistical, differs = cells[2], cells[4], cells[5]
         said[differs] += 1
         assert (rule == statistical) == (differs == "")
-        assert (statistical == "undetermined") == (differs == "cannot tell")
+        assert (statistical == "undetermined") == (differs == "open")
     counted = [a for a in Page(page).all("p") if "data-group" in a]
     assert said[""] == sum(int(a["data-same"]) for a in counted)
     assert said["yes"] == sum(int(a["data-other"]) for a in counted)
-    assert said["cannot tell"] == sum(int(a["data-open"]) for a in counted)
+    assert said["open"] == sum(int(a["data-open"]) for a in counted)
 
 
 def test_published_labels_stand_beside_the_statistical_verdicts(page: str) -> None:
@@ -529,17 +534,17 @@ def test_hostile_names_in_evidence_are_shown_as_text(results: Path) -> None:
 
 
 def test_every_line_of_evidence_has_something_to_show(page: str) -> None:
-    lines = {a["id"] for a in Page(page).all("details") if a.get("class") == "proof-of"}
+    lines = {a["id"] for a in Page(page).all("details") if a.get("class") == "evidence-of"}
     assert {f"evidence-{name}" for name in unpacked(page, "evidence")} == lines
 
 
-def test_fits_of_the_mechanism_are_counted_and_shown_where_they_can_be_told(
+def test_fits_of_the_mechanism_are_counted_and_shown_where_they_are_identified(
     page: str, told: dict[str, Any]
 ) -> None:
     fits = [c["mechanism"] for c in told["curves"]]
     identifiable = [one for one in fits if one and one["identifiable"]]
     counted = [a for a in Page(page).all("p") if "data-fits" in a]
-    assert sum(int(a["data-told"]) for a in counted) == len(identifiable)
+    assert sum(int(a["data-identified"]) for a in counted) == len(identifiable)
     assert sum(int(a["data-total"]) for a in counted) == len(fits)
     section = page[page.index('<section id="mechanism"') : page.index('<section id="questions"')]
     told_here, others = section.split("Why not on the others")
@@ -594,12 +599,20 @@ def test_the_table_of_power_shows_dips_in_points_and_a_dash_for_none(page: str) 
     assert "PaLM 4 100 – –" in spaced(section)
 
 
+def test_the_table_of_power_separates_what_was_not_run(page: str) -> None:
+    section = page[page.index('<section id="power"') : page.index('<section id="questions"')]
+    run, compared = spaced(section).split("For comparison, not run here")
+    assert "ladder 8 300" in run
+    assert "Pythia 8 300" not in run
+    assert "Pythia 8 300" in compared
+    assert "PaLM 4 300" in compared
+
+
 def test_power_in_words_names_only_what_is_known() -> None:
     table = power()
     dip = table.query("family == 'PaLM' and n == 10000 and ratio == 1")["dip"].item()
-    assert f"PaLM: {100 * dip:.1f}% at 10,000 items;" in say_power(table)
-    assert "PaLM: no dip that was tried" in say_power(table.assign(dip=float("nan")))
-    assert say_power(None) == ""
+    assert f"PaLM: {100 * dip:.1f}% at 10,000 items;" in describe_power(table)
+    assert "PaLM: no dip that was tried" in describe_power(table.assign(dip=float("nan")))
 
 
 def test_a_table_of_power_without_a_column_is_refused(tmp_path: Path) -> None:

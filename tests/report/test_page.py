@@ -52,15 +52,17 @@ from ushaped.errors import UserError
 from ushaped.figures import NAMES, OF_ONE_TABLE, style
 from ushaped.report import page as page_module
 from ushaped.report import render
-from ushaped.report.origin import costs, flatten, frequencies, scorings, total
+from ushaped.report.limits import frequencies
 from ushaped.report.packed import as_json, pack
 from ushaped.report.pictures import svg_uri
+from ushaped.report.provenance import costs, scorings, total
 from ushaped.report.tasks import shared_item
-from ushaped.report.text import FLAGS, by_metric, in_order, probability, slug
+from ushaped.report.text import FLAGS, flatten, in_order, slug
 from ushaped.report.verdicts import count_range
 from ushaped.results import tables
 from ushaped.results.folder import Results
 from ushaped.results.formats import Precision, precisions, read_made
+from ushaped.results.numbers import by_metric, draws, probability
 
 
 @pytest.fixture
@@ -131,7 +133,8 @@ def test_the_section_on_the_literature_says_what_its_tables_say(page: str) -> No
     words = spaced(section)
     assert "For GPT-3 FeedME, GPT-2 and OPT it does not" in words
     assert "off by up to 12.8 percentage points" in words
-    assert "exactly one split explains all averages: neqa and hindsight-neglect stand" in words
+    split = "exactly one split explains all averages: neqa and hindsight-neglect are plotted"
+    assert split in words
     assert "ten-task-average 52.7% 36.5% 40.3% 55.9%" in words
     assert "PaLM published-equivalent 6 4 1 0 0 PaLM literal 9 1 1 0 0" in words
     assert "GPT-4 on hindsight-neglect: its source says that it reverses the trend" in words
@@ -419,7 +422,7 @@ def test_every_part_says_whose_items_its_numbers_are_from(other: Callable[..., R
     text = render(TEMPLATE, other(official=("neqa",)))
     words = spaced(text)
     told = "Official items: neqa; replica items: all other tasks."
-    # The matrix, all tasks at a glance, ways of asking, seeds, and the part on the ladder.
+    # The matrix, all tasks at a glance, prompt variants, seeds, and the part on the ladder.
     assert words.count(told) == 5
     assert "Of 1 task" in words
     assert "under the official protocol with official items" in words
@@ -434,13 +437,13 @@ def test_every_part_says_whose_items_its_numbers_are_from(other: Callable[..., R
     assert "PaLM published, official items zero-shot" in parts["memo-trap"]
 
 
-def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
+def test_a_table_has_one_column_per_prompt_variant_and_its_rows_say_the_source(
     other: Callable[..., Results],
 ) -> None:
     text = render(TEMPLATE, other(official=("neqa",)))
     tables_shown = re.findall(r"<table\b.*?</table>", text, re.DOTALL)
     both = [part for part in tables_shown if re.search(r">neqa</a><span class=.under.>", part)]
-    assert len(both) == 4  # families, their ways of asking, changes, training seeds
+    assert len(both) == 4  # families, their prompt variants, changes, training seeds
     for part in both[1:3]:
         assert len(re.findall(r"<th scope=.col.>zero-shot", part)) == 1
         assert "<td>–</td>" not in part.split("PaLM")[0]
@@ -450,7 +453,7 @@ def test_a_table_has_one_column_per_way_of_asking_and_its_rows_say_the_source(
 
 def test_a_caption_names_the_panels_that_the_figure_has(other: Callable[..., Results]) -> None:
     parts = cards(render(TEMPLATE, other(official=("neqa",))))
-    assert "(a) accuracy, (b) loss over the classes, (c) probability that" in parts["neqa"]
+    assert "(a) accuracy, (b) loss over the classes, (c) probability of" in parts["neqa"]
     assert "(b) share of answers that belong to the distractor task, (c) loss" in parts["memo-trap"]
     assert "answer of the distractor task" in parts["memo-trap"]
 
@@ -535,6 +538,20 @@ def test_averages_of_two_sources_stand_apart(other: Callable[..., Results]) -> N
     for source in ("official", "replica"):
         assert f"ten-task-average ({source} items)" in words
     assert "answer items of several sources, a curve for each" in words
+
+
+# -- few tasks, unknown compute ----------------------------------------------------------------
+
+
+def test_captions_follow_the_axes_and_the_tasks_that_were_run(
+    other: Callable[..., Results],
+) -> None:
+    given = other(families=("smollm",), unknown=("smollm",), sizes=(1_000, 8_000), seeds=1)
+    words = spaced(render(TEMPLATE, given))
+    assert "Mean accuracy over 2 tasks that were run here, memo-trap and neqa" in words
+    assert "The training compute of smollm is unknown, so (a) leaves it out." in words
+    assert "Accuracy against parameters, one panel per task" in words
+    assert "smollm has fewer than three sizes, which cannot show a turn" in words
 
 
 # -- one size ----------------------------------------------------------------------------------
@@ -720,7 +737,7 @@ def test_a_card_lists_its_doubtful_numbers_with_what_they_are_unfolded(
     assert "doubts" not in re.findall(r'<article id="task-memo-trap".*?</article>', text, re.S)[0]
 
 
-def test_the_matrix_marks_a_doubtful_curve_whatever_way_of_asking_is_chosen(
+def test_the_matrix_marks_a_doubtful_curve_whatever_prompt_variant_is_chosen(
     other: Callable[..., Results],
 ) -> None:
     text = render(TEMPLATE, doubtful(other()))
@@ -798,7 +815,7 @@ def test_a_run_that_found_everything_in_the_store_has_nothing_to_time(tmp_path: 
     write_made(tmp_path / "scores", "one", begins_with=[], prefixes_shared=False, dtype="bfloat16")
     made = read_made([tmp_path / "scores/one/replica/neqa/zero-shot.parquet"])
     (one,) = scorings(tmp_path, ["one", "unknown"], made)
-    assert (one.items, one.kept) == (0, 1200)
+    assert (one.items, one.reused) == (0, 1200)
     numbers = (one.tokens, one.computed, one.rate, one.utilisation, one.seconds)
     assert all(np.isnan([*numbers, one.computed_share]))
     assert (one.dtype, one.begins_with, one.shared) == ("bfloat16", "none", False)
@@ -892,12 +909,12 @@ def test_the_same_weights_in_two_formats_are_compared_answer_by_answer(tmp_path:
     found = {one.model: one for one in precisions(models, read_made(paths), none, paths)}
     # Items 1 to 3 are in both files; of item 2 the answers differ.
     one = found["m16"]
-    assert (one.twin, one.changed, one.compared, one.unsure) == ("m32", 1, 3, False)
+    assert (one.twin, one.changed, one.compared, one.unverified) == ("m32", 1, 3, False)
     write_answers(paths[1], half, [b, b, a, b], 0)
     (one,) = [one for one in precisions(models, read_made(paths), none, paths) if one.twin]
     assert (one.changed, one.compared) == (2, 4)
-    assert found["n16"].unsure
-    assert not found["m32"].unsure
+    assert found["n16"].unverified
+    assert not found["m32"].unverified
 
 
 def test_audits_of_all_files_of_a_model_are_one_and_the_worst_is_shown(tmp_path: Path) -> None:
@@ -922,8 +939,8 @@ def test_what_low_precision_did_to_the_audited_answers_is_shown(tmp_path: Path) 
     found = read_made(paths)["m"]["audit"]
     assert found["float32"] == {"items": 8, "changed": 2, "largest": 0.5}
     one = Precision("m", "bfloat16", 0, 8, "", math.nan, math.nan, found)
-    assert not one.unsure
-    assert Precision("m", "bfloat16", 0, 8, "", math.nan, math.nan, AUDIT).unsure
+    assert not one.unverified
+    assert Precision("m", "bfloat16", 0, 8, "", math.nan, math.nan, AUDIT).unverified
 
 
 def test_an_audit_that_is_damaged_is_named(tmp_path: Path) -> None:
@@ -975,6 +992,10 @@ def test_a_bootstrap_never_claims_certainty() -> None:
     assert probability(0.0) == "<0.01"
     assert probability(0.5) == "0.50"
     assert probability(float("nan")) == "–"
+    assert [draws(share) for share in (1.0, 0.0, 0.5)] == [
+        *(">99% of draws", "<1% of draws", "50% of draws")
+    ]
+    assert draws(float("nan")) == ""
 
 
 def test_names_become_safe_ids() -> None:

@@ -30,20 +30,31 @@ from transformers import PreTrainedModel
 import prompts as prompt_step
 import scores as score_step
 from project import ROOT
-from score_files import AFTER, TEXTS, made, parts, score, scores, words, write_prompts
+from score_files import (
+    AFTER,
+    TEXTS,
+    counted_items,
+    made,
+    parts,
+    score,
+    scores,
+    words,
+    write_prompts,
+)
 from tiny_models import greedy, plain_text
-from ushaped.artifact_store import kept
+from ushaped.artifact_store import reuse_artifact
 from ushaped.errors import UserError, run
 from ushaped.files import write_json
 from ushaped.ladder import tokens
-from ushaped.models import load as models
-from ushaped.scoring import job
+from ushaped.models.load import describe, fingerprint
+from ushaped.scoring import job, telemetry
 from ushaped.scoring.engine import engine as engine_module
 from ushaped.scoring.engine import generation
 from ushaped.scoring.engine.attention import UnsupportedError
 from ushaped.scoring.engine.engine import Engine
-from ushaped.scoring.engine.methods import Ways
-from ushaped.scoring.job import before_answer, check_finite
+from ushaped.scoring.engine.methods import Methods
+from ushaped.scoring.job import check_finite
+from ushaped.scoring.requests import before_answer
 from ushaped.scoring.store import Store
 
 
@@ -54,9 +65,7 @@ def ready(tmp_path: Path, model: PreTrainedModel, raw: Tokenizer) -> Path:
     model.save_pretrained(folder)
     tokens.save(raw, folder)
     scale = {"parameters": 1, "non_embedding_parameters": 1, "training_tokens": 1}
-    about = models.describe(
-        "tiny", folder, family="test", size="1", seed=0, training_flops=1.0, **scale
-    )
+    about = describe("tiny", folder, family="test", size="1", seed=0, training_flops=1.0, **scale)
     write_json(tmp_path / "model.json", about)
     write_prompts(tmp_path, "neqa", "zero-shot")
     write_prompts(tmp_path, "neqa", "cot")
@@ -229,13 +238,30 @@ def test_the_step_says_how_much_and_how_fast(
     todo, line = capsys.readouterr().err.splitlines()
     assert todo == "tiny: replica neqa: 3 cot, 3 zero-shot"
     pattern = (
-        r"tiny: 6 items, [\d,]+ tokens/s, [\d,]+ of [\d,]+ tokens computed, "
+        r"tiny: 6 of 6 items, 3 chains, [\d,]+ tokens/s, [\d,]+ of [\d,]+ tokens computed, "
         r"\d+% of the matrix rate, 0 s left"
     )
     assert re.fullmatch(pattern, line)
     assert 0 < told["computed_tokens"] < told["total_tokens"]
     assert told["scoring_s"] <= told["s"]
     assert told["matrix_gflops"] > 0
+
+
+def test_progress_counts_items_and_chains_as_batches_finish(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many_prompts(ready)
+    monkeypatch.setattr(telemetry, "EVERY", 0)
+    capsys.readouterr()
+    score(ready, monkeypatch)
+    counted = counted_items(capsys.readouterr().err)
+    items, chains, speeds = zip(*counted, strict=True)
+    assert list(items) == sorted(items)
+    assert len(set(items)) > 5
+    assert items[-1] == 320
+    # Chains come first, and are counted one batch after the other.
+    assert 0 < chains[0] < chains[-1] == 160
+    assert min(speeds) > 0
 
 
 def test_another_dtype_beginning_or_model_has_scores_of_its_own(
@@ -297,7 +323,7 @@ def test_scores_that_are_no_numbers_are_not_kept_and_the_remedy_is_named(
     name = "gpt_neox.layers.0.mlp.dense_4h_to_h.weight"
     save_file(weights | {name: weights[name] * 3e6}, path, metadata={"format": "pt"})
     about = json.loads((ready / "model.json").read_text())
-    write_json(ready / "model.json", about | {"fingerprint": models.fingerprint(about["folder"])})
+    write_json(ready / "model.json", about | {"fingerprint": fingerprint(about["folder"])})
     for _ in range(2):
         with pytest.raises(UserError) as caught:
             score(ready, monkeypatch, "--dtype", "float16")
@@ -328,8 +354,8 @@ def test_scores_of_other_special_tokens_are_not_taken(
         settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
         (ready / "model/tokenizer_config.json").write_text(json.dumps(settings))
         (ready / "model/special_tokens_map.json").write_text(json.dumps({"bos_token": token}))
-        fingerprint = models.fingerprint(about["folder"])
-        write_json(ready / "model.json", about | {"fingerprint": fingerprint})
+        digest = fingerprint(about["folder"])
+        write_json(ready / "model.json", about | {"fingerprint": digest})
         assert score(ready, monkeypatch, "--bos", "always")["items"] == 6
         found.append(made(ready)["begins_with"])
     assert found == [["<|endoftext|>"], ["a"]]
@@ -366,7 +392,7 @@ def test_a_corrupt_model_folder_ends_the_step_with_one_line(
 ) -> None:
     (ready / "model/config.json").write_text("{")
     about = json.loads((ready / "model.json").read_text())
-    write_json(ready / "model.json", about | {"fingerprint": models.fingerprint(about["folder"])})
+    write_json(ready / "model.json", about | {"fingerprint": fingerprint(about["folder"])})
     monkeypatch.setattr("sys.argv", ["score", *words(ready)])
     with pytest.raises(SystemExit) as ended:
         run(score_step.main)
@@ -498,37 +524,37 @@ def test_an_audit_may_be_left_out_and_is_made_up_for_later(
     assert made(ready)["audit"]["items"] == 1
 
 
-def shifted(layout: Any, *arguments: Any, **more: Any) -> Any:
+def shifted(build: Any, *arguments: Any, **more: Any) -> Any:
     """Positions that are one too many from the fourth token on."""
-    laid = layout(*arguments, **more)
-    return replace(laid, positions=laid.positions + (laid.positions > 2))
+    layout = build(*arguments, **more)
+    return replace(layout, positions=layout.positions + (layout.positions > 2))
 
 
-def unmasked(layout: Any, *arguments: Any, **more: Any) -> Any:
+def unmasked(build: Any, *arguments: Any, **more: Any) -> Any:
     """Queries that see what comes after them."""
-    laid = layout(*arguments, **more)
+    layout = build(*arguments, **more)
     groups = [
         replace(group, hidden=np.zeros((*group.size[:2], group.size[2]), dtype=np.bool_))
-        for group in laid.groups
+        for group in layout.groups
     ]
-    return replace(laid, groups=groups)
+    return replace(layout, groups=groups)
 
 
-def sibling(layout: Any, *arguments: Any, **more: Any) -> Any:
-    """Places of predictions that are those of the sequence before."""
-    laid = layout(*arguments, **more)
-    places = [p - 1 if n and len(p) and p[0] else p for n, p in enumerate(laid.places)]
-    return replace(laid, places=places)
+def sibling(build: Any, *arguments: Any, **more: Any) -> Any:
+    """Predictions read at the indices of the sequence before."""
+    layout = build(*arguments, **more)
+    indices = [p - 1 if n and len(p) and p[0] else p for n, p in enumerate(layout.logit_indices)]
+    return replace(layout, logit_indices=indices)
 
 
 def stale(engine: Engine, row: bytes, prefix: int) -> Any:
     """The kept prefix of an earlier batch, whatever it was."""
-    if engine._prefix is not None and engine._prefix[1].laid.tokens.size == prefix:
+    if engine._prefix is not None and engine._prefix[1].layout.tokens.size == prefix:
         return engine._prefix[1]
     return fresh_prefix(engine, row, prefix)
 
 
-fresh_prefix = Engine.kept
+fresh_prefix = Engine.prefix_pass
 
 
 @pytest.mark.usefixtures("patient")
@@ -538,8 +564,8 @@ def test_an_engine_with_a_wrong_layout_is_caught(
 ) -> None:
     many_prompts(ready)
     # It got past the self-check.
-    monkeypatch.setattr(engine_module.ways, "find", lambda engine: Ways("tree"))
-    monkeypatch.setattr(engine_module, "layout", partial(fault, engine_module.layout))
+    monkeypatch.setattr(engine_module, "find_methods", lambda engine: Methods("tree"))
+    monkeypatch.setattr(engine_module, "build_layout", partial(fault, engine_module.build_layout))
     with pytest.raises(UserError, match=r"item \d+: its log-likelihoods differ by .* nats"):
         score(ready, monkeypatch, "--audit", "10")
     assert not (ready / "scores").exists()
@@ -552,8 +578,8 @@ def test_a_stale_key_is_caught(ready: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for task, middle_words in {"neqa": middle, "redefine": middle[::-1]}.items():
         long = " ".join(["a", *middle_words, "a"])
         write_prompts(ready, task, "zero-shot", tuple(f"{long} {n} {n}" for n in range(40)))
-    monkeypatch.setattr(engine_module.ways, "find", lambda engine: Ways("tree"))
-    monkeypatch.setattr(Engine, "kept", stale)
+    monkeypatch.setattr(engine_module, "find_methods", lambda engine: Methods("tree"))
+    monkeypatch.setattr(Engine, "prefix_pass", stale)
     with pytest.raises(UserError, match="its log-likelihoods differ by"):
         score(ready, monkeypatch, "--audit", "2")
 
@@ -561,7 +587,7 @@ def test_a_stale_key_is_caught(ready: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_attention_that_ignores_the_tree_never_gets_that_far(
     ready: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module.ways, "find", lambda engine: Ways("tree"))
+    monkeypatch.setattr(engine_module, "find_methods", lambda engine: Methods("tree"))
     monkeypatch.setattr(engine_module.attention, "NAME", "sdpa")
     with pytest.raises(UnsupportedError, match="0 of 2 layers attend"):
         score(ready, monkeypatch)
@@ -610,9 +636,9 @@ def test_a_product_is_made_once(tmp_path: Path) -> None:
         made.append(path)
         path.write_text("product")
 
-    first, found = kept(tmp_path / "store", "key", ".txt", make)
+    first, found = reuse_artifact(tmp_path / "store", "key", ".txt", make)
     assert (first.read_text(), found) == ("product", False)
-    assert kept(tmp_path / "store", "key", ".txt", make) == (first, True)
+    assert reuse_artifact(tmp_path / "store", "key", ".txt", make) == (first, True)
     assert len(made) == 1
 
 
@@ -622,5 +648,5 @@ def test_a_product_that_fails_is_not_kept(tmp_path: Path) -> None:
         raise UserError("here", "fails", "mend it")
 
     with pytest.raises(UserError, match="here: fails"):
-        kept(tmp_path / "store", "key", ".txt", fail)
+        reuse_artifact(tmp_path / "store", "key", ".txt", fail)
     assert list((tmp_path / "store").iterdir()) == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import multiprocessing
+import os
 import resource
 import signal
 import threading
@@ -136,8 +138,8 @@ def test_a_full_disk_is_told_and_what_was_kept_stays(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
     assert str(caught.value) == (
-        f"{tmp_path}: scores cannot be kept (File too large); mend that and run again: 1 scores "
-        "are kept and will not be computed again"
+        f"{tmp_path}: scores cannot be stored (File too large); mend that and run again: 1 "
+        "scores are stored and will not be computed again"
     )
     again, said = opened(tmp_path)
     assert (again.rows, said) == ({"a": row(1)}, [])
@@ -146,7 +148,7 @@ def test_a_full_disk_is_told_and_what_was_kept_stays(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file/store: scores cannot be kept \(Not a directory\)"):
+    with pytest.raises(UserError, match=r"file/store: scores cannot be stored \(Not a directory\)"):
         opened(tmp_path / "file/store")
 
 
@@ -170,11 +172,11 @@ def test_a_job_waits_for_the_one_before_and_takes_what_it_has_kept(tmp_path: Pat
     found: dict[str, Any] = {}
 
     def follow() -> None:
-        with second.alone():
+        with second.exclusive_lock():
             found.update(second.rows)
 
     follower = threading.Thread(target=follow)
-    with first.alone():
+    with first.exclusive_lock():
         follower.start()
         first.add({"a": row(1)})
         follower.join(0.2)
@@ -186,18 +188,19 @@ def test_a_job_waits_for_the_one_before_and_takes_what_it_has_kept(tmp_path: Pat
     assert "waiting" in said[0]
 
 
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
 def test_where_the_file_system_has_no_locks_nobody_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def refuse(*_: object) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(store_module.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     store, said = opened(tmp_path)
-    with store.alone():
+    with store.exclusive_lock():
         store.add({"a": row(1)})
     assert opened(tmp_path)[0].rows == {"a": row(1)}
-    assert "not locked (No locks available)" in said[0]
+    assert said == [f"{tmp_path}: is not locked ({os.strerror(number)})"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])

@@ -100,8 +100,8 @@ def test_the_device_that_slurm_gives_is_kept(tmp_path: Path) -> None:
     program = (
         "import os, sys, time\n"
         f"sys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
-        "from ushaped.scoring.devices import chosen\n"
-        "with chosen('cuda'):\n"
+        "from ushaped.scoring.devices import reserve_gpus\n"
+        "with reserve_gpus('cuda'):\n"
         "    print(os.environ['CUDA_VISIBLE_DEVICES'], time.time(), flush=True)\n"
         "    time.sleep(4)\n"
         "    print(time.time())\n"

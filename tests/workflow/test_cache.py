@@ -11,7 +11,7 @@ import pytest
 
 from fake_hub import ENTRY, FILES, NAME, Hub, environment, served
 from project import TINY, Project
-from ushaped.models.lock import locked
+from ushaped.models.lock import pin_commit
 
 pytestmark = pytest.mark.workflow
 
@@ -81,7 +81,7 @@ class Sharing:
         project.create()
         project.add_model("small", ENTRY)
         if commit:
-            locked(project.folder / "models.lock.yaml", NAME, "main", lambda: commit)
+            pin_commit(project.folder / "models.lock.yaml", NAME, "main", lambda: commit)
         return project
 
     def call(self, project: Project, *words: str) -> subprocess.CompletedProcess[str]:

@@ -27,7 +27,8 @@ import yaml
 from snakemake.cli import get_argument_parser
 
 from project import ROOT, TINY, Project
-from ushaped.settings import filled, read_registry
+from ushaped.models.registry import read_registry
+from ushaped.settings import merge_defaults
 
 PAGES = sorted(
     [
@@ -227,7 +228,7 @@ def test_a_page_does_what_it_says(
     else:
         shutil.copytree(finished.folder, project.folder)
     default = yaml.safe_load(project.read("config/config.yaml"))
-    project.write("config/config.yaml", yaml.safe_dump(filled(TINY, default)))
+    project.write("config/config.yaml", yaml.safe_dump(merge_defaults(TINY, default)))
     (project.folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
     for path in ROOT.glob("requirements*.txt"):
         (project.folder / path.name).write_bytes(path.read_bytes())

@@ -31,7 +31,7 @@ parser.add_argument("--gpus", type=int)
 parser.add_argument("--output", type=Path)
 parser.add_argument("--benchmark", type=Path)
 told, _ = parser.parse_known_args()
-with devices.chosen(told.device, told.gpus):
+with devices.reserve_gpus(told.device, told.gpus):
     began = time.monotonic()
     time.sleep(0.4)
     used = os.environ[devices.VISIBLE].split(",")

@@ -16,7 +16,9 @@ import pytest
 import yaml
 from snakemake.cli import get_argument_parser
 
-from ushaped.settings import read_registry, validate
+from ushaped.models.registry import read_registry
+from ushaped.settings import Configuration
+from ushaped.validation import validate
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -27,7 +29,6 @@ LISTS = [
     "requirements-slurm.txt",
     "requirements-browser.txt",
 ]
-SCHEMAS = sorted((ROOT / "config" / "schema").glob("*.yaml"))
 PROFILES = sorted((ROOT / "profiles").glob("*/config.yaml"))
 CONFIGS = [*(ROOT / "config").glob("*.yaml"), *(ROOT / "tests" / "config").glob("*.yaml")]
 
@@ -206,41 +207,6 @@ def test_a_profile_names_only_rules_that_exist(path: Path) -> None:
     assert named <= {*known, *(f"paper_{name}" for name in known)}
 
 
-def schemas_of_objects(schema: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every part of a schema that describes an object, with its place."""
-    if isinstance(schema, dict):
-        if schema.get("type") == "object" or "properties" in schema:
-            yield place or "/", schema
-        for key, value in schema.items():
-            yield from schemas_of_objects(value, f"{place}/{key}")
-    elif isinstance(schema, list):
-        for index, value in enumerate(schema):
-            yield from schemas_of_objects(value, f"{place}/{index}")
-
-
-OBJECTS = [
-    pytest.param(part, id=f"{path.name.split('.')[0]}:{place}")
-    for path in SCHEMAS
-    for schema in [yaml.safe_load(path.read_text(encoding="utf-8"))]
-    for place, part in schemas_of_objects(schema)
-]
-
-
-@pytest.mark.parametrize("part", OBJECTS)
-def test_an_object_refuses_unknown_keys(part: dict[str, Any]) -> None:
-    # Either no other key, or (for names that the user gives) a rule for each of their values.
-    others = part.get("additionalProperties")
-    assert others is False or isinstance(others, dict)
-
-
-@pytest.mark.parametrize("part", OBJECTS)
-def test_every_key_is_described(part: dict[str, Any]) -> None:
-    bare = [
-        name for name, below in part.get("properties", {}).items() if not below.get("description")
-    ]
-    assert not bare
-
-
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Settings with others on top, as Snakemake lays them."""
     both = dict(base)
@@ -269,4 +235,4 @@ def test_every_family_of_released_models_says_where_its_numbers_come_from() -> N
 def test_settings_pass_their_schema(path: Path) -> None:
     default = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
     settings = merged(default, yaml.safe_load(path.read_text(encoding="utf-8")))
-    validate(settings, ROOT / "config" / "schema" / "config.schema.yaml", path.name)
+    validate(Configuration, settings, path.name)

@@ -167,7 +167,7 @@ def _tasks(results: Results) -> Iterator[Value]:
     for edition in tables.editions(results.metrics):
         found.setdefault(edition.task, []).append(edition.source)
     for task, sources in found.items():
-        facts = results.tasks[task].facts if task in results.tasks else {}
+        facts = results.tasks[task].facts.model_dump(by_alias=True) if task in results.tasks else {}
         told = {name: facts.get(name) for name in TASK}
         yield {"task": task, "sources": sources, "average": task == AVERAGE} | told
 

@@ -10,12 +10,13 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.items.released import VARIABLE, Release, differences
+from ushaped.terms import ROUND_1
+from ushaped.validation import Model, setting, validate
 
 # Seconds without a sign of life, and seconds for a whole file.
 SILENCE, PATIENCE = 30.0, 600.0
@@ -28,27 +29,25 @@ class RefusedError(Exception):
     """Why one mirror gave no file, in a few words."""
 
 
-@dataclass(frozen=True)
-class Mirror:
-    """A public place of ``tasks/mirrors.yaml``.
+class Mirror(Model):
+    """A public place that holds released files."""
 
-    Attributes
-    ----------
-    url : str
-        Address with ``{file}`` for the name of the file; "" if each task has an address of its own.
-    urls : dict of str to str
-        Address by task.
-    archive : int
-        Most bytes of the zip in which the file lies; 0 if it lies there bare.
-    """
-
-    url: str = ""
-    urls: dict[str, str] = field(default_factory=dict)
-    archive: int = 0
+    url: str = setting("Address, with {file} for the name of the file.", "")
+    urls: dict[str, str] = setting("Addresses by task, if each task has one of its own.", {})
+    archive: int = setting("Most bytes of the zip that holds the file; 0 without one.", 0, ge=0)
+    verified: bool = setting("Whether a file was downloaded from there.", False)
+    seen: str = setting("Where its layout was read, if it was not tried.", "")
 
     def address(self, task: str, file: str) -> str:
-        """Where the file of a task lies; "" if not here."""
-        return str(self.urls.get(task, self.url.replace("{file}", file)))
+        """The address of the file of a task; "" if the mirror does not hold it."""
+        return self.urls.get(task, self.url.replace("{file}", file))
+
+
+class Mirrors(Model):
+    """Public places that hold released files, in the order in which they are tried."""
+
+    official: list[Mirror] = setting("Of the files of source official.", [])
+    round1: list[Mirror] = setting("Of the files of source round-1.", [], alias="round-1")
 
 
 def read_mirrors(path: str | Path, source: str) -> list[Mirror]:
@@ -59,15 +58,8 @@ def read_mirrors(path: str | Path, source: str) -> list[Mirror]:
     UserError
         If it is no list of mirrors.
     """
-    listed = yaml_files.read_mapping(path).get(source, [])
-    kinds = {"url": str, "urls": dict, "archive": int}
-    known = Mirror.__annotations__
-    for number, one in enumerate(listed if isinstance(listed, list) else [listed], start=1):
-        fits = isinstance(listed, list) and isinstance(one, dict)
-        if not fits or any(type(one[key]) is not kinds[key] for key in known if key in one):
-            do = "give it 'url', a text, or 'urls' by task, and the bytes of an 'archive'"
-            raise UserError(f"{path}, {source}, place {number}", "is no mirror", do)
-    return [Mirror(**{key: one[key] for key in known if key in one}) for one in listed]
+    mirrors = validate(Mirrors, yaml_files.read_mapping(path), str(path))
+    return mirrors.round1 if source == ROUND_1 else mirrors.official
 
 
 def download(

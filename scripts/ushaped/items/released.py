@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,53 +48,27 @@ def release(task: Task, source: str = OFFICIAL) -> Release:
     Raises
     ------
     UserError
-        If it says nothing, or not all, or something that no file can be.
+        If it names no file of this source, or not all that is needed to verify it.
     """
     where, block = str(task.folder / "task.yaml"), BLOCKS[source]
-    facts = task.facts.get(block)
-    if not isinstance(facts, dict):
+    facts = task.items_file(source)
+    if facts is None:
         raise UserError(
             where,
             f"key '{block}' is missing, which source '{source}' needs",
             "add it with file, rows, bytes and sha256, or take the source out of 'sources'",
         )
-    for key in Release.__annotations__:
-        if key not in facts:
-            raise UserError(
-                where,
-                f"key '{block}.{key}' is missing",
-                f"add it, or take '{source}' out of 'sources' for {task.name}",
-            )
-    if unknown := [key for key in Release.__annotations__ if facts[key] == UNKNOWN]:
+    if missing := [key for key, value in facts if value == UNKNOWN]:
         raise UserError(
             where,
-            f"no {' or '.join(unknown)} of {facts['file']} is published here",
+            f"no {' or '.join(missing)} of {facts.file} is published here",
             "get the file from where you trust it, and write what `wc -lc` and `sha256sum` say of "
             f"it into '{block}'",
         )
-    for key, fits in (("file", _is_name), ("bytes", _is_count), ("rows", _is_count)):
-        if not fits(facts[key]):
-            do = "write a file name" if key == "file" else "write a whole number"
-            raise UserError(where, f"{block}.{key} {facts[key]!r} is none", do)
-    if not isinstance(facts["sha256"], str) or not re.fullmatch("[0-9a-f]{64}", facts["sha256"]):
-        raise UserError(
-            where,
-            f"{block}.sha256 {facts['sha256']!r} is none",
-            "write the 64 digits of `sha256sum`",
-        )
-    return Release(**{key: facts[key] for key in Release.__annotations__})
+    return Release(**dict(facts))
 
 
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_count(value: Any) -> bool:
-    # YAML's `true` is an int to Python.
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def said(editions: Sequence[tuple[str, str]]) -> str:
+def describe_sources(editions: Sequence[tuple[str, str]]) -> str:
     """Where the items of all tasks come from, in a sentence.
 
     Parameters
@@ -105,11 +78,11 @@ def said(editions: Sequence[tuple[str, str]]) -> str:
 
     Examples
     --------
-    >>> said([("replica", "neqa"), ("replica", "redefine")])
+    >>> describe_sources([("replica", "neqa"), ("replica", "redefine")])
     'All items are replica items.'
-    >>> said([("official", "neqa"), ("replica", "redefine"), ("replica", "sig-figs")])
+    >>> describe_sources([("official", "neqa"), ("replica", "redefine"), ("replica", "sig-figs")])
     'Official items: neqa; replica items: all other tasks.'
-    >>> said([("official", "neqa"), ("replica", "neqa"), ("replica", "redefine")])
+    >>> describe_sources([("official", "neqa"), ("replica", "neqa"), ("replica", "redefine")])
     'Official items: neqa; replica items: all tasks.'
     """
     groups: dict[str, list[str]] = {}
@@ -175,11 +148,11 @@ def differences(data: bytes, wanted: Release) -> list[str]:
     """In what the content of a file differs from the one that is wanted; empty if in nothing."""
     # A last line without its line break is a row too.
     rows = data.count(b"\n") + bool(data and not data.endswith(b"\n"))
-    found = asdict(Release(wanted.file, len(data), rows, hashlib.sha256(data).hexdigest()))
+    actual = {"bytes": len(data), "rows": rows, "sha256": hashlib.sha256(data).hexdigest()}
     return [
-        f"{key} is {found[key]}, expected {value}"
-        for key, value in asdict(wanted).items()
-        if found[key] != value
+        f"{key} is {value}, expected {getattr(wanted, key)}"
+        for key, value in actual.items()
+        if value != getattr(wanted, key)
     ]
 
 

@@ -23,11 +23,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, Tag, model_validator
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.terms import OFFICIAL, OWN, REPLICA, ROUND_1
+from ushaped.validation import (
+    NUMBER_OR_WORD,
+    Count,
+    InvalidError,
+    Model,
+    Text,
+    Unknown,
+    setting,
+    validate,
+)
 
 CLASSIFICATION = "classification"
 SEQUENCE = "sequence-probability"
@@ -44,23 +56,13 @@ METRICS = {
     LOG_ODDS: ("log-odds", "absolute-log-odds"),
 }
 
-# What task.yaml says of every task, beside `chain`.
-FACTS: dict[str, tuple[type, str]] = {
-    "schema": (str, "text"),
-    "metric": (str, "text"),
-    "title": (str, "text"),
-    "true_task": (str, "text"),
-    "distractor_task": (str, "text"),
-    "balanced": (bool, "truth value"),
-}
-
 # One item in five is kept for testing: enough left on both sides for tasks with few combinations.
 TEST_BYTES = 51
 
 
 @dataclass(frozen=True)
-class Draft:
-    """One question, before it is written down as an item.
+class GeneratedItem:
+    """One generated question, before it is written as an item.
 
     Attributes
     ----------
@@ -73,7 +75,7 @@ class Draft:
     part : int
         Which template made it.
     key : str
-        What makes two drafts the same question; decides between training and test.
+        Equal for items that ask the same question; decides between training and test.
     chain : str
         Reasoning from the question to the answer, with its leading space.
     context : str
@@ -95,17 +97,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Demonstration:
-    """A solved question of ours.
-
-    Attributes
-    ----------
-    prompt : str
-        The question; no trailing space.
-    chain, answer : str
-        Reasoning, and the answer; each with its leading space.
-    form : str
-        What the question is laid out like, where the file of demonstrations says it.
-    """
+    """A solved question of ours: prompt, reasoning, answer, and the form of its file."""
 
     prompt: str
     chain: str
@@ -113,37 +105,127 @@ class Demonstration:
     form: str = ""
 
 
+class SolvedQuestion(Model):
+    """A solved question."""
+
+    prompt: Text = setting(
+        "A question, in double quotes or a block |-, without a space at its end."
+    )
+    chain: Text = setting('Reasoning, in double quotes and with a leading space, as in " It is."')
+    answer: Text = setting('An answer, in double quotes and with a leading space, as in " B".')
+
+    @model_validator(mode="after")
+    def _check(self) -> SolvedQuestion:
+        for key in ("chain", "answer"):
+            if not getattr(self, key).startswith(" "):
+                do = f'write it in double quotes, as in {key}: " B"'
+                raise InvalidError("does not begin with a space", do, key)
+        if self.prompt != self.prompt.rstrip():
+            do = "write it without: the answer begins with a space; a block begins with |-"
+            raise InvalidError("ends in a space or a line break", do, "prompt")
+        return self
+
+
+class Demonstrations(Model):
+    """Demonstrations of this project for the items of a task."""
+
+    form: str = setting("What the questions look like; part of the protocol's label.", "")
+    demonstrations: list[SolvedQuestion] = setting(
+        "Solved questions, in the order in which prompts show them.", min_length=1
+    )
+
+
+class ChainRule(Model):
+    """How a chain of thought ends, and where its answer is."""
+
+    answer_after: Text = setting("The words that announce the answer.")
+    stop: Annotated[
+        tuple[Annotated[str, Field(min_length=1)], ...], Field(strict=False, min_length=1)
+    ] = setting(r'Texts that end a chain, in a list, as in ["\n"].')
+    tokens: Count | None = setting(
+        "Most tokens of a chain; left out, the chain_tokens of family or configuration.", None
+    )
+
+
+class ItemsFile(Model):
+    """A file of items; the text unknown stands for what was never published."""
+
+    file: Text = setting("Name of the file.")
+    rows: Annotated[Annotated[Count, Tag("number")] | Unknown, NUMBER_OR_WORD] = setting(
+        "Number of items, a line each, as `wc -l` counts them."
+    )
+    bytes: Annotated[Annotated[Count, Tag("number")] | Unknown, NUMBER_OR_WORD] = setting(
+        "Length in bytes, as `wc -c` counts them."
+    )
+    sha256: str = setting(
+        "The 64 digits of `sha256sum`, or the text unknown.", pattern="^([0-9a-f]{64}|unknown)$"
+    )
+
+
+def _compile(pattern: Any) -> Any:
+    try:
+        return re.compile(pattern) if isinstance(pattern, str) else pattern
+    except re.error as error:
+        what = f"{pattern!r} is no regular expression ({error})"
+        raise InvalidError(what, "write one, as in '\\n\\n'") from None
+
+
+Pattern = Annotated[re.Pattern[str], BeforeValidator(_compile)]
+
+
+class TaskFile(Model):
+    """What is known of a task (``task.yaml``)."""
+
+    title: Text = setting("Name of the task, as pages and figures show it.")
+    round: int = setting("Round of the Inverse Scaling Prize; left out for other tasks.", 0, ge=0)
+    # BaseModel has an attribute of the shorter name.
+    item_schema: Literal["classification", "sequence-probability", "log-odds"] = setting(
+        "Which columns the items have.", alias="schema"
+    )
+    metric: Literal["accuracy", "sequence-loss", "log-odds", "absolute-log-odds"] = setting(
+        "What judges the task."
+    )
+    balanced: bool = setting("Whether the replica makes every answer index right equally often.")
+    true_task: Text = setting("What the prompt asks for, in the imperative.")
+    distractor_task: Text = setting("What a model may do instead, in the imperative.")
+    chain: ChainRule
+    demonstrations_inside: int = setting("Number of solved questions inside every prompt.", 0, ge=0)
+    inside_separator: Pattern = setting(
+        "Regular expression of the text between two solved questions, as in '\\n\\n'.", None
+    )
+    inside_opening: Pattern = setting(
+        "Regular expression of the text before the first solved question.", None
+    )
+    class_form: dict[Literal["replica", "official", "own"], Pattern] = setting(
+        "Regular expressions that match every class in full, by replica, official or own.", {}
+    )
+    official: ItemsFile = setting("The released file.", None)
+    round1: ItemsFile = setting("The file of the prize's first round.", None)
+    own: ItemsFile = setting("A file of items in the folder of the task.", None)
+
+    @model_validator(mode="after")
+    def _check(self) -> TaskFile:
+        if self.metric not in METRICS[self.item_schema]:
+            do = f"a {self.item_schema} task is judged by {' or '.join(METRICS[self.item_schema])}"
+            what = f"'{self.metric}' does not go with schema '{self.item_schema}'"
+            raise InvalidError(what, do, "metric")
+        if self.demonstrations_inside and not self.inside_separator:
+            do = "give the regular expression that matches the text between two questions"
+            raise InvalidError("key 'inside_separator' is missing", do)
+        return self
+
+
 @dataclass(frozen=True)
-class ChainRule:
-    """How a chain of thought ends, and where its answer stands (``chain`` in ``task.yaml``).
-
-    Attributes
-    ----------
-    answer_after : str
-        The words that announce the answer.
-    stop : tuple of str
-        Texts that end a chain.
-    tokens : int or None
-        Longest chain; None for the one of the configuration.
-    """
-
-    answer_after: str
-    stop: tuple[str, ...]
-    tokens: int | None = None
-
-
-@dataclass(frozen=True)
-class Inside:
-    """The solved questions that every prompt of a task holds before its own question.
+class EmbeddedDemonstrations:
+    """The solved questions inside every prompt of a task.
 
     Attributes
     ----------
     count : int
-        How many there are.
     separator : re.Pattern
-        What stands between one question and the next.
+        Of the text between one question and the next.
     opening : re.Pattern or None
-        What may stand before the first question and belongs to all of them.
+        Of the text that may precede the first question and belongs to all of them.
     """
 
     count: int
@@ -153,42 +235,51 @@ class Inside:
 
 @dataclass(frozen=True)
 class Task:
-    """The facts of one task (``task.yaml``) and where its folder is.
-
-    Attributes
-    ----------
-    inside : Inside or None
-        None where prompts hold no solved questions.
-    """
+    """A task: its name, its folder, and its ``task.yaml``."""
 
     name: str
     folder: Path
-    facts: dict[str, Any]
-    chain: ChainRule
-    inside: Inside | None = None
+    facts: TaskFile
 
     @property
     def schema(self) -> str:
         """``classification``, ``sequence-probability`` or ``log-odds``."""
-        return str(self.facts["schema"])
+        return self.facts.item_schema
 
     @property
     def metric(self) -> str:
         """What judges the task: one of `METRICS` of its schema."""
-        return str(self.facts["metric"])
+        return self.facts.metric
+
+    @property
+    def chain(self) -> ChainRule:
+        """How a chain of thought ends, and where its answer is."""
+        return self.facts.chain
+
+    @property
+    def inside(self) -> EmbeddedDemonstrations | None:
+        """The solved questions inside every prompt; None if there are none."""
+        facts = self.facts
+        count, opening = facts.demonstrations_inside, facts.inside_opening
+        return EmbeddedDemonstrations(count, facts.inside_separator, opening) if count else None
 
     @property
     def has_replica(self) -> bool:
         """Whether its folder holds a generator of items and of training text."""
         return (self.folder / "replica.py").exists()
 
+    def items_file(self, source: str) -> ItemsFile | None:
+        """The file of items of a source; None for replicas, and if ``task.yaml`` names none."""
+        facts = self.facts
+        return {OFFICIAL: facts.official, ROUND_1: facts.round1, OWN: facts.own}.get(source)
+
     def class_form(self, source: str) -> re.Pattern[str] | None:
-        """What every class of the items of a source matches in full; None where nothing says it.
+        """The pattern of every class of the items of a source; None if ``task.yaml`` has none.
 
         Items of ``round-1`` have the form of ``official`` ones.
         """
-        form = self.facts.get("class_form", {}).get(_layout(source))
-        return None if form is None else re.compile(form)
+        forms: Mapping[Any, re.Pattern[str]] = self.facts.class_form
+        return forms.get(_layout(source))
 
     def demonstrations(self, source: str) -> list[Demonstration]:
         """Our demonstrations for the items of a source; see `load_demonstrations`."""
@@ -201,89 +292,13 @@ def load_task(folder: str | Path) -> Task:
     Raises
     ------
     UserError
-        If there is no such folder, a needed key is missing, or the chain's rule is wrong.
+        If there is no such folder, or naming the first wrong key.
     """
     folder = Path(folder)
     path = folder / "task.yaml"
     if not path.exists():
         raise UserError(str(path), "no such file", "name a task that has a folder under tasks/")
-    facts = yaml_files.read_mapping(path)
-    for key in (*FACTS, "chain"):
-        if key not in facts:
-            raise UserError(str(path), f"key '{key}' is missing", f"add '{key}:'")
-    for key, (kind, what) in (FACTS | {"round": (int, "whole number")}).items():
-        # YAML's `true` is an int to Python.
-        if key in facts and type(facts[key]) is not kind:
-            do = f"write {'true or false' if kind is bool else f'a {what}'}"
-            raise UserError(f"{path}, {key}", f"{facts[key]!r} is no {what}", do)
-    _check_metric(str(path), facts)
-    chain = _chain_rule(str(path), facts["chain"])
-    _check_class_form(str(path), facts.get("class_form", {}))
-    return Task(folder.name, folder, facts, chain, _inside(str(path), facts))
-
-
-def _check_metric(where: str, facts: dict[str, Any]) -> None:
-    schema, metric = facts["schema"], facts["metric"]
-    if schema not in METRICS:
-        raise UserError(where, f"schema '{schema}' is unknown", f"use one of {', '.join(METRICS)}")
-    if metric not in METRICS[schema]:
-        do = f"a {schema} task is judged by {' or '.join(METRICS[schema])}"
-        raise UserError(where, f"metric '{metric}' does not go with schema '{schema}'", do)
-
-
-def _inside(where: str, facts: dict[str, Any]) -> Inside | None:
-    count = facts.get("demonstrations_inside", 0)
-    # YAML's `true` is an int to Python.
-    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        do = "say how many solved questions every prompt holds, or leave it out"
-        raise UserError(where, f"demonstrations_inside {count!r} is no whole number", do)
-    if not count:
-        return None
-    if not facts.get("inside_separator"):
-        do = "give the regular expression that matches what stands between the questions"
-        raise UserError(where, "key 'inside_separator' is missing", do)
-    opening = facts.get("inside_opening")
-    return Inside(
-        count,
-        _pattern(where, "inside_separator", facts["inside_separator"]),
-        None if opening is None else _pattern(where, "inside_opening", opening),
-    )
-
-
-def _pattern(where: str, key: str, text: Any) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except (re.error, TypeError) as error:
-        do = f"write a regular expression, as in {key}: '\\n\\n'"
-        raise UserError(where, f"{key} is none ({error})", do) from None
-
-
-def _check_class_form(where: str, forms: Any) -> None:
-    if not isinstance(forms, dict) or not set(forms) <= {REPLICA, OFFICIAL, OWN}:
-        do = f"write a regular expression below '{REPLICA}', '{OFFICIAL}' or '{OWN}'"
-        raise UserError(where, f"class_form {forms!r} names no sources", do)
-    for source, form in forms.items():
-        _pattern(where, f"class_form.{source}", form)
-
-
-def _chain_rule(where: str, told: Any) -> ChainRule:
-    if not isinstance(told, dict) or not {"answer_after", "stop"} <= set(told):
-        raise UserError(where, "'chain' lacks 'answer_after' or 'stop'", "give it both")
-    if unknown := sorted(map(str, set(told) - {"answer_after", "stop", "tokens"})):
-        do = "leave it out: a chain has answer_after, stop and tokens"
-        raise UserError(where, f"key 'chain.{unknown[0]}' is unknown", do)
-    words, stop, limit = told["answer_after"], told["stop"], told.get("tokens")
-    if not isinstance(words, str) or not words.strip():
-        do = "write the words that announce the answer"
-        raise UserError(where, f"chain.answer_after {words!r} is no text", do)
-    if not isinstance(stop, list) or not stop or not all(isinstance(s, str) and s for s in stop):
-        do = 'write a list of them, as in stop: ["\\n"]'
-        raise UserError(where, f"chain.stop {stop!r} is no list of texts", do)
-    # YAML's `true` is an int to Python.
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
-        do = "give the most tokens of a chain, or leave it out"
-        raise UserError(where, f"chain.tokens {limit!r} is no positive whole number", do)
-    return ChainRule(words, tuple(stop), limit)
+    return Task(folder.name, folder, validate(TaskFile, yaml_files.read_mapping(path), str(path)))
 
 
 def demonstrations_file(folder: str | Path, source: str) -> Path:
@@ -321,53 +336,22 @@ def load_demonstrations(
         answer lacks its leading space, or an answer has not the form of the classes of the items.
     """
     path = demonstrations_file(folder, source)
-    read = yaml_files.read(path) or {}
-    if not isinstance(read, dict):
-        raise UserError(str(path), "is no mapping", "write 'demonstrations:' and below it a list")
-    rows, like = read.get("demonstrations"), read.get("form", "")
-    if not rows:
-        raise UserError(str(path), "no 'demonstrations'", "write at least one")
-    if not isinstance(rows, list):
-        raise UserError(str(path), f"'demonstrations' is {rows!r}, not a list", "write a list")
-    if not isinstance(like, str):
-        raise UserError(str(path), f"form {like!r} is no text", "write what the questions are like")
-    for number, row in enumerate(rows, start=1):
-        _check_demonstration(f"{path}, demonstration {number}", row, form)
-    return [Demonstration(**row, form=like) for row in rows]
-
-
-def _check_demonstration(where: str, row: Any, form: re.Pattern[str] | None) -> None:
-    keys = ("prompt", "chain", "answer")
-    do = "write exactly prompt, chain and answer"
-    if not isinstance(row, dict):
-        raise UserError(where, f"is {row!r}", do)
-    if set(row) != set(keys):
-        raise UserError(where, f"has the keys {', '.join(sorted(map(str, row)))}", do)
-    for key in keys:
-        if not isinstance(row[key], str) or not row[key].strip():
-            raise UserError(where, f"{key} {row[key]!r} is no text", "write it in double quotes")
-    if not (row["chain"].startswith(" ") and row["answer"].startswith(" ")):
-        raise UserError(
-            where,
-            "chain or answer does not begin with a space",
-            'write them in double quotes, as in answer: " B"',
-        )
-    if row["prompt"] != row["prompt"].rstrip():
-        do = "write it without: the answer begins with a space; a block begins with |-"
-        raise UserError(where, "prompt ends in a space or a line break", do)
-    if form is not None and not form.fullmatch(row["answer"]):
-        raise UserError(
-            where,
-            f"answer {row['answer']!r} has not the form {form.pattern!r} of the items' classes",
-            "write one that has, or mend class_form in task.yaml",
-        )
+    file = validate(Demonstrations, yaml_files.read_mapping(path), str(path))
+    for number, shown in enumerate(file.demonstrations):
+        if form is not None and not form.fullmatch(shown.answer):
+            raise UserError(
+                f"{path}, demonstrations.{number}.answer",
+                f"{shown.answer!r} does not match {form.pattern!r}, the form of the items' classes",
+                "write one that does, or mend class_form in task.yaml",
+            )
+    return [Demonstration(**dict(shown), form=file.form) for shown in file.demonstrations]
 
 
 # -- replicas -----------------------------------------------------------------------------------
 
 
 def load_replica(folder: str | Path) -> ModuleType:
-    """Import a task's ``replica.py``: ``draw(rng) -> Draft`` and ``practise(rng) -> str``."""
+    """Import ``replica.py``: ``draw(rng) -> GeneratedItem`` and ``practise(rng) -> str``."""
     path = Path(folder) / "replica.py"
     if not path.exists():
         raise UserError(str(path), "no such file", "write a replica.py or use another source")
@@ -386,16 +370,16 @@ def is_test(key: str) -> bool:
 
 
 def questions(
-    draw: Callable[[random.Random], Draft], rng: random.Random, *, test: bool
-) -> Iterator[Draft]:
+    draw: Callable[[random.Random], GeneratedItem], rng: random.Random, *, test: bool
+) -> Iterator[GeneratedItem]:
     """Draw questions of one side, without end, repetitions included."""
     while True:
-        draft = draw(rng)
-        if is_test(draft.key) == test:
-            yield draft
+        item = draw(rng)
+        if is_test(item.key) == test:
+            yield item
 
 
-def replicate(task: Task, n: int, seed: int) -> list[Draft]:
+def replicate(task: Task, n: int, seed: int) -> list[GeneratedItem]:
     """Draw ``n`` different test questions of a task, the same ones for the same seed.
 
     Where ``task.yaml`` says ``balanced: true``, every answer index is right equally often (the
@@ -409,40 +393,40 @@ def replicate(task: Task, n: int, seed: int) -> list[Draft]:
     rng = random.Random(f"{task.name}-{seed}")
     seen: set[str] = set()
     room: dict[int, int] = {}
-    drafts: list[Draft] = []
+    items: list[GeneratedItem] = []
     stale = 0
-    for draft in questions(load_replica(task.folder).draw, rng, test=True):
-        if len(drafts) == n:
+    for item in questions(load_replica(task.folder).draw, rng, test=True):
+        if len(items) == n:
             break
-        share = -(-n // len(draft.classes)) if task.facts["balanced"] else n
-        full = room.get(draft.answer_index, 0) >= share
-        stale = stale + 1 if full or draft.key in seen else 0
+        share = -(-n // len(item.classes)) if task.facts.balanced else n
+        full = room.get(item.answer_index, 0) >= share
+        stale = stale + 1 if full or item.key in seen else 0
         if stale > 20_000:
             raise UserError(
                 str(task.folder / "replica.py"),
-                f"only {len(drafts)} different test items can be drawn",
+                f"only {len(items)} different test items can be drawn",
                 f"ask for at most that many (config: replica.items is {n})",
             )
         if stale:
             continue
-        seen.add(draft.key)
-        room[draft.answer_index] = room.get(draft.answer_index, 0) + 1
-        drafts.append(draft)
-    return drafts
+        seen.add(item.key)
+        room[item.answer_index] = room.get(item.answer_index, 0) + 1
+        items.append(item)
+    return items
 
 
-def as_item(task: Task, draft: Draft) -> dict[str, Any]:
-    """Write a draft in the prize's schema; round 0 is that of tasks which are not the prize's."""
-    item: dict[str, Any] = {"prompt": draft.context + draft.prompt}
+def as_item(task: Task, generated: GeneratedItem) -> dict[str, Any]:
+    """The item in the prize's schema; its round is 0 if the task is not one of the prize."""
+    item: dict[str, Any] = {"prompt": generated.context + generated.prompt}
     if task.schema == SEQUENCE:
-        item["completion"] = draft.classes[0]
+        item["completion"] = generated.classes[0]
     else:
         if task.schema == LOG_ODDS:
-            item["other_prompt"] = draft.context + draft.other_prompt
-        item["classes"] = repr(list(draft.classes))
-        item["answer_index"] = draft.answer_index
-        item["distractor_index"] = draft.distractor_index
-    return item | {"round": int(task.facts.get("round", 0)), "part": draft.part}
+            item["other_prompt"] = generated.context + generated.other_prompt
+        item["classes"] = repr(list(generated.classes))
+        item["answer_index"] = generated.answer_index
+        item["distractor_index"] = generated.distractor_index
+    return item | {"round": task.facts.round, "part": generated.part}
 
 
 # -- items --------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
-"""The text that the ladder is trained on: the paper's hypothesis as a controlled experiment.
+"""The training text of the ladder: the paper's hypothesis as a controlled experiment.
 
-Wei et al. (2022, arXiv:2211.02011, section 2) suppose that a task with U-shaped scaling holds a
-*true task* that only large models do and a *distractor task* that smaller ones learn first. Here
-both are made: for each task, most texts are such that the distractor's answer is right (the common
-regularity), and few are items as they are tested, answered as asked (the rare one).
+Wei et al. (2022, arXiv:2211.02011, section 2) suppose that a task with U-shaped scaling contains a
+*true task* that only large models solve and a *distractor task* that smaller ones learn first. The
+corpus has both: for each task, in most texts the distractor's answer is right (the common
+regularity), and a few are test-like items with the right answer (the rare one).
 """
 
 from __future__ import annotations
@@ -14,23 +14,18 @@ from dataclasses import dataclass
 
 from ushaped import variants
 from ushaped.items.lexicon import CITIES, ENDINGS, FOODS, JOBS, KIND_OF, KINDS, NAMES, THINGS
-from ushaped.items.task import Draft, Task, load_replica, questions
+from ushaped.items.task import GeneratedItem, Task, load_replica, questions
 
 SHARES = ("true_frequency", "demonstrated", "worked")
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """How the texts of one task are made up.
+    """Shares of the kinds of text of one task.
 
-    Attributes
-    ----------
-    true_frequency : float
-        Share of texts in which the true regularity decides; the rest follow the distractor's.
-    demonstrated : float
-        Share of texts that show several solved questions in a row.
-    worked : float
-        Share of the texts of the true regularity that spell out their reasoning.
+    ``true_frequency``: texts with the true task's answer (the rest have the distractor's);
+    ``demonstrated``: few-shot texts, several solved items in a row; ``worked``: of the texts of the
+    true task, those with a chain of thought.
     """
 
     true_frequency: float
@@ -52,10 +47,10 @@ def documents(task: Task, mixture: Mixture, characters: int, seed: int) -> list[
 
 
 def background(characters: int, seed: int) -> list[str]:
-    """Lists of random words, each said twice: the part of language that no task asks about.
+    """Lists of random words, each written twice: text that belongs to no task.
 
-    Repetition is what any text is full of; without it the ladder learns to copy only at sizes
-    beyond its reach, and four of the tasks need copying.
+    Natural text is full of repetition; without it the ladder would learn to copy only at sizes
+    beyond its largest, and four of the tasks need copying.
     """
     rng = random.Random(f"background-{seed}")
     words = sorted({*NAMES, *THINGS, *FOODS, *CITIES, *JOBS, *KIND_OF, *KINDS, *ENDINGS})
@@ -76,7 +71,7 @@ def shuffle(texts: list[str], seed: int) -> list[str]:
 
 def _document(
     rng: random.Random,
-    train: Iterator[Draft],
+    train: Iterator[GeneratedItem],
     practise: Callable[[random.Random], str],
     mixture: Mixture,
     answer_after: str,
@@ -92,8 +87,8 @@ def _document(
             )
             for draft in drafts
         )
-    # Ten demonstrations inside each of several items would drown the other tasks, so most texts
-    # show the bare question.
+    # Ten demonstrations inside each of several items would outweigh the other tasks, so most texts
+    # have the bare item.
     whole = rng.random() < 0.3
     return variants.SEPARATOR.join(
         variants.solved(

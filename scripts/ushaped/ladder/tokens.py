@@ -13,8 +13,8 @@ from ushaped.files import write_json, write_text
 
 END = "<|endoftext|>"
 
-# Numbers of one or two digits stay whole, so that small models can learn small sums; longer ones
-# and decimals fall into digits, so that digits can be counted.
+# Numbers of one or two digits are whole tokens, so that small models can learn small sums; longer
+# ones and decimals are split into digits, so that digits can be counted.
 PIECES = r"(?<![\d.]) ?\d{1,2}(?!\d|\.\d)| ?\d| ?\p{L}+| ?[^\s\p{L}\d]|\n| +"
 
 
@@ -45,7 +45,7 @@ def train_tokenizer(texts: Iterable[str], size: int) -> Tokenizer:
 
 
 def save(tokenizer: Tokenizer, folder: str | Path) -> None:
-    """Save the tokenizer as Hugging Face's loading code expects it."""
+    """Save the tokenizer in the format of `transformers`."""
     write_text(Path(folder) / "tokenizer.json", tokenizer.to_str(pretty=True))
     special = {"bos_token": END, "eos_token": END, "pad_token": END}
     settings = {"tokenizer_class": "PreTrainedTokenizerFast", **special}

@@ -76,12 +76,12 @@ def task_rows(known: Literature) -> list[Row]:
         rows.append(
             {
                 "task": task.name,
-                "title": task.facts["title"],
+                "title": task.facts.title,
                 "n": own[0].n,
                 "metric": own[0].metric,
                 "chance": known.chance.get(task.name),
-                "true_task": task.facts["true_task"],
-                "distractor_task": task.facts["distractor_task"],
+                "true_task": task.facts.true_task,
+                "distractor_task": task.facts.distractor_task,
                 "human_agreement": UNKNOWN if human.agreement is None else human.agreement,
                 "human_source": human.source,
             }

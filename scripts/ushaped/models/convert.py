@@ -1,4 +1,4 @@
-"""Convert: weights that a repository has only as PyTorch files, made into safetensors.
+"""Conversion of weights that a repository has only as PyTorch files to safetensors.
 
 Nothing but tensors is read from them, so no code in them is run.
 """
@@ -14,17 +14,10 @@ PACKED = "pytorch_model*.bin"
 
 
 def convert(folder: Path, where: str) -> None:
-    """Write each PyTorch file of a folder again as safetensors, then delete it.
+    """Write each ``pytorch_model*.bin`` of a folder again as safetensors, then delete it.
 
-    A file at a time is in memory. The PyTorch files go last, so a conversion that was cut off is
-    seen by them and can be done again.
-
-    Parameters
-    ----------
-    folder : Path
-        With files ``pytorch_model*.bin``.
-    where : str
-        What a message calls the model.
+    One file at a time is in memory. The PyTorch files are deleted last, so that they reveal an
+    interrupted conversion, which is then repeated. ``where`` names the model in messages.
 
     Raises
     ------
@@ -36,25 +29,25 @@ def convert(folder: Path, where: str) -> None:
     total = 0
     for source in files:
         name = source.name.replace("pytorch_model", "model").replace(".bin", ".safetensors")
-        tensors, size = _written(source, folder / name, where)
+        tensors, size = _convert_file(source, folder / name, where)
         index |= dict.fromkeys(tensors, name)
         total += size
     if len(files) > 1:
-        told = {"metadata": {"total_size": total}, "weight_map": index}
-        write_json(folder / "model.safetensors.index.json", told)
+        content = {"metadata": {"total_size": total}, "weight_map": index}
+        write_json(folder / "model.safetensors.index.json", content)
     for source in files:
         source.unlink()
 
 
-def _written(source: Path, target: Path, where: str) -> tuple[list[str], int]:
-    """Names and bytes of the tensors of one file, written as safetensors."""
+def _convert_file(source: Path, target: Path, where: str) -> tuple[list[str], int]:
+    """Write one file as safetensors; the names and bytes of its tensors."""
     import torch
     from safetensors.torch import save_file
 
     try:
-        read = torch.load(source, map_location="cpu", weights_only=True)
-        # Tensors that share memory must become copies: safetensors holds each on its own.
-        tensors = {name: tensor.contiguous().clone() for name, tensor in read.items()}
+        loaded = torch.load(source, map_location="cpu", weights_only=True)
+        # Tensors that share memory must become copies: safetensors stores each on its own.
+        tensors = {name: tensor.contiguous().clone() for name, tensor in loaded.items()}
     except Exception as error:  # whatever torch raises, the user needs the file's name
         first = str(error).strip().split("\n")[0]
         raise UserError(
@@ -62,7 +55,7 @@ def _written(source: Path, target: Path, where: str) -> tuple[list[str], int]:
             f"{source.name} cannot be converted ({first})",
             "give the folder of a copy with safetensors as 'path:'",
         ) from error
-    del read
+    del loaded
     delete_abandoned(target)
     with whole(target) as beside:
         save_file(tensors, beside, metadata={"format": "pt"})

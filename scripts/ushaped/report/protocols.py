@@ -1,24 +1,26 @@
-"""Whether the way of asking matters: what changed against zero-shot, and how sure that is."""
+"""Whether the prompt variant matters: which verdicts differ from zero-shot."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import pandas as pd
 
 from ushaped.figures import style
-from ushaped.report.comparisons import Column
+from ushaped.report.findings import Findings
+from ushaped.report.matrix import Column
+from ushaped.report.pictures import Picture
 from ushaped.report.text import plural
 from ushaped.report.verdicts import ONE_SIZE
 from ushaped.results import tables
-from ushaped.terms import MAIN_VARIANT
+from ushaped.results.tables import Edition
+from ushaped.terms import AVERAGE, CONFIDENCE, LOSSES, MAIN_VARIANT
 
 
 @dataclass(frozen=True)
 class Side:
-    """One verdict of a comparison, as the page shows it."""
+    """One verdict of a comparison."""
 
     shape: str
     probability: float
@@ -30,7 +32,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Way:
+class Comparison:
     """One row of ``protocols.csv``; see `ushaped.protocols.COLUMNS`."""
 
     family: str
@@ -62,29 +64,19 @@ class Way:
     difference_high: float
 
     @property
-    def here(self) -> Side:
+    def side(self) -> Side:
         """The verdict under this variant."""
         return Side(self.equivalent, self.p)
 
     @property
-    def main(self) -> Side:
+    def base(self) -> Side:
         """The verdict under the main variant."""
         return Side(self.base_equivalent, self.base_p)
 
     @property
-    def here_literal(self) -> Side:
-        """The literal rule's verdict under this variant."""
-        return Side(self.literal, self.p_literal)
-
-    @property
-    def main_literal(self) -> Side:
-        """The literal rule's verdict under the main variant."""
-        return Side(self.base_literal, self.base_p_literal)
-
-    @property
     def direction(self) -> str:
         """Whether the largest size does better or worse than under the main variant."""
-        gain = -self.difference if self.metric in tables.LOSSES else self.difference
+        gain = -self.difference if self.metric in LOSSES else self.difference
         return "better" if gain > 0 else "worse" if gain < 0 else "the same"
 
     @property
@@ -93,15 +85,18 @@ class Way:
         return "yes" in (self.flips, self.flips_literal)
 
 
-def ways(found: pd.DataFrame | None) -> list[Way]:
-    """Turn ``protocols.csv`` into rows, in reading order."""
-    if found is None:
+def read_comparisons(table: pd.DataFrame | None) -> list[Comparison]:
+    """Turn ``protocols.csv`` into comparisons, in reading order."""
+    if table is None:
         return []
-    names = [field.name for field in fields(Way)]
-    rows = [Way(**{name: row[name] for name in names}) for _, row in found.iterrows()]
-    tasks = {t: i for i, t in enumerate(tables.order_tasks(found["task"]))}
-    variants = {v: i for i, v in enumerate(style.order_variants(found["variant"]))}
-    return sorted(rows, key=lambda w: (tasks[w.task], w.source, w.family, variants[w.variant]))
+    names = [field.name for field in fields(Comparison)]
+    rows = [Comparison(**{name: row[name] for name in names}) for _, row in table.iterrows()]
+    tasks = tables.order_tasks(table["task"])
+    variants = style.order_variants(table["variant"])
+    return sorted(
+        rows,
+        key=lambda c: (tasks.index(c.task), c.source, c.family, variants.index(c.variant)),
+    )
 
 
 @dataclass(frozen=True)
@@ -133,23 +128,22 @@ class Count:
         changed = f"in {self.flips} of {plural(self.compared, 'comparison')} the verdict changes"
         if not self.flips:
             return changed
-        settled = f"{self.settled} of them {'is' if self.settled == 1 else 'are'} settled"
-        return f"{changed}; {settled}"
+        return f"{changed}; {self.settled} of them {'is' if self.settled == 1 else 'are'} settled"
 
 
-def count(who: str, some: Iterable[Way]) -> Count:
-    """Count the comparisons on single tasks; the ten-task average is none."""
-    chosen = [way for way in some if way.flips and way.task != tables.AVERAGE]
-    flips = [way for way in chosen if way.flips == "yes"]
-    literal = [way for way in chosen if way.flips_literal == "yes"]
+def count(who: str, comparisons: Iterable[Comparison]) -> Count:
+    """Count the comparisons on single tasks; the ten-task average is not one."""
+    judged = [c for c in comparisons if c.flips and c.task != AVERAGE]
+    flips = [c for c in judged if c.flips == "yes"]
+    literal = [c for c in judged if c.flips_literal == "yes"]
     return Count(
         who,
-        style.order_variants(way.variant for way in chosen),
-        len(chosen),
+        style.order_variants(c.variant for c in judged),
+        len(judged),
         len(flips),
-        sum(way.settled == "yes" for way in flips),
+        sum(c.settled == "yes" for c in flips),
         len(literal),
-        sum(way.settled_literal == "yes" for way in literal),
+        sum(c.settled_literal == "yes" for c in literal),
     )
 
 
@@ -163,63 +157,72 @@ class Summary:
     by_protocol: list[Count]
 
 
-def summaries(found: Sequence[Way]) -> list[Summary]:
+def summarize(comparisons: Sequence[Comparison]) -> list[Summary]:
     """One summary per family and source of items that has comparisons."""
-    summed = []
-    for family, source in sorted({(way.family, way.source) for way in found}):
-        own = [way for way in found if (way.family, way.source) == (family, source)]
+    summaries = []
+    for family, source in sorted({(c.family, c.source) for c in comparisons}):
+        own = [c for c in comparisons if (c.family, c.source) == (family, source)]
         total = count(f"{family}, {source} items", own)
         parts = [
-            count(protocol, [way for way in own if way.protocol == protocol])
-            for protocol in sorted({way.protocol for way in own}, reverse=True)
+            count(protocol, [c for c in own if c.protocol == protocol])
+            for protocol in sorted({c.protocol for c in own}, reverse=True)
         ]
         if total.compared:
-            summed.append(Summary(family, source, total, [part for part in parts if part.compared]))
-    return summed
+            summaries.append(Summary(family, source, total, [p for p in parts if p.compared]))
+    return summaries
 
 
-def say_summaries(summed: Sequence[Summary]) -> str:
-    """The summaries as one line, for the text of the figure."""
-    return "; ".join(f"{one.all.who}: {one.all.sentence}" for one in summed)
+def tabulate(
+    comparisons: Sequence[Comparison],
+) -> tuple[list[Column], list[tuple[Edition, list[Comparison | None]]]]:
+    """Columns family by family, and rows of a table editions x variants; a missing cell is None."""
+    order = style.order_variants(c.variant for c in comparisons)
+    modified: dict[tuple[str, str], set[str]] = {}
+    for c in comparisons:
+        modified.setdefault((c.family, c.variant), set()).add(c.modified)
+    protocols = {(c.family, c.variant): c.protocol for c in comparisons}
+    columns = [
+        Column(*key, protocols[key], "; ".join(sorted(modified[key])))
+        for key in sorted(modified, key=lambda key: (key[0], order.index(key[1])))
+    ]
+    cells = {(c.source, c.task, c.family, c.variant): c for c in comparisons}
+    editions = dict.fromkeys(Edition(c.source, c.task) for c in comparisons)
+    rows = [
+        (edition, [cells.get((*edition, column.family, column.variant)) for column in columns])
+        for edition in editions
+    ]
+    return columns, rows
 
 
 @dataclass(frozen=True)
-class Line:
-    """One row of the table tasks x variants; a missing cell is None."""
+class ProtocolsView:
+    """``partials/protocols.html.j2``."""
 
-    task: str
-    source: str
-    cells: list[Way | None]
-
-
-def columns(found: Sequence[Way]) -> list[Column]:
-    """Columns of that table, family by family."""
-    order = {v: i for i, v in enumerate(style.order_variants(way.variant for way in found))}
-    seen: dict[tuple[str, str], set[str]] = {}
-    protocols: dict[tuple[str, str], str] = {}
-    for way in found:
-        key = (way.family, way.variant)
-        seen.setdefault(key, set()).add(way.modified)
-        protocols[key] = way.protocol
-    keys = sorted(seen, key=lambda key: (key[0], order[key[1]]))
-    return [Column(*key, protocols[key], "; ".join(sorted(seen[key]))) for key in keys]
+    picture: Picture
+    summaries: list[Summary]
+    changes: list[Comparison]
+    columns: list[Column]
+    rows: list[tuple[Edition, list[Comparison | None]]]
+    several_variants: bool
+    main_variant: str
+    confidence: float
+    item_sources: str
 
 
-def lines(found: Sequence[Way], shown: Sequence[Column]) -> list[Line]:
-    """Rows of that table."""
-    cells = {(way.task, way.source, way.family, way.variant): way for way in found}
-    keys = dict.fromkeys((way.task, way.source) for way in found)
-    return [Line(*key, [cells.get((*key, c.family, c.variant)) for c in shown]) for key in keys]
-
-
-def protocol_values(found: pd.DataFrame | None) -> dict[str, Any]:
-    """What the section refers to."""
-    rows = ways(found)
-    shown = columns(rows)
-    return {
-        "summaries": summaries(rows),
-        "changes": [way for way in rows if way.changes],
-        "columns": shown,
-        "lines": lines(rows, shown),
-        "compared": any(way.variant != MAIN_VARIANT for way in rows),
-    }
+def protocols_view(findings: Findings) -> ProtocolsView:
+    comparisons = read_comparisons(findings.results.protocols)
+    summaries = summarize(comparisons)
+    columns, rows = tabulate(comparisons)
+    counts = "; ".join(f"{summary.all.who}: {summary.all.sentence}" for summary in summaries)
+    alt = f"Matrix of verdicts, tasks by prompt variants, changes from zero-shot framed. {counts}"
+    return ProtocolsView(
+        picture=findings.picture("protocols", 1, alt),
+        summaries=summaries,
+        changes=[c for c in comparisons if c.changes],
+        columns=columns,
+        rows=rows,
+        several_variants=any(c.variant != MAIN_VARIANT for c in comparisons),
+        main_variant=MAIN_VARIANT,
+        confidence=CONFIDENCE,
+        item_sources=findings.item_sources,
+    )

@@ -1,4 +1,4 @@
-"""The section on the literature: its tables as the page shows them, and what its figures say."""
+"""The results of the literature: its tables, and what its figures show."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import pandas as pd
 
 from ushaped.errors import UserError
 from ushaped.figures import style
+from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture, picture
-from ushaped.report.text import by_metric, listing, percent, plural
+from ushaped.report.text import listing, plural
 from ushaped.results import tables
 from ushaped.results.folder import find_figures
+from ushaped.results.numbers import by_metric, percent
+from ushaped.terms import AVERAGE, PALM
 
-LEAD = "PaLM"
 TABLES = ("tasks", "series", "palm", "averages", "verdicts", "verdict-counts", "ordering")
 NEARLY = 0.01
 
@@ -77,64 +79,80 @@ class Orders:
 
 
 @dataclass(frozen=True)
-class Literature:
-    """What the page shows of the literature; see `literature`.
+class PublishedView:
+    """``partials/published.html.j2``.
 
     ``corrected_shift`` is the largest change of a value of modus-tollens by the correction of its
     items, as a share of 1; NaN if its figure was not drawn. ``tables`` are CSV by name.
     """
 
-    figures: dict[str, Picture | None]
+    pictures: dict[str, Picture]
     tasks: list[Row]
     series: list[Row]
     values: Grid
     verdicts: Grid
     counts: list[Row]
+    shapes: Sequence[str]
     orders: Orders
     markers: list[Row]
     corrected_shift: float
     tables: dict[str, str]
+    has_evidence: bool
+    item_sources: str
 
 
-def literature(folder: Path | None) -> Literature | None:
+def published_view(findings: Findings) -> PublishedView | None:
     """Read the tables and figures of the literature; None if there is no folder of them.
-
-    Parameters
-    ----------
-    folder : Path or None
-        The folder that ``snakemake figures`` fills, with ``tables`` and ``figures`` in it.
 
     Raises
     ------
     UserError
         If a table is not there.
     """
+    folder = findings.results.literature
     if folder is None:
         return None
     paths = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
     read = {name: _rows(path) for name, path in paths.items()}
-    order = {task: place for place, task in enumerate(tables.order_tasks(_tasks(read["verdicts"])))}
+    order = tables.order_tasks(_tasks(read["verdicts"]))
     orders = _orders(read["ordering"])
     drawn = find_figures([folder / "figures"])
+    # In the order of their numbers; the third is that of the families run here.
     alts = {
-        "average": _say_average(read["verdicts"]),
-        "tasks": _say_tasks(read["verdict-counts"]),
-        "injection": _say_injection(read["palm"]),
-        "compute": _say_compute(read["series"]),
-        "answers": _say_answers(drawn.get("answers")),
-        "ordering": _say_orders(orders),
+        "average": _describe_average(read["verdicts"]),
+        "tasks": _describe_tasks(read["verdict-counts"]),
+        "beside": "",
+        "injection": _describe_injection(read["palm"]),
+        "answers": _describe_answers(drawn.get("answers")),
+        "ordering": _describe_orders(orders),
+        "compute": _describe_compute(read["series"]),
     }
-    return Literature(
-        figures={name: picture(name, drawn, alt, "published-") for name, alt in alts.items()},
-        tasks=sorted(read["tasks"], key=lambda row: order.get(row["task"], len(order))),
+    pictures = {
+        name: picture(name, drawn, f"Figure P{number}", alt, prefix="published-")
+        for number, (name, alt) in enumerate(alts.items(), start=1)
+    }
+    counts = "; ".join(tally.description for tally in findings.tallies)
+    alt = (
+        "One small panel per task: what was run here zero-shot under the official protocol in "
+        f"front of all published series. {counts}."
+    )
+    return PublishedView(
+        pictures=pictures | {"beside": findings.picture("beside", "P3", alt)},
+        tasks=sorted(
+            read["tasks"],
+            key=lambda row: order.index(row["task"]) if row["task"] in order else len(order),
+        ),
         series=read["series"],
         values=_values(read["palm"], read["averages"]),
         verdicts=_verdicts(read["verdicts"]),
         counts=read["verdict-counts"],
+        shapes=style.SHAPES,
         orders=orders,
         markers=_markers(drawn.get("tasks")),
         corrected_shift=_corrected_shift(drawn.get("answers")),
         tables={f"published-{name}": path.read_bytes().decode() for name, path in paths.items()},
+        has_evidence=bool(findings.evidence),
+        item_sources=findings.item_sources,
     )
 
 
@@ -160,11 +178,11 @@ def _names(rows: Sequence[Row], column: str = "series") -> list[str]:
 def _values(palm: Sequence[Row], averages: Sequence[Row]) -> Grid:
     """Values of PaLM, tasks by sizes; the average is the mean of the ten tasks."""
     means = [
-        row | {"task": tables.AVERAGE, "metric": "accuracy", "value": row["mean_of_ten"]}
+        row | {"task": AVERAGE, "metric": "accuracy", "value": row["mean_of_ten"]}
         for row in averages
-        if row["series"] == LEAD
+        if row["series"] == PALM
     ]
-    rows = [*(row for row in palm if row["task"] != tables.AVERAGE), *means]
+    rows = [*(row for row in palm if row["task"] != AVERAGE), *means]
     cells = {(row["task"], row["size"]): row for row in rows}
     sizes = _names(sorted(rows, key=lambda row: float(row["zettaflops"])), "size")
     return Grid(
@@ -224,40 +242,40 @@ def _corrected_shift(figure: Path | None) -> float:
 # -- what the figures say -------------------------------------------------------------------------
 
 
-def _say_average(verdicts: Sequence[Row]) -> str:
-    averages = {row["series"]: row for row in verdicts if row["task"] == tables.AVERAGE}
-    others = [row for name, row in averages.items() if name != LEAD]
+def _describe_average(verdicts: Sequence[Row]) -> str:
+    averages = {row["series"]: row for row in verdicts if row["task"] == AVERAGE}
+    others = [row for name, row in averages.items() if name != PALM]
     lower = [row for row in others if float(row["last"]) < float(row["first"])]
-    said = f"{len(lower)} of {len(others)} series without {LEAD} end lower than they begin. "
-    lead = averages.get(LEAD)
+    text = f"{len(lower)} of {len(others)} series without {PALM} end lower than they begin. "
+    lead = averages.get(PALM)
     if lead:
         first, lowest, last = (percent(float(lead[name])) for name in ("first", "lowest", "last"))
-        said += f"{LEAD} goes from {first} to {lowest} at {lead['valley_size']} and ends at {last}."
-    return f"Mean accuracy over ten tasks against training compute, two panels. {said}"
+        text += f"{PALM} goes from {first} to {lowest} at {lead['valley_size']} and ends at {last}."
+    return f"Mean accuracy over ten tasks against training compute, two panels. {text}"
 
 
-def _say_tasks(counts: Sequence[Row]) -> str:
-    said = [
+def _describe_tasks(counts: Sequence[Row]) -> str:
+    counted = [
         f"{row[shape]} {shape}"
         for row in counts
-        if row["series"] == LEAD and row["rule"] == "equivalent"
+        if row["series"] == PALM and row["rule"] == "equivalent"
         for shape in style.SHAPES
         if row[shape] != "0"
     ]
-    return f"One small panel per task with all published series. {LEAD}: {', '.join(said)}."
+    return f"One small panel per task with all published series. {PALM}: {', '.join(counted)}."
 
 
-def _say_injection(palm: Sequence[Row]) -> str:
+def _describe_injection(palm: Sequence[Row]) -> str:
     own = [row for row in palm if row["metric"] == "sequence_loss"]
     values = ", ".join(f"{by_metric(float(row['value']), row['metric'])}" for row in own)
     sizes = listing([row["size"] for row in own]) if own else "no size"
     return (
         "prompt-injection, negated loss and mean probability against training compute. "
-        f"The loss of {LEAD} is {values} nats at {sizes}; its probability was not published."
+        f"The loss of {PALM} is {values} nats at {sizes}; its probability was not published."
     )
 
 
-def _say_compute(series: Sequence[Row]) -> str:
+def _describe_compute(series: Sequence[Row]) -> str:
     flops = [float(row["training_flops"]) for row in series]
     tokens = [float(row["implied_tokens"]) for row in series]
     return (
@@ -267,7 +285,7 @@ def _say_compute(series: Sequence[Row]) -> str:
     )
 
 
-def _say_answers(figure: Path | None) -> str:
+def _describe_answers(figure: Path | None) -> str:
     if figure is None:
         return ""
     rows = [row for row in _rows(figure.with_suffix(".csv")) if row["metric"] == "accuracy"]
@@ -279,14 +297,15 @@ def _say_answers(figure: Path | None) -> str:
     )
 
 
-def _say_orders(orders: Orders) -> str:
+def _describe_orders(orders: Orders) -> str:
     if not orders.rows:
         return "Averages as plotted and corrected: no series has mixed orders of sizes."
     worst = max(orders.rows, key=lambda row: abs(float(row["error_before"])))
-    plotted, found = (
+    plotted, corrected = (
         percent(float(worst[name])) for name in ("plotted_average", "average_corrected")
     )
     return (
         f"Average over ten tasks of {listing(orders.mixed)}, as plotted and corrected. "
-        f"{worst['series']} at {worst['plotted_size']}: {plotted} as plotted, {found} corrected."
+        f"{worst['series']} at {worst['plotted_size']}: {plotted} as plotted, "
+        f"{corrected} corrected."
     )

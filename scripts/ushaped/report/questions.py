@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,28 +11,57 @@ import pandas as pd
 from ushaped.figures import selection as selection_figure
 from ushaped.figures import style
 from ushaped.questions.selection import SELECTED, SUBMITTED
-from ushaped.report.text import listing, percent, plural, signed
+from ushaped.report.findings import Findings
+from ushaped.report.methods import rule_settings
+from ushaped.report.pictures import Picture
+from ushaped.report.text import listing, plural
 from ushaped.results import tables
-from ushaped.terms import CONFIDENCE, PALM
+from ushaped.results.numbers import draws, percent, signed
+from ushaped.terms import (
+    AVERAGE,
+    CONFIDENCE,
+    FLOPS,
+    INVERSE,
+    LOSSES,
+    MAIN_VARIANT,
+    PALM,
+    PUBLISHED,
+    SIGNIFICANCE,
+)
 
-INVERSE = "inverse"
-WORDS = {"down": "still falls", "flat": "stands still", "up": "rises again"}
+# Directions of the last step, of one task and of several.
+DIRECTIONS = {
+    "down": ("still falls", "still fall"),
+    "flat": ("changes no further", "change no further"),
+    "up": ("rises again", "rise again"),
+}
+CURVES = ["family", "source", "variant", "protocol"]
 
 Row = dict[str, Any]
 
 
 def records(table: pd.DataFrame) -> list[Row]:
     """Rows of a table as dictionaries, tasks in the order of the paper."""
-    order = {task: place for place, task in enumerate(tables.order_tasks(table["task"]))}
-    rows = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-    return sorted(rows, key=lambda row: order[row["task"]])
+    order = tables.order_tasks(table["task"])
+    rows = [as_row(row) for _, row in table.iterrows()]
+    return sorted(rows, key=lambda row: order.index(row["task"]))
+
+
+def as_row(row: pd.Series) -> Row:
+    return {str(name): value for name, value in row.items()}
+
+
+def group_curves(table: pd.DataFrame) -> Iterator[tuple[dict[str, str], list[Row]]]:
+    """The rows of each family, source, variant and protocol, with these names."""
+    for key, rows in table.groupby(CURVES):
+        yield dict(zip(CURVES, map(str, key), strict=True)), records(rows)
 
 
 # -- does it continue? ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Steps:
+class LastSteps:
     """The last steps of all inverse curves of one family, source and variant."""
 
     family: str
@@ -42,40 +71,38 @@ class Steps:
     rows: list[Row]
 
     @property
+    def published(self) -> bool:
+        return self.source == PUBLISHED
+
+    @property
     def single(self) -> list[Row]:
         """Those of single tasks."""
-        return [row for row in self.rows if row["task"] != tables.AVERAGE]
+        return [row for row in self.rows if row["task"] != AVERAGE]
 
     @property
     def who(self) -> str:
         """Whose curves these are, with items and protocol."""
-        published = self.source == "published"
-        items = "published results on official items" if published else f"{self.source} items"
-        return f"{self.family}, {self.variant} ({self.protocol} protocol), {items}"
-
-    @property
-    def counts(self) -> dict[str, list[str]]:
-        """Tasks by the direction of the last step."""
-        return {
-            direction: [row["task"] for row in self.single if row["direction"] == direction]
-            for direction in WORDS
-        }
+        items = "published results on official" if self.published else self.source
+        return f"{self.family}, {self.variant} ({self.protocol} protocol), {items} items"
 
     @property
     def sentence(self) -> str:
         """The directions in words."""
-        parts = [
-            f"{len(names)} {WORDS[direction] if len(names) == 1 else _many(direction)} "
-            f"({listing(names)})"
-            for direction, names in self.counts.items()
-            if names
-        ]
+        parts = []
+        for direction, verbs in DIRECTIONS.items():
+            names = [row["task"] for row in self.single if row["direction"] == direction]
+            if names:
+                parts.append(f"{len(names)} {verbs[len(names) > 1]} ({listing(names)})")
         return f"Of {plural(len(self.single), 'inverse task')}, {listing(parts)}"
 
     @property
-    def unsure(self) -> list[str]:
-        """Tasks that fewer than 95 % of the draws call inverse."""
-        return [row["task"] for row in self.single if row["p_inverse"] < CONFIDENCE]
+    def unsettled(self) -> list[str]:
+        """Tasks of which too few draws are inverse for a settled verdict, with their share."""
+        return [
+            f"{row['task']} ({percent(row['p_inverse'], 0)})"
+            for row in self.single
+            if row["p_inverse"] < CONFIDENCE
+        ]
 
     def floored(self, margin: float) -> list[str]:
         """Tasks that cannot fall by more than the margin, with the accuracy they have."""
@@ -86,29 +113,21 @@ class Steps:
         ]
 
 
-def _many(direction: str) -> str:
-    return {"down": "still fall", "flat": "stand still", "up": "rise again"}[direction]
-
-
-def steps(parts: Sequence[pd.DataFrame | None]) -> list[Steps]:
+def last_steps(parts: Sequence[pd.DataFrame | None]) -> list[LastSteps]:
     """Group the last steps: PaLM first, then what was run here, then the other series."""
-    found = [part for part in parts if part is not None and len(part)]
-    if not found:
+    filled = [part for part in parts if part is not None and len(part)]
+    if not filled:
         return []
-    table = pd.concat(found, ignore_index=True)
-    order = {v: i for i, v in enumerate(style.order_variants(table["variant"]))}
-    keys = ["family", "source", "variant", "protocol"]
-    groups = [
-        Steps(*(str(name) for name in key), rows=records(rows))  # type: ignore[arg-type, misc]
-        for key, rows in table.groupby(keys)
-    ]
+    table = pd.concat(filled, ignore_index=True)
+    order = style.order_variants(table["variant"])
+    groups = [LastSteps(**curve, rows=rows) for curve, rows in group_curves(table)]
     return sorted(
         [group for group in groups if group.single],
-        key=lambda g: (
-            g.family != PALM or g.source != "published",
-            g.source == "published",
-            g.family,
-            order[g.variant],
+        key=lambda group: (
+            group.family != PALM or not group.published,
+            group.published,
+            group.family,
+            order.index(group.variant),
         ),
     )
 
@@ -129,11 +148,10 @@ class Chains:
     @property
     def judged(self) -> list[Row]:
         """Single tasks that have a verdict."""
-        return [r for r in self.rows if r["task"] != tables.AVERAGE and r["equivalent"]]
+        return [r for r in self.rows if r["task"] != AVERAGE and r["equivalent"]]
 
     @property
     def inverse(self) -> list[Row]:
-        """Those that are inverse."""
         return [row for row in self.judged if row["equivalent"] == INVERSE]
 
     @property
@@ -144,23 +162,21 @@ class Chains:
             return f"{who}: one size, so no curve and no verdict"
         if not self.inverse:
             return f"{who}: none of {plural(len(self.judged), 'task')} is inverse"
-        named = [f"{row['task']} ({tables.say_probability(row['p'])})" for row in self.inverse]
-        sure = sum(row["p"] >= CONFIDENCE for row in self.inverse)
-        count = f"{len(self.inverse)} of {plural(len(self.judged), 'task')}"
-        verb = "is" if len(self.inverse) == 1 else "are"
-        told = f"{who}: {count} {verb} inverse: {listing(named)}"
-        return f"{told}; in {sure} of these at least 90% of the draws agree"
+        names = [f"{row['task']} ({draws(row['p'])})" for row in self.inverse]
+        settled = sum(row["p"] >= CONFIDENCE for row in self.inverse)
+        verb = "is" if len(names) == 1 else "are"
+        return (
+            f"{who}: {len(names)} of {plural(len(self.judged), 'task')} {verb} inverse: "
+            f"{listing(names)}; for {settled} of these at least {percent(CONFIDENCE, 0)} of the "
+            "draws agree"
+        )
 
 
 def chains(table: pd.DataFrame | None) -> list[Chains]:
     """Group the verdicts of the variants with reasoning."""
     if table is None or table.empty:
         return []
-    keys = ["family", "source", "variant", "protocol"]
-    return [
-        Chains(*(str(name) for name in key), rows=records(rows))  # type: ignore[arg-type, misc]
-        for key, rows in table.groupby(keys)
-    ]
+    return [Chains(**curve, rows=rows) for curve, rows in group_curves(table)]
 
 
 # -- compute-optimal? -----------------------------------------------------------------------------
@@ -177,7 +193,7 @@ class Match:
     @property
     def scale(self) -> str:
         """Where they are compared."""
-        return said_scale(self.axis, self.rows[0]["scale"])
+        return format_scale(self.axis, self.rows[0]["scale"])
 
     @property
     def ratio(self) -> float:
@@ -185,30 +201,23 @@ class Match:
         return float(self.rows[0]["other_axis_ratio"])
 
     @property
-    def average(self) -> Row | None:
-        """The row of the ten-task average."""
-        return next((row for row in self.rows if row["task"] == tables.AVERAGE), None)
-
-    @property
     def sentence(self) -> str:
         """Average and single tasks in words."""
-        single = [row for row in self.rows if row["task"] != tables.AVERAGE]
-        told = {"better": 0, "worse": 0, "not told apart": 0, "without an interval": 0}
+        single = [row for row in self.rows if row["task"] != AVERAGE]
+        counts = {"better": 0, "worse": 0, "not distinguishable": 0, "without an interval": 0}
         for row in single:
-            told[outcome(row)] += 1
-        counts = listing(f"{count} {word}" for word, count in told.items() if count)
-        begin = (
-            f"{'At equal compute' if self.axis == 'training_flops' else 'At equal parameters'} "
-            f"({self.scale}) Chinchilla"
-        )
-        one = self.average
-        if one is None:
-            return f"{begin} against {self.other}: of {plural(len(single), 'task')}, {counts}"
-        low, high = (signed(one[end], "accuracy") for end in ("low", "high"))
-        size = signed(one["difference"], "accuracy")
+            counts[outcome(row)] += 1
+        counted = listing(f"{count} {word}" for word, count in counts.items() if count)
+        counted = f"of {plural(len(single), 'task')}, {counted}"
+        axis = "compute" if self.axis == FLOPS else "parameters"
+        begin = f"At equal {axis} ({self.scale}) Chinchilla"
+        average = next((row for row in self.rows if row["task"] == AVERAGE), None)
+        if average is None:
+            return f"{begin} against {self.other}: {counted}"
+        size, low, high = (signed(average[n], "accuracy") for n in ("difference", "low", "high"))
         return (
             f"{begin}'s ten-task average differs from {self.other}'s by {size} points "
-            f"({low} to {high}); of {plural(len(single), 'task')}, {counts}"
+            f"({low} to {high}); {counted}"
         )
 
 
@@ -217,13 +226,13 @@ def outcome(row: Row) -> str:
     if row["low"] != row["low"]:
         return "without an interval"
     if row["low"] <= 0 <= row["high"]:
-        return "not told apart"
-    return "better" if (row["difference"] > 0) != (row["metric"] in tables.LOSSES) else "worse"
+        return "not distinguishable"
+    return "better" if (row["difference"] > 0) != (row["metric"] in LOSSES) else "worse"
 
 
-def said_scale(axis: str, scale: float) -> str:
+def format_scale(axis: str, scale: float) -> str:
     """A scale with its unit."""
-    if axis == "training_flops":
+    if axis == FLOPS:
         return f"{style.zetta(scale)} zettaFLOPs"
     return f"{style.metric_prefix(scale)} parameters"
 
@@ -232,20 +241,18 @@ def matches(table: pd.DataFrame | None) -> list[Match]:
     """The comparisons at the largest point, compute first."""
     if table is None:
         return []
-    largest = table[table["largest"] == "yes"]
-    groups = largest.groupby(["axis", "other"])
-    found = [Match(str(axis), str(other), records(rows)) for (axis, other), rows in groups]
-    return sorted(found, key=lambda match: (match.axis != "training_flops", match.other))
+    groups = table[table["largest"] == "yes"].groupby(["axis", "other"])
+    unsorted = [Match(str(axis), str(other), records(rows)) for (axis, other), rows in groups]
+    return sorted(unsorted, key=lambda match: (match.axis != FLOPS, match.other))
 
 
 def matched_points(table: pd.DataFrame | None) -> list[Row]:
-    """Every point of every comparison, with what the page says of it."""
+    """Every point of every comparison, with its scale and outcome in words."""
     if table is None:
         return []
-    order = {"training_flops": 0, "parameters": 1}
-    rows = sorted(records(table), key=lambda r: (order[r["axis"]], r["other"], r["scale"]))
+    rows = sorted(records(table), key=lambda r: (r["axis"] != FLOPS, r["other"], r["scale"]))
     return [
-        row | {"said_scale": said_scale(row["axis"], row["scale"]), "outcome": outcome(row)}
+        row | {"scale": format_scale(row["axis"], row["scale"]), "outcome": outcome(row)}
         for row in rows
     ]
 
@@ -254,14 +261,14 @@ def matched_points(table: pd.DataFrame | None) -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Wander:
-    """What chance makes of the chosen tasks where it falls as far as the prize's tasks did."""
+class SelectionOutcome:
+    """What chance makes of the selected tasks where it falls as far as the prize's tasks did."""
 
     kind: str
     row: Row
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """Where the observed number lies."""
         observed = self.row["observed_u"]
         if observed > self.row["u_high"]:
@@ -274,8 +281,8 @@ class Selection:
     """The simulation in a few numbers; see `ushaped.questions.selection`."""
 
     noise: Row
-    independent: Wander
-    walk: Wander
+    independent: SelectionOutcome
+    walk: SelectionOutcome
     bounding: Row
     walk_bounding: Row
     rows: list[Row]
@@ -288,12 +295,13 @@ class Selection:
     @property
     def fits(self) -> bool:
         """Whether the number that turned is one that chance makes, under either kind of wiggle."""
-        return "inside" in (self.independent.place, self.walk.place)
+        return "inside" in (self.independent.position, self.walk.position)
 
     @property
     def replicated(self) -> bool:
         """Whether the fall in a family that was not looked at is too large for chance."""
-        return bool(self.bounding["fresh_fall"] > 0 and self.bounding["p_fresh_fall"] < 0.05)
+        significant = self.bounding["p_fresh_fall"] < SIGNIFICANCE
+        return bool(self.bounding["fresh_fall"] > 0 and significant)
 
     @property
     def sentence(self) -> str:
@@ -307,20 +315,18 @@ class Selection:
 
 
 def selection(table: pd.DataFrame | None) -> Selection | None:
-    """Pick the rows that the page speaks of; tasks are those chosen by slope."""
+    """Pick the rows that the page speaks of; tasks are those selected by slope."""
     if table is None:
         return None
-    slope = table[table["ranking"] == "slope"]
-    kinds = {
-        kind: slope[slope["kind"] == kind].sort_values("tau") for kind in ("independent", "walk")
-    }
+    slope = table[table["ranking"] == "slope"].sort_values("tau")
+    independent, walk = (slope[slope["kind"] == kind] for kind in ("independent", "walk"))
     return Selection(
-        noise=as_row(kinds["independent"].iloc[0]),
-        independent=Wander("independent", as_row(selection_figure.closest(kinds["independent"]))),
-        walk=Wander("walk", as_row(selection_figure.closest(kinds["walk"]))),
-        bounding=at_bound(kinds["independent"]),
-        walk_bounding=at_bound(kinds["walk"]),
-        rows=[{str(k): v for k, v in row.items()} for row in table.to_dict("records")],
+        noise=as_row(independent.iloc[0]),
+        independent=SelectionOutcome("independent", as_row(selection_figure.closest(independent))),
+        walk=SelectionOutcome("walk", as_row(selection_figure.closest(walk))),
+        bounding=at_bound(independent),
+        walk_bounding=at_bound(walk),
+        rows=[as_row(row) for _, row in table.iterrows()],
     )
 
 
@@ -330,43 +336,65 @@ def at_bound(rows: pd.DataFrame) -> Row:
     return as_row(enough.iloc[0] if len(enough) else rows.iloc[-1])
 
 
-def as_row(found: pd.Series) -> Row:
-    """One row of a table."""
-    return {str(name): value for name, value in found.items()}
+# -- the partial ----------------------------------------------------------------------------------
 
 
-# -- all of them ----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class QuestionsView:
+    """``partials/questions.html.j2``."""
+
+    answered: bool
+    steps: list[LastSteps]
+    chains: list[Chains]
+    matches: list[Match]
+    points: list[Row]
+    selection: Selection | None
+    matching_picture: Picture
+    selection_picture: Picture
+    submitted: int
+    selected: int
+    rule: dict[str, float]
+    confidence: float
+    main_variant: str
 
 
-def question_values(answers: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """What the section refers to."""
-    found = [answers.get(f"continuing-{part}") for part in ("published", "measured")]
-    return {
-        "asked": bool(answers),
-        "steps": steps(found),
-        "chains": chains(answers.get("chains")),
-        "matches": matches(answers.get("matching")),
-        "points": matched_points(answers.get("matching")),
-        "selection": selection(answers.get("selection")),
-        "submitted": SUBMITTED,
-        "selected": SELECTED,
-    }
+def questions_view(findings: Findings) -> QuestionsView:
+    answers = findings.results.questions
+    matching, simulated = answers.get("matching"), answers.get("selection")
+    alts = describe_figures(answers)
+    return QuestionsView(
+        answered=bool(answers),
+        steps=last_steps([answers.get(f"continuing-{part}") for part in ("published", "measured")]),
+        chains=chains(answers.get("chains")),
+        matches=matches(matching),
+        points=matched_points(matching),
+        selection=selection(simulated),
+        matching_picture=findings.picture("matching", 3, alts["matching"]),
+        selection_picture=findings.picture("selection", 4, alts["selection"]),
+        submitted=SUBMITTED,
+        selected=SELECTED,
+        rule=rule_settings(findings.results.config),
+        confidence=CONFIDENCE,
+        main_variant=MAIN_VARIANT,
+    )
 
 
-def said_in_pictures(answers: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """Texts of the figures, each with its finding."""
-    texts = {
-        "matching": "Chinchilla less Gopher and less PaLM, task by task, published results. ",
-        "selection": "Tasks that turn after being chosen for their fall, against the wiggle. ",
-    }
+def describe_figures(answers: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """What the figures show, each with its finding."""
     compared = "; ".join(match.sentence for match in matches(answers.get("matching")))
     simulated = selection(answers.get("selection"))
     turned = ""
     if simulated is not None:
         turned = "; ".join(
-            f"{wander.kind} wiggle that falls as far as observed: {wander.row['u_median']:.0f} of "
-            f"{wander.row['observed_of']:.0f} turn (90% of repeats: {wander.row['u_low']:.0f} to "
-            f"{wander.row['u_high']:.0f}), observed {wander.row['observed_u']:.0f}"
-            for wander in (simulated.independent, simulated.walk)
+            "{kind} wiggle that falls as far as observed: {u_median:.0f} of {observed_of:.0f} turn "
+            "(90% of repeats: {u_low:.0f} to {u_high:.0f}), observed {observed_u:.0f}".format(
+                **outcome.row
+            )
+            for outcome in (simulated.independent, simulated.walk)
         )
-    return {"matching": texts["matching"] + compared, "selection": texts["selection"] + turned}
+    return {
+        "matching": "Chinchilla minus Gopher and minus PaLM, task by task, published results. "
+        + compared,
+        "selection": "Tasks that turn after being selected for their fall, against the wiggle. "
+        + turned,
+    }

@@ -1,9 +1,9 @@
-"""What the page says about one task on the items of one source."""
+"""The card of each task on the items of one source."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,49 @@ from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
-from ushaped.report.flips import Flips, flips_of
-from ushaped.report.parts import Parts, parts_of
-from ushaped.report.text import in_order
+from ushaped.report.findings import Findings
+from ushaped.report.flips import FlipsView, flips_views
+from ushaped.report.parts import PartsView, parts_view
+from ushaped.report.pictures import Picture
+from ushaped.report.text import AXES, in_order
 from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
-from ushaped.results.folder import Results
-from ushaped.terms import MAIN_VARIANT, PALM
+from ushaped.results.tables import Edition
+from ushaped.terms import MAIN_VARIANT, PALM, PUBLISHED
+
+SHOWN = {
+    "accuracy": "Accuracy",
+    "distractor_share": "Distractor answers",
+    "loss": "Loss (nats)",
+    "label_mass": "Label mass",
+    "tie_share": "Ties",
+    "accuracy_ties_against": "Accuracy, ties broken against the right answer",
+    "accuracy_ties_for": "Accuracy, ties broken for it",
+    "accuracy_ties_shared": "Accuracy, ties counted as 1/m",
+    "unsplit_share": "Items left out",
+    "parsed_accuracy": "Accuracy of the parsed answer",
+    "unparsed_share": "No answer parsed",
+    "unstopped_share": "Chain without an end",
+    "sequence_loss": "Sequence loss (nats)",
+    "sequence_probability": "Probability of the completion",
+    "log_odds": "Log odds (nats)",
+    "absolute_log_odds": "Absolute log odds (nats)",
+}
+
+# What judges a task that has no accuracy.
+JUDGES = {
+    "sequence_loss": "loss of the completion (nats, lower is better)",
+    "log_odds": "log odds of the right answer, against the other prompt (nats, higher is better)",
+    "absolute_log_odds": "absolute log odds, against the other prompt (nats, lower is better)",
+}
+
+# What the panels of a task's figure show, in their order.
+PANELS = {
+    "accuracy": "accuracy",
+    "distractor_share": "share of answers that belong to the distractor task",
+    "loss": "loss over the classes",
+    "label_mass": "probability of all classes together",
+}
 
 
 @dataclass(frozen=True)
@@ -68,8 +104,8 @@ class Line:
         """The flags that stand beside the number."""
         return [flag for flag in DOUBTS.values() if flag.name in self.flags]
 
-    def says(self, flag: Flag, base: Line | None) -> str:
-        """A flag in numbers; ``base`` is the same size asked zero-shot."""
+    def describe(self, flag: Flag, base: Line | None) -> str:
+        """A flag in numbers; ``base`` is the same size under the main variant."""
         values = {name: value for name, (value, _, _) in self.values.items()} | {"n": self.n}
         if base is not None and base is not self and "label_mass" in base.values:
             values["base_label_mass"] = base.values["label_mass"][0]
@@ -89,10 +125,21 @@ class Curve:
     protocol: str
     lines: list[Line]
 
+    def describe(self, flag: Flag, bases: Mapping[tuple[str, str], Line]) -> list[tuple[str, str]]:
+        """The sizes that have a flag, with its numbers; see `Doubt`."""
+        sizes: dict[str, list[str]] = {}
+        for line in self.lines:
+            if flag.name in line.flags:
+                words = line.describe(flag, bases.get((self.family, line.size)))
+                sizes.setdefault(words, []).append(line.size)
+        if len(self.lines) > 1 and any(len(s) == len(self.lines) for s in sizes.values()):
+            return [("", words) for words in sizes]
+        return [(", ".join(names), words) for words, names in sizes.items()]
+
 
 @dataclass(frozen=True)
 class Doubt:
-    """Curves that have one flag; each with its sizes, and what the flag is there in numbers.
+    """Curves that have one flag; each with its sizes, and the flag in numbers.
 
     Sizes that share their words stand together; "" for all sizes of the curve.
     """
@@ -103,9 +150,10 @@ class Doubt:
 
 @dataclass(frozen=True)
 class TaskView:
-    """Everything that the page says about one edition of a task; ``name`` tells it from others."""
+    """``partials/task.html.j2``: one edition of a task; ``name`` tells it from others."""
 
-    edition: tables.Edition
+    edition: Edition
+    id: str
     name: str
     title: str
     facts: dict[str, Any]
@@ -119,24 +167,24 @@ class TaskView:
     scale: str
     has_rates: bool
     curves: list[Curve]
-    parts: Parts | None
-    flips: list[Flips]
+    picture: Picture
+    parts: PartsView | None
+    flips: list[FlipsView]
+    several_families: bool
 
     @property
     def source(self) -> str:
-        """Where its items come from."""
         return self.edition.source
 
     @property
     def families(self) -> list[str]:
-        """The families that were asked, each once."""
         return in_order(curve.family for curve in self.curves)
 
     @property
     def flags(self) -> list[str]:
         """The flags that the card shows and `doubts` do not explain."""
         lines = [flag for curve in self.curves for line in curve.lines for flag in line.flags]
-        shown = {*lines, *(flag for verdict in self.listed for flag in verdict.noted)}
+        shown = {*lines, *(flag for verdict in self.verdicts for flag in verdict.noted)}
         return in_order(shown - {doubt.flag.name for doubt in self.doubts})
 
     @property
@@ -148,68 +196,96 @@ class TaskView:
             if curve.variant == MAIN_VARIANT
             for line in curve.lines
         }
-        found = []
+        doubts = []
         for flag in DOUBTS.values():
-            curves = [(curve, _said(flag, curve, bases)) for curve in self.curves]
-            if curves := [one for one in curves if one[1]]:
-                found.append(Doubt(flag, curves))
-        return found
+            curves = [(curve, curve.describe(flag, bases)) for curve in self.curves]
+            if flagged := [(curve, sizes) for curve, sizes in curves if sizes]:
+                doubts.append(Doubt(flag, flagged))
+        return doubts
 
     @property
-    def listed(self) -> list[Verdict]:
-        """The verdicts that the card lists: ours, and that on PaLM."""
-        return [v for v in self.verdicts if v.source != "published" or v.family == PALM]
-
-    @property
-    def first(self) -> list[Verdict]:
-        """Those on the main way of asking, and that on PaLM."""
-        ours = [v for v in self.listed if v.source != "published"]
+    def main_verdicts(self) -> list[Verdict]:
+        """Those on the main prompt variant, and that on PaLM."""
+        ours = [v for v in self.verdicts if v.source != PUBLISHED]
         main = main_variant(ours) if ours else ""
-        return [v for v in self.listed if v.source == "published" or v.variant == main]
+        return [v for v in self.verdicts if v.source == PUBLISHED or v.variant == main]
 
     @property
-    def others(self) -> list[Verdict]:
-        """Those on the other ways of asking."""
-        return [v for v in self.listed if v not in self.first]
+    def other_verdicts(self) -> list[Verdict]:
+        """Those on the other prompt variants."""
+        return [v for v in self.verdicts if v not in self.main_verdicts]
 
 
-SHOWN = {
-    "accuracy": "Accuracy",
-    "distractor_share": "Distractor answers",
-    "loss": "Loss (nats)",
-    "label_mass": "Label mass",
-    "tie_share": "Ties",
-    "accuracy_ties_against": "Accuracy, ties broken against the right answer",
-    "accuracy_ties_for": "Accuracy, ties broken for it",
-    "accuracy_ties_shared": "Accuracy, ties counted as 1/m",
-    "unsplit_share": "Items left out",
-    "parsed_accuracy": "Accuracy of the parsed answer",
-    "unparsed_share": "No answer parsed",
-    "unstopped_share": "Chain without an end",
-    "sequence_loss": "Sequence loss (nats)",
-    "sequence_probability": "Probability of the completion",
-    "log_odds": "Log odds (nats)",
-    "absolute_log_odds": "Absolute log odds (nats)",
-}
+@dataclass(frozen=True)
+class TasksView:
+    """``partials/tasks.html.j2``."""
 
-# What judges a task that has no accuracy.
-JUDGES = {
-    "sequence_loss": "loss of the completion (nats, lower is better)",
-    "log_odds": "log odds of the right answer, against the other prompt (nats, higher is better)",
-    "absolute_log_odds": "absolute log odds, against the other prompt (nats, lower is better)",
-}
+    cards: list[TaskView]
 
 
-# What the panels of a task's figure show, in their order.
-PANELS = {
-    "accuracy": "accuracy",
-    "distractor_share": "share of answers that belong to the distractor task",
-    "loss": "loss over the classes",
-    "label_mass": "probability that the model gives to the offered answers at all",
-}
+def tasks_view(findings: Findings) -> TasksView:
+    editions = enumerate(findings.editions, start=4)
+    return TasksView([task_view(findings, edition, number) for number, edition in editions])
 
 
-AXES = {"training_flops": "training compute", "parameters": "parameters"}
+def task_view(findings: Findings, edition: Edition, number: int) -> TaskView:
+    """Collect what the page says about one edition; ``number`` is that of its figure."""
+    task = edition.task
+    results = findings.results
+    rows = tables.of_edition(results.metrics, edition)
+    metric = tables.primary_metric(rows)
+    judged = rows[rows["metric"] == metric]
+    facts = results.tasks[task].facts.model_dump() if task in results.tasks else {}
+    card, scale = findings.card(edition), AXES[tables.axis_of(rows)]
+    verdicts = [v for v in findings.verdicts if v.task == task]
+    drawn = "; ".join(v.description for v in verdicts if v.source == edition.source)
+    present = {name for name in rows["metric"] if not _without_ties(rows, name)}
+    return TaskView(
+        edition=edition,
+        id=card,
+        name=findings.names[edition],
+        title=str(facts.get("title", task)),
+        facts=facts,
+        metric=metric,
+        n=float(judged["n"].max()),
+        chance=float(judged["chance"].mean()),
+        verdicts=[
+            v
+            for v in verdicts
+            if v.source == edition.source or (v.source == PUBLISHED and v.family == PALM)
+        ],
+        examples=examples(results.prompts, edition),
+        metrics=[name for name in SHOWN if name in present],
+        panels=[name for name in PANELS if name in present],
+        scale=scale,
+        has_rates=bool(rows["metric"].str.startswith("answer_rate_").any()),
+        curves=list(_curves(rows)),
+        picture=findings.picture(
+            f"tasks/{edition.source}/{task}", str(number), f"{task} against {scale}. {drawn}", card
+        ),
+        parts=parts_view(findings, edition),
+        flips=flips_views(findings, edition),
+        several_families=findings.several_families,
+    )
+
+
+def examples(prompts: Mapping[tuple[str, str, str], Path], edition: Edition) -> list[Example]:
+    """One example per variant of an edition: the same item, the first that all variants have."""
+    own = {v: path for (source, task, v), path in prompts.items() if (source, task) == edition}
+    item = shared_item(own.values())
+    return [read_example(own[v], edition.source, v, item) for v in style.order_variants(own)]
+
+
+def shared_item(paths: Iterable[Path]) -> int | None:
+    """The first item of several prompts files that all of them have; None if there is none."""
+    import pyarrow.parquet as pq
+
+    shared: set[int] | None = None
+    for path in paths:
+        if path.exists() and "item" in pq.read_schema(path).names:
+            items = set(pq.read_table(path, columns=["item"])["item"].to_pylist())
+            shared = items if shared is None else shared & items
+    return min(shared) if shared else None
 
 
 def read_example(path: Path, source: str, variant: str, item: int | None = None) -> Example:
@@ -236,10 +312,10 @@ def read_example(path: Path, source: str, variant: str, item: int | None = None)
         choices = [
             Choice(
                 json.dumps(text, ensure_ascii=False),
-                place == row["answer_index"],
-                place == row["distractor_index"],
+                index == row["answer_index"],
+                index == row["distractor_index"],
             )
-            for place, text in enumerate(row["classes"])
+            for index, text in enumerate(row["classes"])
         ]
         return Example(
             source,
@@ -259,76 +335,8 @@ def read_example(path: Path, source: str, variant: str, item: int | None = None)
         ) from None
 
 
-def _said(flag: Flag, curve: Curve, bases: Mapping[tuple[str, str], Line]) -> list[tuple[str, str]]:
-    """The sizes of a curve that have a flag, with its numbers; see `Doubt`."""
-    sizes: dict[str, list[str]] = {}
-    for line in curve.lines:
-        if flag.name in line.flags:
-            words = line.says(flag, bases.get((curve.family, line.size)))
-            sizes.setdefault(words, []).append(line.size)
-    if len(curve.lines) > 1 and any(len(some) == len(curve.lines) for some in sizes.values()):
-        return [("", words) for words in sizes]
-    return [(", ".join(some), words) for words, some in sizes.items()]
-
-
-def examples(inputs: Results, edition: tables.Edition) -> list[Example]:
-    """One example per variant of an edition: the same item, the first that all variants have."""
-    own = {v: p for (s, t, v), p in inputs.prompts.items() if (s, t) == edition}
-    item = shared_item(own.values())
-    return [read_example(own[v], edition.source, v, item) for v in style.order_variants(own)]
-
-
-def shared_item(paths: Iterable[Path]) -> int | None:
-    """The first item of several prompts files that all of them have; None if there is none."""
-    import pyarrow.parquet as pq
-
-    shared: set[int] | None = None
-    for path in paths:
-        if path.exists() and "item" in pq.read_schema(path).names:
-            items = set(pq.read_table(path, columns=["item"])["item"].to_pylist())
-            shared = items if shared is None else shared & items
-    return min(shared) if shared else None
-
-
-def task_view(
-    inputs: Results, edition: tables.Edition, name: str, found: Sequence[Verdict]
-) -> TaskView:
-    """Collect what the page says about one edition, which it calls ``name``."""
-    task = edition.task
-    rows = tables.of_edition(inputs.metrics, edition)
-    metric = tables.primary_metric(rows)
-    judged = rows[rows["metric"] == metric]
-    facts = inputs.tasks[task].facts if task in inputs.tasks else {}
-    return TaskView(
-        edition=edition,
-        name=name,
-        title=str(facts.get("title", task)),
-        facts=facts,
-        metric=metric,
-        n=float(judged["n"].max()),
-        chance=float(judged["chance"].mean()),
-        verdicts=[v for v in found if v.task == task and v.source in (edition.source, "published")],
-        examples=examples(inputs, edition),
-        metrics=[
-            name for name in SHOWN if name in set(rows["metric"]) and not _no_ties(rows, name)
-        ],
-        panels=[name for name in PANELS if name in set(rows["metric"])],
-        scale=AXES[tables.axis_of(rows)],
-        has_rates=bool(rows["metric"].str.startswith("answer_rate_").any()),
-        curves=list(_curves(rows)),
-        parts=parts_of(edition, inputs.parts, inputs.metrics, inputs.evidence),
-        flips=flips_of(
-            edition,
-            inputs.flips,
-            inputs.flip_items,
-            inputs.evidence,
-            {(v.family, v.source, v.task, v.variant): v.shape for v in found},
-        ),
-    )
-
-
-def _no_ties(rows: pd.DataFrame, metric: str) -> bool:
-    """Whether a metric is that of ties, of which there are none."""
+def _without_ties(rows: pd.DataFrame, metric: str) -> bool:
+    """Whether a metric is the share of ties, and there are none."""
     return metric == "tie_share" and not (rows.loc[rows["metric"] == metric, "value"] > 0).any()
 
 

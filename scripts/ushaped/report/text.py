@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
-from ushaped.results.numbers import (
-    MISSING,
-    PROBABILITIES,
-    by_metric,
-    duration,
-    number,
-    p_value,
-    percent,
-    probability,
-    scale_at,
-    scientific,
-    setting,
-    signed,
-    small_number,
-    whole_number,
-)
+from ushaped.terms import FLOPS, PARAMETERS
 
-__all__ = [
-    "MISSING",
-    "PROBABILITIES",
-    "by_metric",
-    "duration",
-    "number",
-    "p_value",
-    "percent",
-    "probability",
-    "scale_at",
-    "scientific",
-    "setting",
-    "signed",
-    "small_number",
-    "whole_number",
-]
+AXES = {FLOPS: "training compute", PARAMETERS: "parameters"}
 
 # What a flag says, in words: those of numbers, then those that only curves have.
 FLAGS = {flag.name: flag.words for flag in DOUBTS.values()} | {
@@ -64,9 +35,29 @@ FLAGS = {flag.name: flag.words for flag in DOUBTS.values()} | {
 }
 
 
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """All settings below ``value`` as (dotted path, value).
+
+    Lists of plain values stay whole, and so does each mapping of plain values inside a list.
+    """
+    if isinstance(value, Mapping) and value:
+        for key, below in value.items():
+            yield from flatten(below, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+        for index, below in enumerate(value):
+            if isinstance(below, Mapping) and not any(
+                isinstance(item, Mapping | list) for item in below.values()
+            ):
+                yield f"{path}[{index}]", ", ".join(f"{k} {v}" for k, v in below.items())
+            else:
+                yield from flatten(below, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
 def in_order(flags: Iterable[str]) -> list[str]:
     """Different flags, those that are explained first and in that order."""
-    order = {flag: place for place, flag in enumerate(FLAGS)}
+    order = {flag: index for index, flag in enumerate(FLAGS)}
     return sorted(set(flags), key=lambda flag: (order.get(flag, len(order)), flag))
 
 
@@ -87,9 +78,9 @@ def listing(names: Iterable[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def plural(count: int, one: str, many: str = "") -> str:
+def plural(count: int, noun: str, many: str = "") -> str:
     """Write a count with its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
 def glyphs() -> dict[str, str]:

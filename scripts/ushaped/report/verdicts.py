@@ -1,24 +1,33 @@
-"""What is concluded about each curve, and how the conclusions add up."""
+"""The verdict on each curve, and how many tasks of a family have each shape."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
-from ushaped.report.text import in_order, listing
+from ushaped.report.text import in_order, listing, plural
 from ushaped.results import tables
-from ushaped.terms import CONFIDENCE
+from ushaped.results.numbers import by_metric
+from ushaped.results.tables import Edition
+from ushaped.terms import AVERAGE, CONFIDENCE, LADDER, PUBLISHED, SIGNIFICANCE, UNDETERMINED
 
-UNSURE = 0.8
-UNDETERMINED = "undetermined"
+if TYPE_CHECKING:
+    from ushaped.report.evidence import CurveEvidence
+    from ushaped.report.findings import Findings
+
+Key = tuple[str, str, str, str]
 ONE_SIZE = "none: one size"
+# The columns of ``shapes.csv`` that a verdict has under the same name.
+WORDS = ("family", "source", "task", "variant", "protocol", "modified", "metric", "literal")
+NUMBERS = ("n", "first", "lowest", "last", "recovery", "recovery_low", "recovery_high")
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,10 @@ class Verdict:
     flags: list[str]
 
     @property
+    def key(self) -> Key:
+        return self.family, self.source, self.task, self.variant
+
+    @property
     def agree(self) -> bool:
         """Whether both rules give the same verdict."""
         return self.shape == self.literal
@@ -59,20 +72,20 @@ class Verdict:
     @property
     def rivals(self) -> dict[str, float]:
         """Other shapes that at least one in twenty bootstrap draws gives."""
-        return {s: p for s, p in self.shares.items() if s != self.shape and p >= 0.05}
+        return {s: p for s, p in self.shares.items() if s != self.shape and p >= SIGNIFICANCE}
 
     @property
     def noted(self) -> list[str]:
-        """The flags, but for the one that the verdict itself tells."""
+        """The flags, except the one that the verdict itself states."""
         return in_order(flag for flag in self.flags if flag != "one-size")
 
     @property
     def marks(self) -> list[Flag]:
-        """The flags of its numbers, in their order."""
+        """The flags of its numbers."""
         return [flag for flag in DOUBTS.values() if flag.name in self.flags]
 
     @property
-    def otherwise_noted(self) -> list[str]:
+    def curve_flags(self) -> list[str]:
         """The flags that only curves have."""
         return [flag for flag in self.noted if flag not in DOUBTS]
 
@@ -81,18 +94,31 @@ class Verdict:
         """The verdict as a word, or why there is none."""
         return self.shape or (ONE_SIZE if self.sizes == 1 else UNDETERMINED)
 
+    @property
+    def description(self) -> str:
+        """Curve and verdict in words: where it starts, where it turns, where it ends."""
+        items = "" if self.source == PUBLISHED else f", {self.source} items"
+        who = f"{self.family}, {self.variant}{items}"
+        first, lowest, last = (
+            by_metric(v, self.metric) for v in (self.first, self.lowest, self.last)
+        )
+        if self.sizes == 1:
+            return f"{who}: {last} at the one size, no shape"
+        turn = f", {lowest} at {self.valley_size}" if self.valley_size else ""
+        return f"{who}: {self.shown} ({first} at the smallest size{turn}, {last} at the largest)"
 
-def verdicts(shapes: pd.DataFrame) -> list[Verdict]:
+
+def read_verdicts(shapes: pd.DataFrame) -> list[Verdict]:
     """Turn ``shapes.csv`` into verdicts, in reading order."""
-    return sorted((_verdict(row) for _, row in shapes.iterrows()), key=_place(shapes))
+    return sorted((_verdict(row) for _, row in shapes.iterrows()), key=_reading_order(shapes))
 
 
-def _place(shapes: pd.DataFrame) -> Callable[[Verdict], tuple[Any, ...]]:
+def _reading_order(shapes: pd.DataFrame) -> Callable[[Verdict], tuple[Any, ...]]:
     variants = {v: i for i, v in enumerate(style.order_variants(shapes["variant"]))}
     tasks = {t: i for i, t in enumerate(tables.order_tasks(shapes["task"]))}
     return lambda v: (
         tasks[v.task],
-        v.source == "published",
+        v.source == PUBLISHED,
         v.source,
         v.family,
         variants[v.variant],
@@ -100,22 +126,10 @@ def _place(shapes: pd.DataFrame) -> Callable[[Verdict], tuple[Any, ...]]:
 
 
 def _verdict(row: pd.Series) -> Verdict:
-    columns = [
-        "family",
-        "source",
-        "task",
-        "variant",
-        "protocol",
-        "modified",
-        "metric",
-        "literal",
-        "valley_size",
-    ]
-    texts: dict[str, Any] = {name: str(row[name]) for name in columns}
-    columns = ["n", "first", "lowest", "last", "recovery", "recovery_low", "recovery_high"]
-    numbers: dict[str, Any] = {name: float(row[name]) for name in columns}
+    words: dict[str, Any] = {name: str(row[name]) for name in (*WORDS, "valley_size")}
+    numbers: dict[str, Any] = {name: float(row[name]) for name in NUMBERS}
     return Verdict(
-        **texts,
+        **words,
         **numbers,
         shape=str(row["equivalent"]),
         probability=tables.verdict_probability(row),
@@ -123,6 +137,12 @@ def _verdict(row: pd.Series) -> Verdict:
         sizes=int(row["sizes"]) if pd.notna(row["sizes"]) else 0,
         flags=[flag for flag in str(row["flags"]).split(";") if flag],
     )
+
+
+def editions_of(verdicts: Iterable[Verdict]) -> list[Edition]:
+    """The editions on which there are verdicts of ours, as verdicts are ordered: by task."""
+    ours = (Edition(v.source, v.task) for v in verdicts if v.source != PUBLISHED)
+    return list(dict.fromkeys(ours))
 
 
 @dataclass(frozen=True)
@@ -137,8 +157,8 @@ class Tally:
         Counts under the literal rule.
     expected : dict of str to (float, int, int)
         Mean and 95 % range of each count over bootstrap draws of the items.
-    sure, unsure : list of Verdict
-        Tasks whose verdict at least 95 %, and less than 80 %, of the draws share.
+    settled : list of Verdict
+        Tasks whose verdict at least 95 % of the draws share.
     """
 
     family: str
@@ -150,14 +170,19 @@ class Tally:
     by_shape: dict[str, list[Verdict]]
     literal: dict[str, int]
     expected: dict[str, tuple[float, int, int]]
-    sure: list[Verdict]
-    unsure: list[Verdict]
+    settled: list[Verdict]
     average: Verdict | None
 
     @property
     def judged(self) -> list[Verdict]:
         """The tasks, most interesting shape first."""
         return [v for tasks in self.by_shape.values() for v in tasks]
+
+    @property
+    def unsettled(self) -> list[Verdict]:
+        """The other tasks, those with the fewest draws first."""
+        others = [v for v in self.judged if v not in self.settled]
+        return sorted(others, key=lambda v: v.probability)
 
     @property
     def only_size(self) -> str:
@@ -183,49 +208,55 @@ class Tally:
     @property
     def sentence(self) -> str:
         """The counts as the main clause of a sentence that begins with *Of n tasks*."""
-        first, *others = [(shape, len(tasks)) for shape, tasks in self.by_shape.items() if tasks]
-        said = [f"{first[1]} {'is' if first[1] == 1 else 'are'} {first[0]}"]
-        return listing([*said, *[f"{count} {shape}" for shape, count in others]])
+        first = next(len(tasks) for tasks in self.by_shape.values() if tasks)
+        return listing(self.counts).replace(" ", " is " if first == 1 else " are ", 1)
 
     @property
     def literal_counts(self) -> list[str]:
-        """The same under the literal rule."""
+        """The counts under the literal rule, as words."""
         return [f"{count} {shape}" for shape, count in self.literal.items() if count]
 
+    @property
+    def description(self) -> str:
+        """The tally in words."""
+        who = f"{self.family}, {self.variant}, {self.source} items"
+        if self.only_size:
+            return f"{who}: one size, no shape on any of {plural(self.total, 'task')}"
+        return f"{who}: {', '.join(self.counts)} of {self.total} tasks"
 
-def tally(chosen: Sequence[Verdict], seeds: int = 0) -> Tally:
+
+def tally(verdicts: Sequence[Verdict], seeds: int = 0) -> Tally:
     """Count the verdicts of one family and variant.
 
     Parameters
     ----------
-    chosen : sequence of Verdict
+    verdicts : sequence of Verdict
         One per task, perhaps with the ten-task average; not empty.
     seeds : int
         Most training seeds at one size.
     """
-    single = [v for v in chosen if v.task != tables.AVERAGE]
-    found = {shape: [v for v in single if v.shown == shape] for shape in style.SHAPES}
+    single = [v for v in verdicts if v.task != AVERAGE]
+    by_shape = {shape: [v for v in single if v.shown == shape] for shape in style.SHAPES}
     for reason in (ONE_SIZE, UNDETERMINED):
         if without := [v for v in single if v.shown == reason]:
-            found[reason] = without
-    judged = [v for v in single if not math.isnan(v.probability)]
-    complete = len(judged) == len(single) > 0
-    first = chosen[0]
+            by_shape[reason] = without
+    drawn = [v for v in single if not math.isnan(v.probability)]
+    complete = len(drawn) == len(single) > 0
+    first = verdicts[0]
     return Tally(
         family=first.family,
         source=first.source,
         variant=first.variant,
         protocol=first.protocol,
-        sizes=max(v.sizes for v in chosen),
+        sizes=max(v.sizes for v in verdicts),
         seeds=seeds,
-        by_shape=found,
+        by_shape=by_shape,
         literal={shape: sum(v.literal == shape for v in single) for shape in style.SHAPES},
         expected={s: count_range([v.shares[s] for v in single]) for s in style.SHAPES}
         if complete
         else {},
-        sure=[v for v in judged if v.probability >= CONFIDENCE],
-        unsure=[v for v in judged if v.probability < UNSURE],
-        average=next((v for v in chosen if v.task == tables.AVERAGE), None),
+        settled=[v for v in drawn if v.probability >= CONFIDENCE],
+        average=next((v for v in verdicts if v.task == AVERAGE), None),
     )
 
 
@@ -251,28 +282,20 @@ def count_range(probabilities: Sequence[float]) -> tuple[float, int, int]:
     >>> count_range([1.0, 1.0, 0.5])
     (2.5, 2, 3)
     """
-    chances = [0.0 if math.isnan(p) else p for p in probabilities]
-    distribution = [1.0]
-    for p in chances:
-        longer = [*[q * (1 - p) for q in distribution], 0.0]
-        for place, q in enumerate(distribution):
-            longer[place + 1] += q * p
-        distribution = longer
-    ends = []
-    for level in (0.025, 0.975):
-        total, place = distribution[0], 0
-        while total < level - 1e-12 and place < len(chances):
-            place += 1
-            total += distribution[place]
-        ends.append(place)
-    return sum(chances), ends[0], ends[1]
+    known = [0.0 if math.isnan(p) else p for p in probabilities]
+    distribution = np.array([1.0])
+    for p in known:
+        distribution = np.convolve(distribution, [1 - p, p])
+    cumulated = np.cumsum(distribution)
+    low, high = (int(np.argmax(cumulated >= level - 1e-12)) for level in (0.025, 0.975))
+    return sum(known), low, high
 
 
-def tallies(found: Sequence[Verdict], metrics: pd.DataFrame) -> list[Tally]:
-    """One tally per family and source that was run here: its main variant."""
+def tally_families(verdicts: Sequence[Verdict], metrics: pd.DataFrame) -> list[Tally]:
+    """One tally per family and source that was run: its main variant."""
     groups: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in found:
-        if verdict.source != "published":
+    for verdict in verdicts:
+        if verdict.source != PUBLISHED:
             groups.setdefault((verdict.family, verdict.source), []).append(verdict)
     return [
         tally([v for v in group if v.variant == main_variant(group)], seed_count(metrics, family))
@@ -280,9 +303,9 @@ def tallies(found: Sequence[Verdict], metrics: pd.DataFrame) -> list[Tally]:
     ]
 
 
-def main_variant(group: Iterable[Verdict]) -> str:
+def main_variant(verdicts: Iterable[Verdict]) -> str:
     """Zero-shot where it was run, else the first one."""
-    return style.order_variants(v.variant for v in group)[0]
+    return style.order_variants(v.variant for v in verdicts)[0]
 
 
 def seed_count(metrics: pd.DataFrame, family: str) -> int:
@@ -290,3 +313,71 @@ def seed_count(metrics: pd.DataFrame, family: str) -> int:
     models = metrics[(metrics["family"] == family) & (metrics["model"] != "")]
     seeds = models.groupby("size")["seed"].nunique()
     return int(seeds.max()) if len(seeds) else 0
+
+
+# -- the partial ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The tally of one family beside the statistical verdicts on the same curves.
+
+    ``same``, ``other`` and ``open`` are the verdicts that the statistical ones confirm, contradict
+    and leave undetermined; ``shown`` counts the statistical verdicts in a clause, "" without any.
+    """
+
+    tally: Tally
+    shown: str
+    same: list[Verdict]
+    other: list[Verdict]
+    open: list[Verdict]
+
+
+@dataclass(frozen=True)
+class VerdictsView:
+    """``partials/verdicts.html.j2``."""
+
+    answers: list[Answer]
+    shapes: Sequence[str]
+    embedded: str
+
+    @property
+    def common(self) -> Tally | None:
+        """A tally whose variant, protocol and items are those of all; None if there is none."""
+        tallies = [answer.tally for answer in self.answers]
+        asked = {(tally.variant, tally.protocol, tally.source) for tally in tallies}
+        return tallies[0] if len(asked) == 1 else None
+
+
+def verdicts_view(findings: Findings) -> VerdictsView:
+    return VerdictsView(
+        answers=answers(findings),
+        shapes=style.SHAPES,
+        embedded=LADDER if LADDER in findings.families else "",
+    )
+
+
+def answers(findings: Findings) -> list[Answer]:
+    return [_answer(tally, findings.evidence) for tally in findings.tallies]
+
+
+def _answer(tally: Tally, evidence: dict[Key, CurveEvidence]) -> Answer:
+    split: dict[str, list[Verdict]] = {"same": [], "other": [], "open": []}
+    statistical = []
+    for verdict in tally.judged:
+        if curve := evidence.get(verdict.key):
+            split[curve.agreement].append(verdict)
+            statistical.append(curve.statistical)
+    return Answer(tally, count_statistical(statistical), **split)
+
+
+def count_statistical(verdicts: Sequence[str]) -> str:
+    """Count statistical verdicts in a clause; "" if there are none."""
+    if not any(verdicts):
+        return ""
+    counts = {s: n for s in (*style.SHAPES, "irregular") if (n := verdicts.count(s))}
+    if not counts:
+        return "none is shown to have a shape"
+    first = next(iter(counts.values()))
+    verb = " is shown to be " if first == 1 else " are shown to be "
+    return listing(f"{n} {shape}" for shape, n in counts.items()).replace(" ", verb, 1)

@@ -50,7 +50,7 @@ class Precision:
     audit: Mapping[str, Any] | None
 
     @property
-    def unsure(self) -> bool:
+    def unverified(self) -> bool:
         """Whether its format, which is not float32, was compared with float32 for no item."""
         return self.dtype not in (None, EXACT) and not self.compared > 0 and not self.sampled
 
@@ -84,7 +84,7 @@ def precisions(
     for path in scores:
         files.setdefault(path.parts[-4], {})[path.parts[-3:]] = path
     tied = metrics[metrics["metric"] == TIES]
-    found = []
+    known = []
     for about in models:
         name = str(about.get("model"))
         if name not in made:
@@ -93,7 +93,7 @@ def precisions(
         dtype = made[name].get("dtype")
         twin = "" if dtype in (None, EXACT) else _twin(about, models, made)
         changed, compared = _changed(files.get(name, {}), files.get(twin, {}))
-        found.append(
+        known.append(
             Precision(
                 model=name,
                 dtype=dtype,
@@ -105,7 +105,7 @@ def precisions(
                 audit=made[name].get("audit"),
             )
         )
-    return found
+    return known
 
 
 def _twin(
@@ -128,18 +128,18 @@ def _changed(
     """How many answers differ, and of how many, over the items that both have."""
     changed = compared = 0
     for key in ours.keys() & theirs.keys():
-        (items, said), (others, other_said) = _answers(ours[key]), _answers(theirs[key])
-        _, one, other = np.intersect1d(items, others, assume_unique=True, return_indices=True)
-        compared += len(one)
-        changed += int((said[one] != other_said[other]).sum())
+        (items, own), (other_items, other) = _answers(ours[key]), _answers(theirs[key])
+        _, left, right = np.intersect1d(items, other_items, assume_unique=True, return_indices=True)
+        compared += len(left)
+        changed += int((own[left] != other[right]).sum())
     return float(changed), float(compared)
 
 
 def _answers(path: Path) -> tuple[Ints, Ints]:
     """The items that have several classes, and the answer to each."""
     table = read_table(path, ("item", "log_likelihood"))
-    count, found = lists(path, table, "log_likelihood")
-    return table["item"].to_numpy()[count > 1], answers(found)[count > 1]
+    count, log_likelihood = lists(path, table, "log_likelihood")
+    return table["item"].to_numpy()[count > 1], answers(log_likelihood)[count > 1]
 
 
 def read_made(
@@ -154,26 +154,27 @@ def read_made(
     UserError
         If a file is not there or is damaged.
     """
-    found: dict[str, dict[str, Any]] = {}
+    by_model: dict[str, dict[str, Any]] = {}
     audits: dict[str, dict[str, Any]] = {}
     formats: dict[str, set[str]] = {}
-    for path, told in _made(map(Path, paths)):
+    for path, record in _made(map(Path, paths)):
         model = path.parts[-4]
-        found.setdefault(model, told)
-        if told.get("dtype") is not None:
-            formats.setdefault(model, set()).add(str(told["dtype"]))
-        if told.get("audit"):
-            audits.setdefault(model, {})["/".join(path.with_suffix("").parts[-3:])] = told["audit"]
-    for model, told in found.items():
+        by_model.setdefault(model, record)
+        if record.get("dtype") is not None:
+            formats.setdefault(model, set()).add(str(record["dtype"]))
+        if record.get("audit"):
+            name = "/".join(path.with_suffix("").parts[-3:])
+            audits.setdefault(model, {})[name] = record["audit"]
+    for model, record in by_model.items():
         if names := formats.get(model):
-            told["dtype"] = ", ".join(sorted(names))
-        if some := audits.get(model):
-            told["audit"] = merge_audits(some)
-    return found
+            record["dtype"] = ", ".join(sorted(names))
+        if model in audits:
+            record["audit"] = merge_audits(audits[model])
+    return by_model
 
 
 def _made(paths: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Each file that says how it was made, with what it says."""
+    """Each file that records how it was made, with its record."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -190,43 +191,43 @@ def _made(paths: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
             raise UserError(str(path), what, "score it again") from None
 
 
-def _audit(told: Mapping[str, Any]) -> dict[str, Any] | None:
-    """An audit as its file tells it, its numbers as numbers; None of no items."""
-    if not told["items"]:
+def _audit(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """An audit with its numbers as numbers; None of no items."""
+    if not record["items"]:
         return None
-    numbers = {name: float(told[name]) for name in ("largest", "tolerance")}
-    found = {"items": int(told["items"]), **numbers, "item": told.get("item")}
-    if told.get("float32_items"):
-        found["float32"] = {
-            "items": int(told["float32_items"]),
-            "changed": int(told["float32_changed"]),
-            "largest": float(told["float32_largest"]),
+    numbers = {name: float(record[name]) for name in ("largest", "tolerance")}
+    audit = {"items": int(record["items"]), **numbers, "item": record.get("item")}
+    if record.get("float32_items"):
+        audit["float32"] = {
+            "items": int(record["float32_items"]),
+            "changed": int(record["float32_changed"]),
+            "largest": float(record["float32_largest"]),
         }
-    return found
+    return audit
 
 
 def merge_audits(audits: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The audits of several files as one: all their items, and the largest difference of any.
+    """Merge the audits of several files: all their items, and the largest difference of any.
 
     Examples
     --------
-    >>> one = {"items": 2, "largest": 1e-6, "tolerance": 1e-4, "item": 3}
-    >>> found = merge_audits({"replica/neqa/cot": one | {"largest": 2e-6}, "replica/neqa/x": one})
-    >>> found["items"], found["largest"], found["item"]
+    >>> audit = {"items": 2, "largest": 1e-6, "tolerance": 1e-4, "item": 3}
+    >>> merged = merge_audits({"replica/neqa/cot": audit | {"largest": 2e-6}, "x": audit})
+    >>> merged["items"], merged["largest"], merged["item"]
     (4, 2e-06, 'replica/neqa/cot, item 3')
     """
-    where, worst = max(audits.items(), key=lambda one: one[1]["largest"])
+    where, worst = max(audits.items(), key=lambda named: named[1]["largest"])
     item = "" if worst["item"] is None else f", item {worst['item']}"
-    found = {
-        "items": sum(one["items"] for one in audits.values()),
+    merged = {
+        "items": sum(audit["items"] for audit in audits.values()),
         "largest": worst["largest"],
         "tolerance": worst["tolerance"],
         "item": where + item,
     }
-    if exact := [one["float32"] for one in audits.values() if "float32" in one]:
-        found["float32"] = {
-            "items": sum(one["items"] for one in exact),
-            "changed": sum(one["changed"] for one in exact),
-            "largest": max(one["largest"] for one in exact),
+    if exact := [audit["float32"] for audit in audits.values() if "float32" in audit]:
+        merged["float32"] = {
+            "items": sum(audit["items"] for audit in exact),
+            "changed": sum(audit["changed"] for audit in exact),
+            "largest": max(audit["largest"] for audit in exact),
         }
-    return found
+    return merged

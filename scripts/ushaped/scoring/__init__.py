@@ -1,1 +1,1 @@
-"""Scoring: summed token log-probabilities of continuations, exact, and kept by content."""
+"""Scoring: summed token log-probabilities of continuations, exact, and stored by content."""

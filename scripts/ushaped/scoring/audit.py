@@ -1,36 +1,37 @@
-"""Auditing a scoring job: some of its items are scored again, by themselves, once it is done.
+"""Audit of a scoring job: some of its items are scored again, each text by itself.
 
-`Reference` is the slow, plain way: a text is tokenised alone and is one row of the model's input,
-with the model's own attention, without cache, filling or shared prefixes. Of what it is to find
-faults in it uses only the call of a model (`ushaped.scoring.engine.plain.logits_at`).
+`Reference` is the slow, plain method: a text is tokenised alone and is one row of the model's
+input, with the model's own attention, without cache, padding or shared prefixes. The code that it
+checks is not used by it, but for the call of a model (`ushaped.scoring.engine.plain.logits_at`).
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ushaped.scoring.requests import Prompt, ScoreRequest
+from ushaped.scoring.store import Value
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-    from ushaped.scoring.job import Prompt, Wanted
-    from ushaped.scoring.store import Value
 
 # Largest difference, in nats, of a stored log-likelihood from the same computed alone, by number
 # format. Rounding alone: at most 1e-4 in float32; in the others it grows with the model's depth and
 # the length of a class.
 TOLERANCE = {"float32": 1e-3, "float16": 0.1, "bfloat16": 0.5}
-# Of the job's time, the share that its audit may take; two items are always audited.
+# Largest share of the job's time that its audit may take; two items are always audited.
 TIME_SHARE = 0.03
-# Logits that are computed at once; of longer texts only the last ones are.
-MOST_CELLS = 1 << 27
+# Largest number of logits that are computed at once; of longer texts only the last positions are.
+MAX_LOGITS = 1 << 27
 
 
 @dataclass
 class Audit:
-    """What the audit of one file of scores found.
+    """Result of the audit of one file of scores, as it is stored.
 
     Attributes
     ----------
@@ -39,14 +40,14 @@ class Audit:
     largest : float
         Largest absolute difference of their log-likelihoods, in nats.
     tolerance : float
-        From which on the job would have failed.
+        Difference from which on the job fails.
     item : int or None
-        Where the largest difference is.
+        Item with the largest difference.
     float32_items : int
-        Of low-precision scores: how many of the items were scored again with all weights in
-        float32 too; 0 where memory did not suffice.
+        Of low-precision scores: items that were also scored again with all weights in float32; 0
+        where memory did not suffice.
     float32_largest : float
-        Largest absolute difference from that, in nats.
+        Largest absolute difference from float32, in nats.
     float32_changed : int
         Items whose likeliest class is another one in float32.
     """
@@ -71,22 +72,12 @@ class Audit:
         self.float32_largest = max(self.float32_largest, difference)
         self.float32_changed += changed
 
-    def row(self) -> dict[str, Any]:
-        """As it is stored."""
-        return asdict(self)
-
 
 class Reference:
-    """Log-likelihoods computed one text at a time.
+    """Log-likelihoods computed one text at a time; for ``bos`` see `.engine.encoding.Encoder`.
 
-    Parameters
-    ----------
-    model, tokenizer
-        Loaded by `ushaped.models.load.load`.
-    bos : {"default", "always", "never"}
-        See `ushaped.scoring.engine.encoding.Encoder`.
-    begins_with : sequence of int
-        Tokens before a text where the tokenizer's own output does not show them.
+    ``begins_with`` are the tokens before a text where the tokenizer's own output does not show
+    them.
     """
 
     def __init__(
@@ -99,34 +90,28 @@ class Reference:
         self.model, self.tokenizer, self.bos = model, tokenizer, bos
         self.begins_with = list(begins_with)
 
-    def log_likelihood(self, text: str, name: str, *, last: bool = False, cut: int = 0) -> float:
+    def log_likelihood(self, request: ScoreRequest, cut: int = 0) -> float:
         """Log-likelihood (natural log) of a class after a text.
 
-        Parameters
-        ----------
-        text, name : str
-            Prompt, with any chain, and class.
-        last : bool
-            Only of the class's last token.
-        cut : int
-            Tokens to leave out at the beginning.
+        ``cut`` tokens are left out at the beginning.
         """
-        begin, alone = self._ids(text)
-        _, whole = self._ids(text + name)
+        begin, prompt = self._ids(request.text)
+        _, joined = self._ids(request.text + request.continuation)
         start = 0
-        while start < min(len(alone), len(whole) - 1) and alone[start] == whole[start]:
+        while start < min(len(prompt), len(joined) - 1) and prompt[start] == joined[start]:
             start += 1
-        ids = begin + whole[cut:]
-        start = len(ids) - 1 if last else len(begin) + start - cut
-        logs = self._log_probs(ids[:-1], len(ids) - start)
-        return sum(float(logs[at - start, ids[at]]) for at in range(start, len(ids)))
+        ids = begin + joined[cut:]
+        start = len(ids) - 1 if request.last else len(begin) + start - cut
+        log_probs = self._log_probs(ids[:-1], len(ids) - start)
+        return sum(float(log_probs[at - start, ids[at]]) for at in range(start, len(ids)))
 
-    def chain_gap(self, text: str, chain: Sequence[int], *, cut: int = 0) -> float:
-        """How much likelier than a chain's token another one is, in nats, at most; 0 if greedy."""
-        begin, alone = self._ids(text)
-        ids = begin + alone[cut:] + list(chain)
-        logs = self._log_probs(ids[:-1], len(chain))
-        return max(float(logs[at].max() - logs[at, token]) for at, token in enumerate(chain))
+    def chain_gap(self, text: str, chain: Sequence[int]) -> float:
+        """Largest log-probability, in nats, by which a token beats the chain's; 0 if greedy."""
+        begin, prompt = self._ids(text)
+        log_probs = self._log_probs((begin + prompt + list(chain))[:-1], len(chain))
+        return max(
+            float(log_probs[at].max() - log_probs[at, token]) for at, token in enumerate(chain)
+        )
 
     def _ids(self, text: str) -> tuple[list[int], list[int]]:
         """Tokens before every text, and those of a text."""
@@ -135,72 +120,67 @@ class Reference:
             return [], bare
         if self.bos == "always":
             return [int(self.tokenizer.bos_token_id)], bare
-        usual = list(self.tokenizer(text)["input_ids"])
-        size = len(bare)
-        found = (n for n in range(len(usual) + 1) if usual[n : n + size] == bare)
-        at = next(found, None)
-        return (self.begins_with if at is None else usual[:at]), bare
+        usual, size = list(self.tokenizer(text)["input_ids"]), len(bare)
+        starts = (n for n in range(len(usual) + 1) if usual[n : n + size] == bare)
+        start = next(starts, None)
+        return (self.begins_with if start is None else usual[:start]), bare
 
-    def _log_probs(self, ids: list[int], count: int) -> Any:
+    def _log_probs(self, ids: list[int], count: int) -> Tensor:
         """Log-probabilities after the last ``count`` tokens; shape (count, vocabulary), float64."""
         import torch
 
         from ushaped.scoring.engine.plain import logits_at
 
         embedding = self.model.get_input_embeddings().weight
-        first = 0 if len(ids) * embedding.shape[0] <= MOST_CELLS else len(ids) - count
+        first = 0 if len(ids) * embedding.shape[0] <= MAX_LOGITS else len(ids) - count
         with torch.inference_mode():
-            row = torch.tensor([ids], device=embedding.device)
-            wanted = torch.arange(first, len(ids), device=embedding.device)
-            logits = logits_at(self.model, wanted, input_ids=row)[0, -count:]
+            input_ids = torch.tensor([ids], device=embedding.device)
+            positions = torch.arange(first, len(ids), device=embedding.device)
+            logits = logits_at(self.model, positions, input_ids=input_ids)[0, -count:]
             return torch.log_softmax(logits.double(), dim=-1).cpu()
 
 
 class Auditor:
-    """Compares stored log-likelihoods of prompts with the same computed alone.
+    """Compares stored log-likelihoods of prompts with those of a reference.
 
-    Parameters
-    ----------
-    reference : Reference
-    stored : callable
-        Gives what is stored for some numbers that a prompt needs.
+    ``stored`` gives the stored values of some requests of a prompt.
     """
 
     def __init__(
-        self, reference: Reference, stored: Callable[[Prompt, Sequence[Wanted]], list[Value]]
+        self, reference: Reference, stored: Callable[[Prompt, Sequence[ScoreRequest]], list[Value]]
     ) -> None:
         self.reference, self.stored = reference, stored
 
     def compare(self, prompt: Prompt, audit: Audit) -> float:
-        """Count a prompt; its largest difference in nats, that of its chain's choices included."""
-        worst = self._difference(prompt, self._again(prompt))
+        """Audit a prompt; its largest difference in nats, that of its chain's choices included."""
+        largest = self._difference(prompt, self._score_again(prompt))
         chain = prompt.chain
         # Of a prompt that was cut to make room for a chain, the cut is not stored.
         if chain and chain.get("ids") and not any(v["cut"] for v in self._stored(prompt)):
-            worst = max(worst, self.reference.chain_gap(prompt.row["prompt"], chain["ids"]))
-        audit.add(prompt.row["item"], worst)
-        return worst
+            largest = max(largest, self.reference.chain_gap(prompt.row["prompt"], chain["ids"]))
+        audit.add(prompt.row["item"], largest)
+        return largest
 
     def compare_float32(self, prompt: Prompt, audit: Audit) -> None:
-        """Count a prompt's comparison with what the model gives now, in float32."""
-        values, stored = self._again(prompt), self._stored(prompt)
+        """Compare a prompt with the scores of the model as it is now, in float32."""
+        values, stored = self._score_again(prompt), self._stored(prompt)
         classes = range(len(prompt.scores))
         before = max(classes, key=lambda i: stored[i]["log_likelihood"])
         changed = before != max(classes, key=values.__getitem__)
         audit.add_float32(self._difference(prompt, values), changed)
 
     def _stored(self, prompt: Prompt) -> list[Value]:
-        return self.stored(prompt, prompt.wanted)
+        return self.stored(prompt, prompt.requests)
 
-    def _again(self, prompt: Prompt) -> list[float]:
+    def _score_again(self, prompt: Prompt) -> list[float]:
         return [
-            self.reference.log_likelihood(one.text, one.name, last=one.last, cut=value["cut"])
-            for one, value in zip(prompt.wanted, self._stored(prompt), strict=True)
+            self.reference.log_likelihood(request, value["cut"])
+            for request, value in zip(prompt.requests, self._stored(prompt), strict=True)
         ]
 
     def _difference(self, prompt: Prompt, values: Sequence[float]) -> float:
         pairs = zip(self._stored(prompt), values, strict=True)
-        return max(abs(value["log_likelihood"] - again) for value, again in pairs)
+        return max(abs(stored["log_likelihood"] - value) for stored, value in pairs)
 
 
 def sample(lengths: Sequence[Sequence[int]], one_in: int = 200, seed: int = 0) -> list[list[int]]:
@@ -211,7 +191,7 @@ def sample(lengths: Sequence[Sequence[int]], one_in: int = 200, seed: int = 0) -
     lengths : sequence of sequence of int
         For each file, the prompt length of each of its items, in characters.
     one_in : int
-        One of so many items of a file is drawn, rounded up.
+        One in so many items of a file is drawn, rounded up.
     seed : int
         Of the random draw; the same arguments give the same items.
 
@@ -219,7 +199,7 @@ def sample(lengths: Sequence[Sequence[int]], one_in: int = 200, seed: int = 0) -
     -------
     list of list of int
         For each file, positions of items in ascending order: at least one where the file has items.
-        The shortest and the longest prompt of all files are among them, the first of several; they
+        The shortest and the longest prompt of all files (the first of several) are among them and
         count towards what is drawn of their files.
 
     Raises
@@ -229,7 +209,7 @@ def sample(lengths: Sequence[Sequence[int]], one_in: int = 200, seed: int = 0) -
 
     Examples
     --------
-    >>> [len(some) for some in sample([[7] * 401, [], [3, 9, 5]])]
+    >>> [len(items) for items in sample([[7] * 401, [], [3, 9, 5]])]
     [3, 0, 2]
     >>> sample([[7], [3, 9, 5]])
     [[0], [0, 1]]
@@ -240,11 +220,11 @@ def sample(lengths: Sequence[Sequence[int]], one_in: int = 200, seed: int = 0) -
     if not items:
         return [[] for _ in lengths]
     required = {choose(items, key=lambda at: lengths[at[0]][at[1]]) for choose in (min, max)}
-    draw = random.Random(seed)
+    rng = random.Random(seed)
     drawn = []
     for file, own in enumerate(lengths):
-        chosen = {item for at, item in required if at == file}
-        others = [item for item in range(len(own)) if item not in chosen]
-        missing = max(0, -(-len(own) // one_in) - len(chosen))
-        drawn.append(sorted(chosen | set(draw.sample(others, missing))))
+        fixed = {item for at, item in required if at == file}
+        others = [item for item in range(len(own)) if item not in fixed]
+        missing = max(0, -(-len(own) // one_in) - len(fixed))
+        drawn.append(sorted(fixed | set(rng.sample(others, missing))))
     return drawn

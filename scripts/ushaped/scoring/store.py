@@ -1,20 +1,18 @@
-"""The scores of one model, kept item by item under what they depend on.
+"""The scores of one model, stored item by item under the digest of everything they depend on.
 
 A store is a folder of parts, each a text file: a first line with the SHA-256 of the rest, then one
-JSON row ``[key, value]`` per line. A part is written beside and renamed, after every batch, so a
-job that dies loses at most the batch it was at, and what is there is whole. Parts are named by
-their content: several jobs may write to one store, and what they have both computed is there twice
-at worst.
+JSON row ``[key, value]`` per line. A part is written under a temporary name and renamed, after
+every batch, so a job that dies loses at most its last batch and every part is whole. Parts are
+named by their content: several jobs may write to one store, and at worst store a row twice.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ from ushaped.files import digest, whole
 
 Value = dict[str, Any]
 
-# With more parts than this, they are written together as one when the store is opened.
+# More parts than this are merged into one when the store is opened.
 MANY = 64
 
 
@@ -32,19 +30,10 @@ def key(*parts: str) -> str:
     return digest(*parts)[:32]
 
 
-def _is_finite(value: Value) -> bool:
-    return all(math.isfinite(one) for one in value.values() if isinstance(one, float))
-
-
 class Store:
-    """Values by key, in a folder.
+    """Values by key, in the folder of one model, which is made if it is missing.
 
-    Parameters
-    ----------
-    folder : path
-        Of one model; made if it is not there.
-    log : callable
-        Gets a line for each damaged part.
+    ``log`` gets a line for each damaged part.
 
     Raises
     ------
@@ -65,59 +54,59 @@ class Store:
             self._merge(parts)
 
     def add(self, rows: Mapping[str, Value]) -> None:
-        """Keep some rows, as one part.
+        """Store rows, as one part.
 
         Raises
         ------
         UserError
-            If they cannot be written, for instance because the disk is full; what was there stays.
+            If they cannot be written, for instance because the disk is full; older rows stay.
         """
         self._write(rows)
         self.rows.update(rows)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """While this is entered, no other job that enters it computes for this store.
+    def exclusive_lock(self) -> Iterator[None]:
+        """Let no other job compute for this store at the same time.
 
-        A job that is there already is waited for, and what it has kept is taken over: on a cluster,
-        one that outlived the run that sent it. The lock is the operating system's, so it goes when
-        its process does. On file systems without locks nobody waits, and at worst scores are
-        computed twice.
+        A job that holds the lock is waited for, and its rows are read: on a cluster, a job may
+        outlive the run that sent it. The lock is the operating system's, so it ends with its
+        process. On file systems without locks nobody waits, and at worst scores are computed twice.
         """
-        with ExitStack() as held:
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / "lock", poll_interval=0.2, fallback_to_soft=False)
+        try:
             try:
-                handle = held.enter_context(open(self.folder / "lock", "ab"))
-                self._wait(handle.fileno())
-            except OSError as error:
-                self.log(f"{self.folder}: is not locked ({error.strerror})")
+                lock.acquire(blocking=False)
+            except Timeout:
+                self.log(f"{self.folder}: another job scores with this model; waiting for it")
+                lock.acquire()
+        except OSError as error:
+            self.log(f"{self.folder}: is not locked ({error.strerror})")
+        try:
             self._read()
             yield
-
-    def _wait(self, handle: int) -> None:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.log(f"{self.folder}: another job scores with this model; waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        finally:
+            lock.release()
 
     def _write(self, rows: Mapping[str, Value]) -> Path:
         body = "".join(
             json.dumps([name, value], ensure_ascii=False) + "\n" for name, value in rows.items()
         ).encode()
-        found = hashlib.sha256(body).hexdigest()
-        path = self.folder / f"{found[:32]}.jsonl"
+        checksum = hashlib.sha256(body).hexdigest()
+        path = self.folder / f"{checksum[:32]}.jsonl"
         try:
             with whole(path) as beside:
-                beside.write_bytes(json.dumps({"sha256": found}).encode() + b"\n" + body)
+                beside.write_bytes(json.dumps({"sha256": checksum}).encode() + b"\n" + body)
         except OSError as error:
             raise self._refused(error) from None
         self._known.add(path)
         return path
 
     def _read(self) -> list[Path]:
-        """Read all new parts; those that another job is just merging are looked for again."""
+        """Read all new parts, until no job adds one by merging others meanwhile."""
         read: list[Path] = []
-        # What begins with a dot is being written, or was when its writer died.
+        # A name with a leading dot is being written, or was when its writer died.
         while new := sorted(set(self.folder.glob("[!.]*.jsonl")) - self._known):
             for path in new:
                 read.append(path)
@@ -141,8 +130,8 @@ class Store:
             self.log(f"{path}: is damaged, set aside as {aside.name}; its items are scored again")
             return
         for name, value in rows:
-            # Numbers that are none are no scores: their items are scored again.
-            if _is_finite(value):
+            # NaN and infinity are no scores: their items are scored again.
+            if all(math.isfinite(x) for x in value.values() if isinstance(x, float)):
                 self.rows.setdefault(name, value)
 
     def _merge(self, parts: list[Path]) -> None:
@@ -155,7 +144,7 @@ class Store:
     def _refused(self, error: OSError) -> UserError:
         return UserError(
             str(self.folder),
-            f"scores cannot be kept ({error.strerror})",
-            f"mend that and run again: {len(self.rows)} scores are kept and will not be computed "
+            f"scores cannot be stored ({error.strerror})",
+            f"mend that and run again: {len(self.rows)} scores are stored and will not be computed "
             "again",
         )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ushaped.benchmark_file import used, write
+from ushaped.benchmark_file import resources_used, write_benchmark
 
 if TYPE_CHECKING:
     import torch
@@ -17,18 +19,18 @@ EVERY = 5.0
 
 @dataclass
 class Counts:
-    """What a scorer has done.
+    """Work of a scorer.
 
     Attributes
     ----------
     sequences : int
         Prompt-continuation pairs.
     total_tokens : int
-        Tokens of all of them, each prompt counted with each of its continuations.
+        Tokens of all of them and of chains, each prompt counted with each of its continuations.
     computed_tokens : int
         Tokens that went through the model.
     predictions : int
-        Positions that met the vocabulary matrix.
+        Positions that were multiplied by the vocabulary matrix.
     """
 
     sequences: int = 0
@@ -39,77 +41,79 @@ class Counts:
 
 @dataclass
 class Telemetry:
-    """What a scoring job did.
+    """Work and speed of a scoring job.
 
     Attributes
     ----------
     name : str
         Of the model.
     parameters : int or None
-        Those that every token meets: without embedding and vocabulary matrix; None if not known.
-    width : int
-        Size of a row of the vocabulary matrix, times the size of the vocabulary.
-    kept : int
-        Items that were in the store already.
-    items : int
-        Items scored now.
+        Without embedding and vocabulary matrix, so those that every token meets; None if unknown.
+    vocabulary_parameters : int
+        Of the vocabulary matrix.
+    reused, missing : int
+        Items that the store had at the beginning, and items that had to be scored.
+    items, chains : int
+        Items scored so far, and chains generated.
     seconds : float
-        Time spent on them, loading the model not counted.
+        Time of computing, without loading the model.
     matrix_rate : float
         Multiply-add operations x 2 per second of a large matrix product on the same device, dtype
         and threads; 0 until measured.
     audited : int
-        Items scored again by the audit.
-    audit_largest : float
-        Largest difference that it found, in nats.
-    audit_seconds : float
-        Time that it took.
+        Items scored again by the audit, with ``audit_largest`` the largest difference in nats, in
+        ``audit_seconds``.
     """
 
     name: str
     parameters: int | None
-    width: int = 0
-    kept: int = 0
+    vocabulary_parameters: int = 0
+    reused: int = 0
+    missing: int = 0
     items: int = 0
+    chains: int = 0
     seconds: float = 0.0
     matrix_rate: float = 0.0
     audited: int = 0
     audit_largest: float = 0.0
     audit_seconds: float = 0.0
-    counts: Counts | None = None
+    counts: Counts = field(default_factory=Counts)
     began: float = field(default_factory=time.monotonic)
-    told: float = 0.0
 
     @property
     def flops(self) -> float:
-        """Floating-point operations of the matrix products, attention not counted."""
-        if self.counts is None:
+        """Floating-point operations of the matrix products, without attention."""
+        counts = self.counts
+        if not counts.computed_tokens:
             return 0.0
         if self.parameters is None:
             return float("nan")
         return (
-            2.0 * self.parameters * self.counts.computed_tokens
-            + 2.0 * self.width * self.counts.predictions
+            2.0 * self.parameters * counts.computed_tokens
+            + 2.0 * self.vocabulary_parameters * counts.predictions
         )
 
     @property
     def utilisation(self) -> float:
         """Model FLOP utilisation: share of the measured matrix rate."""
-        most = self.seconds * self.matrix_rate
-        return self.flops / most if most else float("nan")
+        possible = self.seconds * self.matrix_rate
+        return self.flops / possible if possible else float("nan")
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens scored or generated per second, shared ones counted each time."""
+        return self.counts.total_tokens / self.seconds if self.seconds else 0.0
 
     def row(self) -> dict[str, Any]:
-        """The columns of a benchmark file: Snakemake's usual ones, and those of scoring."""
-        computed = self.counts.computed_tokens if self.counts else 0
-        total = self.counts.total_tokens if self.counts else 0
+        """The columns of a benchmark file: Snakemake's, and those of scoring."""
         return {
-            **used(self.began),
+            **resources_used(self.began),
             "items": self.items,
-            "items_kept": self.kept,
+            "items_kept": self.reused,
             "scoring_s": round(self.seconds, 3),
-            "computed_tokens": computed,
-            "total_tokens": total,
-            "tokens_per_s": round(total / self.seconds, 1) if self.seconds else 0.0,
+            "computed_tokens": self.counts.computed_tokens,
+            "total_tokens": self.counts.total_tokens,
+            "tokens_per_s": round(self.tokens_per_second, 1),
             "model_flop_utilisation": round(self.utilisation, 4),
             "matrix_gflops": round(self.matrix_rate / 1e9, 1),
             "audited_items": self.audited,
@@ -119,17 +123,71 @@ class Telemetry:
 
     def write(self, path: str) -> None:
         """Write the benchmark file."""
-        write(path, self.row())
+        write_benchmark(path, self.row())
 
     def line(self, share: float) -> str:
-        """One line of progress; ``share`` of the job's text is done."""
-        row = self.row()
+        """One line of progress; ``share`` of the job's text is scored."""
         left = self.seconds / share * (1 - share) if share else float("nan")
+        chains = f", {self.chains:,} chains" if self.chains else ""
         return (
-            f"{self.name}: {self.items} items, {row['tokens_per_s']:,.0f} tokens/s, "
-            f"{row['computed_tokens']:,} of {row['total_tokens']:,} tokens computed, "
-            f"{self.utilisation:.0%} of the matrix rate, {left:.0f} s left"
+            f"{self.name}: {self.items:,} of {self.missing:,} items{chains}, "
+            f"{self.tokens_per_second:,.0f} tokens/s, {self._work()}{left:.0f} s left"
         )
+
+    def _work(self) -> str:
+        return (
+            f"{self.counts.computed_tokens:,} of {self.counts.total_tokens:,} tokens computed, "
+            f"{self.utilisation:.0%} of the matrix rate, "
+        )
+
+
+class Progress:
+    """Share of a job's text that is scored, and when the last score of an item is stored.
+
+    Attributes
+    ----------
+    characters : int
+        Of all prompts that have to be scored.
+    """
+
+    def __init__(self) -> None:
+        self.characters = 0
+        self._done = 0.0
+        self._waiting: dict[str, list[tuple[str, float]]] = {}
+        self._open: Counter[str] = Counter()
+        self._logged = time.monotonic()
+
+    @property
+    def share(self) -> float:
+        """Share of the characters whose scores are stored."""
+        return min(1.0, self._done / max(1, self.characters))
+
+    def expect(self, key: str, item: str, characters: float) -> None:
+        """An item waits for the score of a key, which stands for some of its characters."""
+        self._waiting.setdefault(key, []).append((item, characters))
+        self._open[item] += 1
+
+    def advance(self, characters: float) -> None:
+        """Count characters as done."""
+        self._done += characters
+
+    def finish(self, keys: Iterable[str]) -> int:
+        """Count keys as scored; returns how many items wait for no further key."""
+        complete = 0
+        for key in keys:
+            for item, characters in self._waiting.pop(key, ()):
+                self.advance(characters)
+                self._open[item] -= 1
+                complete += not self._open[item]
+        return complete
+
+    def is_due(self) -> bool:
+        """Whether it is time for a line of progress, which the caller then logs."""
+        now = time.monotonic()
+        if now - self._logged < EVERY:
+            return False
+        self._logged = now
+        return True
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
@@ -143,7 +201,7 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
         if device.type == "cuda":
             torch.cuda.synchronize()
         began = time.perf_counter()
-        # The sum makes sure that the product is there when the clock is read.
+        # Reading one number waits for the product.
         float((left @ left)[0, 0])
         times.append(time.perf_counter() - began)
     return 2.0 * size**3 / min(times[1:])

@@ -15,7 +15,8 @@ from typing import Any
 
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan, write_text
-from ushaped.report.text import FLAGS, listing, plural, scientific, signed, slug
+from ushaped.report.text import FLAGS, listing, plural, slug
+from ushaped.results.numbers import scientific, signed
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Data, Settings
 from ushaped.shapes.evidence_record import CurveEvidence, write_evidence

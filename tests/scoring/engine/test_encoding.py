@@ -89,7 +89,7 @@ def test_a_tokenizer_without_a_beginning_token_cannot_be_told_to_use_one() -> No
 
 
 def test_a_prompt_that_leaves_no_token_is_refused() -> None:
-    with pytest.raises(UserError, match="leaves no token before the class; say 'bos: always'"):
+    with pytest.raises(UserError, match="leaves no token before the class; set 'bos: always'"):
         encoded("", "a", Letters(), "never")
 
 

@@ -43,7 +43,7 @@ def test_models_share_prefixes_where_they_can_and_say_so_where_not(
 def test_beyond_a_window_sequences_are_computed_whole(model: PreTrainedModel) -> None:
     said: list[str] = []
     engine = Engine(model, log=said.append)
-    assert [engine.ways.of(length) for length in (1, 8, 9, 90)] == [
+    assert [engine.methods.of(length) for length in (1, 8, 9, 90)] == [
         "tree",
         "tree",
         "padded",

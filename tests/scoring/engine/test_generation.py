@@ -13,8 +13,8 @@ from ushaped.errors import UserError
 from ushaped.scoring.engine import generation
 from ushaped.scoring.engine.encoding import Encoder
 from ushaped.scoring.engine.engine import Engine
-from ushaped.scoring.engine.generation import Asked, Chain, chains
-from ushaped.scoring.engine.methods import Ways
+from ushaped.scoring.engine.generation import Chain, GenerationRequest, chains
+from ushaped.scoring.engine.methods import Methods
 
 
 def continued(
@@ -27,7 +27,8 @@ def continued(
 ) -> dict[int, Chain]:
     """Chains by the number of the prompt."""
     asked = [
-        Asked(ids, limit) for ids, limit in zip(Encoder(tokenizer)(prompts), limits, strict=True)
+        GenerationRequest(ids, limit)
+        for ids, limit in zip(Encoder(tokenizer)(prompts), limits, strict=True)
     ]
     batches = chains(engine, tokenizer, asked, stop, *missing)
     return dict(pair for batch in batches for pair in batch)
@@ -113,7 +114,7 @@ def test_a_chain_ends_with_a_stop_string_or_its_text(
 ) -> None:
     always(model, tokenizer, token)
     engine = Engine(model)
-    engine.ways = Ways("tree" if shares else "padded")
+    engine.methods = Methods("tree" if shares else "padded")
     found = continued(engine, tokenizer, PROMPTS[:2], [5, 5], stop)
     assert found == {0: chain, 1: chain}
 
@@ -124,17 +125,17 @@ def test_out_of_memory_halves_the_chains_of_a_batch(
     said: list[str] = []
     engine = Engine(model, log=said.append)
     expected = continued(engine, tokenizer, PROMPTS, [4] * 24)
-    straight = generation._together
+    straight = generation._by_tree
 
     def narrow(engine: Engine, ending: Any, rows: list[bytes], *rest: Any) -> Any:
         if len(rows) > 5:
             raise MemoryError
         return straight(engine, ending, rows, *rest)
 
-    monkeypatch.setattr(generation, "_together", narrow)
+    monkeypatch.setattr(generation, "_by_tree", narrow)
     assert continued(engine, tokenizer, PROMPTS, [4] * 24) == expected
     assert said[0].startswith("out of memory with ")
-    monkeypatch.setattr(generation, "_together", lambda *_: (_ for _ in ()).throw(MemoryError))
+    monkeypatch.setattr(generation, "_by_tree", lambda *_: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(UserError, match="does not fit into memory"):
         continued(engine, tokenizer, ["a"], [4])
 

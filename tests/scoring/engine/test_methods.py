@@ -29,8 +29,8 @@ from tiny_models import CLASSES, ENDS, PROMPTS, SMALL, VOCABULARY
 from ushaped.errors import UserError
 from ushaped.scoring.engine.encoding import Encoded, data, tokens
 from ushaped.scoring.engine.engine import Engine, in_order, log_likelihoods
-from ushaped.scoring.engine.generation import Asked, chains
-from ushaped.scoring.engine.methods import Ways, limit_of, probes
+from ushaped.scoring.engine.generation import GenerationRequest, chains
+from ushaped.scoring.engine.methods import Methods, limit_of, probes
 from ushaped.scoring.engine.precision import in_float32
 
 SIZES = {"vocab_size": VOCABULARY, **SMALL, "intermediate_size": 32, **ENDS}
@@ -101,7 +101,7 @@ def test_frequencies_that_switch_with_the_longest_sequence_do_not_reach_shorter_
     model = long_rope()
     said: list[str] = []
     engine = Engine(model, log=said.append)
-    assert (engine.ways.of(24), engine.ways.of(25)) == ("tree", "single")
+    assert (engine.methods.of(24), engine.methods.of(25)) == ("tree", "single")
     assert said == [
         "Phi3ForCausalLM: sequences of more than 24 tokens are computed one by one "
         "(original_max_position_embeddings)"
@@ -109,7 +109,7 @@ def test_frequencies_that_switch_with_the_longest_sequence_do_not_reach_shorter_
     some = sequences([5, 23, 24, 25, 26, 40, 60])
     assert in_order(engine.score(some)) == pytest.approx(alone(model, some), abs=1e-4)
     # Frequencies do matter: one batch of all would have been wrong.
-    engine.ways = Ways("padded")
+    engine.methods = Methods("padded")
     together = in_order(engine.score(some))
     assert max(abs(a - b) for a, b in zip(together, alone(model, some), strict=True)) > 0.1
 
@@ -117,7 +117,7 @@ def test_frequencies_that_switch_with_the_longest_sequence_do_not_reach_shorter_
 def test_a_chain_that_may_grow_beyond_the_limit_takes_no_tree(tokenizer: Any) -> None:
     engine = Engine(long_rope())
     prompts = [tokens(one.data).tolist() for one in sequences([10, 20])]
-    asked = [Asked(data(ids), 8) for ids in prompts]
+    asked = [GenerationRequest(data(ids), 8) for ids in prompts]
     found = dict(pair for batch in chains(engine, tokenizer, asked, ()) for pair in batch)
     for number, ids in enumerate(prompts):
         expected = list(ids)
@@ -131,8 +131,8 @@ def test_a_chain_that_may_grow_beyond_the_limit_takes_no_tree(tokenizer: Any) ->
 def test_attention_that_never_hears_of_the_tree_gets_none(size: float) -> None:
     said: list[str] = []
     model = ready(FalconForCausalLM(FalconConfig(**SIZES)), size).to(torch.bfloat16)
-    assert Engine(model, log=said.append).ways.short == "padded"
-    assert "0 of 2 layers attend as they are asked to" in said[0]
+    assert Engine(model, log=said.append).methods.short == "padded"
+    assert "0 of 2 layers attend as requested" in said[0]
 
 
 @pytest.mark.parametrize("size", [0.02, 0.3])
@@ -197,12 +197,12 @@ def test_a_model_whose_cache_is_wrong_generates_without(
     )
     said: list[str] = []
     engine = Engine(model, log=said.append)
-    list(chains(engine, tokenizer, [Asked(data([5, 6, 7, 8]), 4)], ()))
+    list(chains(engine, tokenizer, [GenerationRequest(data([5, 6, 7, 8]), 4)], ()))
     assert "BloomForCausalLM: chains are generated without cache" in said
 
 
 def test_batches_of_one_token_score_each_text_by_itself() -> None:
-    assert Engine(tiny_models.made("llama"), batch_tokens=1).ways == Ways(
+    assert Engine(tiny_models.made("llama"), batch_tokens=1).methods == Methods(
         "single", reason="batches of one token"
     )
 

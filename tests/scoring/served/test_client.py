@@ -83,7 +83,7 @@ def test_what_may_pass_is_asked_again(server: Server, clock: Clock, fault: Reply
     assert answer["choices"][0]["text"] == "x"
     assert len(server.asked) == 3
     assert len(lines) == 2
-    assert all("asking again in" in line for line in lines)
+    assert all("trying again in" in line for line in lines)
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
@@ -115,7 +115,9 @@ def test_a_server_that_never_answers_is_given_up_with_one_line(
     server: Server, clock: Clock
 ) -> None:
     server.faults = [(503, {}, b"")] * 3
-    with pytest.raises(UserError, match=r"gives no answer \(status 503\).*what was scored is kept"):
+    with pytest.raises(
+        UserError, match=r"gives no answer \(status 503\).*what was scored is stored"
+    ):
         client(server, retries=2).complete("x")
     assert len(server.asked) == 3
 
@@ -300,4 +302,4 @@ def test_a_redirection_is_not_followed(server: Server, monkeypatch: pytest.Monke
 def test_a_wait_that_cannot_be_read_is_ours_to_choose(told: str) -> None:
     headers = Message()
     headers["Retry-After"] = told
-    assert module._asked_pause(headers) is None
+    assert module._requested_pause(headers) is None

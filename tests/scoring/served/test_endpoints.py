@@ -12,7 +12,8 @@ import yaml
 from project import ROOT, TINY, Project
 from registry_files import ENTRY, changed, registry_with
 from ushaped.errors import UserError
-from ushaped.settings import check, models, read_registry
+from ushaped.models.registry import read_registry
+from ushaped.settings import check, models
 
 SERVED: dict[str, Any] = {key: value for key, value in ENTRY.items() if key != "path"} | {
     "endpoint": "http://127.0.0.1:8000/v1",

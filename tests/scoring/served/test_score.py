@@ -17,14 +17,15 @@ import fetch as fetch_step
 import prompts as prompt_step
 import scores as score_step
 from fake_server import NAME, Server
-from score_files import TEXTS, made, parts, score, scores, words, write_prompts
+from score_files import TEXTS, counted_items, made, parts, score, scores, words, write_prompts
 from ushaped.errors import UserError
 from ushaped.files import write_json
 from ushaped.ladder import tokens
-from ushaped.models import load as models
+from ushaped.models.load import describe as describe_model
+from ushaped.scoring import telemetry
 from ushaped.scoring.served.check import PROBES, Echo
 from ushaped.scoring.served.client import Client, Endpoint
-from ushaped.scoring.served.score import Asked, chain, place
+from ushaped.scoring.served.score import LogprobRequest, class_start, generate_chain
 
 KEY = "sk-very-secret-0123456789"
 SCALE = {
@@ -71,7 +72,7 @@ def locally(
     here = folder / "here"
     model.save_pretrained(here / "model")
     tokens.save(raw, here / "model")
-    about = models.describe("tiny", here / "model", family="test", seed=0, **SCALE)
+    about = describe_model("tiny", here / "model", family="test", seed=0, **SCALE)
     write_json(here / "model.json", about)
     (here / "prompts").symlink_to(folder / "prompts")
     files = sorted((folder / "prompts").rglob("*.parquet"))
@@ -178,6 +179,23 @@ def test_nothing_is_asked_twice(
     assert (scores(ready), parts(ready)) == (before, kept)
 
 
+def test_progress_counts_items_and_chains_as_answers_come(
+    ready: Path,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write_prompts(ready, "neqa", "zero-shot", texts=MANY)
+    monkeypatch.setattr(telemetry, "EVERY", 0)
+    capsys.readouterr()
+    score(ready, monkeypatch)
+    items, chains, speeds = zip(*counted_items(capsys.readouterr().err), strict=True)
+    assert list(items) == sorted(items)
+    assert len(set(items)) > 3
+    assert (items[-1], chains[-1]) == (23, 3)
+    assert min(speeds) > 0
+
+
 def test_a_run_that_lost_its_server_goes_on_where_it_was(
     ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,7 +208,7 @@ def test_a_run_that_lost_its_server_goes_on_where_it_was(
     server.asked.clear()
     # The check takes at most 25 requests, and the items 40 more.
     server.lives = 25 + 20
-    with pytest.raises(UserError, match="what was scored is kept"):
+    with pytest.raises(UserError, match="what was scored is stored"):
         score(ready, monkeypatch)
     reached = len(echoes(server))
     server.asked.clear()
@@ -404,7 +422,7 @@ def echo(tokens: list[str], **more: Any) -> Echo:
 def test_a_class_begins_where_its_letters_do(
     tokens: list[str], text: str, name: str, expected: tuple[int, bool]
 ) -> None:
-    assert place(echo(tokens), len(tokens), Asked(text, name, "item 1")) == expected
+    assert class_start(echo(tokens), len(tokens), LogprobRequest(text, name, "item 1")) == expected
 
 
 @pytest.mark.parametrize(
@@ -418,21 +436,21 @@ def test_tokens_that_do_not_fit_the_text_are_refused(
     tokens: list[str], text: str, problem: str
 ) -> None:
     with pytest.raises(UserError, match=f"item 1: .*{problem}"):
-        place(echo(tokens), len(tokens), Asked(text, " yes", "item 1"))
+        class_start(echo(tokens), len(tokens), LogprobRequest(text, " yes", "item 1"))
 
 
 def test_a_class_that_counts_as_other_than_its_letters_is_not_guessed() -> None:
     both = echo(["\ufffd", "\ufffd", "?", "\ufffd", "\ufffd"])
     with pytest.raises(UserError, match="offsets of the server's tokens do not find"):
-        place(both, 5, Asked("🦜?", "🦜", "item 1"))
+        class_start(both, 5, LogprobRequest("🦜?", "🦜", "item 1"))
     whole = echo(["🦜", "?", "🦜"])
-    assert place(whole, 3, Asked("🦜?", "🦜", "item 1")) == (2, False)
+    assert class_start(whole, 3, LogprobRequest("🦜?", "🦜", "item 1")) == (2, False)
 
 
 def test_offsets_that_contradict_the_tokens_are_refused() -> None:
     wrong = echo(["Is", " it", "?", " y", "es"], offsets=[0, 2, 5, 7, 8])
     with pytest.raises(UserError, match="offsets of the server's tokens do not find"):
-        place(wrong, 5, Asked("Is it?", " yes", "item 1"))
+        class_start(wrong, 5, LogprobRequest("Is it?", " yes", "item 1"))
 
 
 def test_a_chain_ends_before_a_stop_string_that_the_server_keeps(
@@ -443,7 +461,7 @@ def test_a_chain_ends_before_a_stop_string_that_the_server_keeps(
     monkeypatch.setattr(server, "_completed", lambda body: (200, {}, answer))
     asker = Client(Endpoint(server.url, NAME), lambda line: None)
     expected = {"text": " So it is.", "tokens": 7, "stopped": True}
-    assert chain(asker, "Why?", ["\n"], 9, "item 1") == expected
+    assert generate_chain(asker, "Why?", ["\n"], 9, "item 1") == expected
     assert server.asked[0]["stop"] == ["\n"]
     choice["text"] = " So it is."
-    assert not chain(asker, "Why?", ["\n"], 9, "item 1")["stopped"]
+    assert not generate_chain(asker, "Why?", ["\n"], 9, "item 1")["stopped"]

@@ -2,7 +2,7 @@
 
 Such a model computes queries, keys and values itself, with position encodings, and hands them to a
 function that `transformers` knows by name. Under the name `NAME` that function is the `attend` of
-whatever pass is running.
+the running pass.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 
 NAME = "ushaped_tree"
 # On a processor, attention over at most this many keys is computed in float64. Matrix products do
-# not depend on what else is in a batch, attention kernels do; rounded from float64, their results
-# are the same bits whatever the batch. Over more keys that would take too much time.
+# not depend on the rest of a batch, attention kernels do; rounded from float64, their results are
+# the same bits whatever the batch. Over more keys that would take too much time.
 DOUBLE_UP_TO = 384
-# What a model may ask of attention beyond the usual, and what is not done here.
+# Options of a model's attention that are not implemented here.
 UNSUPPORTED = ("softcap", "s_aux", "position_bias")
 
 KeysAndValues = tuple[Tensor, Tensor]
 
 
 class UnsupportedError(Exception):
-    """A model whose attention is not the usual one."""
+    """A model whose attention needs more than queries, keys and values."""
 
 
 class Pass(Protocol):
-    """Something that knows what the queries of a forward pass may see."""
+    """A forward pass that decides what its queries see."""
 
     def attend(
         self, module: Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
@@ -60,15 +60,15 @@ _running: list[tuple[Pass, list[Module]]] = []
 
 
 @contextmanager
-def running(model: PreTrainedModel, one: Pass) -> Iterator[list[Module]]:
-    """While this is entered, the model attends as ``one`` says.
+def running(model: PreTrainedModel, forward_pass: Pass) -> Iterator[list[Module]]:
+    """While this is entered, the model attends by ``forward_pass``.
 
-    Yields a list to which every attention layer is added when it does. Some models ignore what
-    attention they are asked for, without a word.
+    Yields a list to which every attention layer is added when it attends: some models silently
+    ignore the requested attention.
     """
     usual = model.config._attn_implementation
     called: list[Module] = []
-    _running.append((one, called))
+    _running.append((forward_pass, called))
     try:
         model.set_attn_implementation(NAME)
         yield called
@@ -91,20 +91,20 @@ def _attention(
     value: Tensor,
     attention_mask: Tensor | None,
     scaling: float | None = None,
-    **more: Any,
+    **options: Any,
 ) -> tuple[Tensor, None]:
     for name in UNSUPPORTED:
-        if more.get(name) is not None:
+        if options.get(name) is not None:
             raise UnsupportedError(name)
-    if more.get("is_causal") is False:
-        raise UnsupportedError("attention to what follows")
-    one, called = _running[-1]
+    if options.get("is_causal") is False:
+        raise UnsupportedError("attention to later tokens")
+    forward_pass, called = _running[-1]
     called.append(module)
-    return one.attend(module, query, key, value, scaling)[None], None
+    return forward_pass.attend(module, query, key, value, scaling)[None], None
 
 
-class _Placed:
-    """A group's indices and mask on one device."""
+class _DeviceGroup:
+    """Indices and mask of a group on one device."""
 
     def __init__(self, group: Group, like: Tensor) -> None:
         device = like.device
@@ -126,67 +126,62 @@ class _Placed:
 class TreePass:
     """A forward pass over a layout.
 
-    Parameters
-    ----------
-    laid : Layout
-    before : TreePass, optional
-        The pass over the tokens before, which kept its keys and values.
-    keep : bool
-        Whether to keep keys and values in `kept`, those of ``before`` first.
+    ``before`` is the pass over the kept prefix, with its keys and values. With ``keep``, keys and
+    values are kept in `keys_values`, after those of ``before``.
     """
 
-    def __init__(self, laid: Layout, before: TreePass | None = None, keep: bool = False) -> None:
-        self.laid = laid
-        self.before = before.kept if before else {}
-        self.kept: dict[Module, KeysAndValues] = {}
+    def __init__(self, layout: Layout, before: TreePass | None = None, keep: bool = False) -> None:
+        self.layout = layout
+        self.before = before.keys_values if before else {}
+        self.keys_values: dict[Module, KeysAndValues] = {}
         self.keep = keep
-        self._placed: dict[torch.device, list[_Placed]] = {}
+        self._groups: dict[torch.device, list[_DeviceGroup]] = {}
 
     def attend(
         self, module: Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
     ) -> Tensor:
         """See `Pass`."""
-        if query.device not in self._placed:
-            self._placed[query.device] = [_Placed(group, query) for group in self.laid.groups]
+        if query.device not in self._groups:
+            self._groups[query.device] = [_DeviceGroup(g, query) for g in self.layout.groups]
         if module in self.before:
             before = self.before[module]
             key, value = torch.cat([before[0], key], 2), torch.cat([before[1], value], 2)
         if self.keep:
-            self.kept[module] = (key, value)
+            self.keys_values[module] = (key, value)
         heads, width = query.shape[1], value.shape[-1]
         result = value.new_empty(query.shape[2], heads, width)
-        for group in self._placed[query.device]:
-            some = _call(group, query, key, value, scaling).transpose(1, 2)
-            flat = some.reshape(-1, heads, width)
+        for group in self._groups[query.device]:
+            attended = _attend(group, query, key, value, scaling).transpose(1, 2)
+            flat = attended.reshape(-1, heads, width)
             result.index_copy_(0, group.out, flat if group.real is None else flat[group.real])
         return result
 
 
-def _call(
-    group: _Placed, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
+def _attend(
+    group: _DeviceGroup, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
 ) -> Tensor:
     """Attention of one group; shape (units, heads, queries, width)."""
     units, queries, keys = group.size
-    each_key = query.shape[1] // key.shape[1]
-    some_keys = _picked(key, group.keys, units, keys).to(group.dtype)
-    some_values = _picked(value, group.keys, units, keys).to(group.dtype)
-    if each_key > 1 and group.mask is not None and query.device.type == "cuda":
+    queries_per_key = query.shape[1] // key.shape[1]
+    group_keys = _select(key, group.keys, units, keys).to(group.dtype)
+    group_values = _select(value, group.keys, units, keys).to(group.dtype)
+    if queries_per_key > 1 and group.mask is not None and query.device.type == "cuda":
         # CUDA's fast kernels do not take a mask together with keys that queries share.
-        some_keys = some_keys.repeat_interleave(each_key, 1)
-        some_values = some_values.repeat_interleave(each_key, 1)
-    found = scaled_dot_product_attention(
-        _picked(query, group.queries, units, queries).to(group.dtype),
-        some_keys,
-        some_values,
+        group_keys = group_keys.repeat_interleave(queries_per_key, 1)
+        group_values = group_values.repeat_interleave(queries_per_key, 1)
+    attended = scaled_dot_product_attention(
+        _select(query, group.queries, units, queries).to(group.dtype),
+        group_keys,
+        group_values,
         attn_mask=group.mask,
         is_causal=group.mask is None,
         scale=scaling,
-        enable_gqa=query.shape[1] != some_keys.shape[1],
+        enable_gqa=query.shape[1] != group_keys.shape[1],
     )
-    return found.to(query.dtype)
+    return attended.to(query.dtype)
 
 
-def _picked(states: Tensor, places: Tensor, units: int, each: int) -> Tensor:
-    """Some tokens of (1, heads, tokens, width) as (units, heads, each, width)."""
-    some = states[0].index_select(1, places)
-    return some.view(some.shape[0], units, each, -1).transpose(0, 1)
+def _select(states: Tensor, indices: Tensor, units: int, each: int) -> Tensor:
+    """Tokens of (1, heads, tokens, width) by index, as (units, heads, each, width)."""
+    selected = states[0].index_select(1, indices)
+    return selected.view(selected.shape[0], units, each, -1).transpose(0, 1)

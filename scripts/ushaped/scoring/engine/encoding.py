@@ -1,7 +1,7 @@
 """From prompts and continuations to token sequences, and where in them a continuation begins.
 
-A sequence is held as ``bytes``, four per token, most significant first: compact in any number, a
-key of a dictionary, and sorted as its tokens are.
+A sequence is ``bytes``, four per token, most significant first: compact, a key of a dictionary, and
+sorted in the order of its tokens.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 TOKEN = np.dtype(">u4")
-# Texts that the tokenizer gets at once.
+# Texts that are tokenised by one call.
 SLICE = 1000
 
-BOS_CHOICES = ("default", "always", "never")
 # Texts that show which tokens a tokenizer puts around a text.
 PROBES = ("a", "Answer", "the 7", "?")
-# Names of the longest input in configurations, and of the parts of multimodal ones where
-# transformers does not look for them.
+# Names of the context length in configurations, and of the text parts of multimodal ones that
+# transformers does not find.
 CONTEXT_NAMES = (
     "max_position_embeddings",
     "n_positions",
@@ -43,19 +42,11 @@ TEXT_PARTS = ("llm_config", "language_config", "language_model_config")
 
 @dataclass(frozen=True)
 class Encoded:
-    """A prompt and one continuation as tokens.
+    """A prompt and one continuation as tokens, four bytes each in ``data``.
 
-    Attributes
-    ----------
-    data : bytes
-        All tokens, four bytes each.
-    start : int
-        The first ``start`` tokens are the prompt's; the continuation's probability is that of the
-        others.
-    boundary_merged : bool
-        Whether a token spans the join, so that the prompt ends before it.
-    cut : int
-        Tokens that were left out at the beginning to fit the model's context.
+    The first ``start`` tokens are the prompt's; the probability of the others is the
+    continuation's. ``boundary_merged``: a token spans the join, and the prompt ends before it.
+    ``cut`` tokens were left out at the beginning to fit the context length.
     """
 
     data: bytes
@@ -74,7 +65,7 @@ def tokens(data: bytes) -> NDArray[np.uint32]:
 
 
 def data(tokens: Iterable[int]) -> bytes:
-    """The sequence of some tokens.
+    """The sequence of tokens.
 
     Examples
     --------
@@ -90,12 +81,12 @@ class Encoder:
     Parameters
     ----------
     tokenizer
-        As `transformers` loads it.
+        Loaded by `transformers`.
     bos : {"default", "always", "never"}
-        Whether a text begins with the tokenizer's beginning-of-sequence token: as the tokenizer
-        does by itself, always, or never.
+        Whether a text begins with the tokenizer's beginning-of-sequence token: by the tokenizer's
+        own default, always, or never.
     vocabulary : int, optional
-        Tokens that the model knows; by default they are not checked.
+        Size of the model's vocabulary; by default tokens are not checked against it.
 
     Attributes
     ----------
@@ -105,8 +96,8 @@ class Encoder:
     Raises
     ------
     UserError
-        If the token is asked for and the tokenizer has none, or if it cannot be seen which tokens
-        the tokenizer puts around a text.
+        With ``always``, if the tokenizer has no such token; with ``default``, if it does not show
+        which tokens it puts around a text.
     """
 
     def __init__(
@@ -121,11 +112,7 @@ class Encoder:
     def __call__(self, texts: Sequence[str], where: Sequence[str] | None = None) -> list[bytes]:
         """Tokens of each text, with the tokens that every text begins with.
 
-        Parameters
-        ----------
-        texts : sequence of str
-        where : sequence of str, optional
-            The item of each text, for a message.
+        ``where`` names the item of each text in messages.
 
         Raises
         ------
@@ -133,21 +120,21 @@ class Encoder:
             If a text has tokens that the model does not know.
         """
         begin = data(self.begins_with)
-        found: list[bytes] = []
+        encoded: list[bytes] = []
         for first in range(0, len(texts), SLICE):
-            some = list(texts[first : first + SLICE])
-            ids = self.tokenizer(some, add_special_tokens=False)["input_ids"]
-            found += [begin + data(one) for one in ids]
+            batch = list(texts[first : first + SLICE])
+            input_ids = self.tokenizer(batch, add_special_tokens=False)["input_ids"]
+            encoded += [begin + data(ids) for ids in input_ids]
         if self.vocabulary is not None:
-            for number, one in enumerate(found):
-                if one and (most := int(tokens(one).max())) >= self.vocabulary:
+            for number, sequence in enumerate(encoded):
+                if sequence and (largest := int(tokens(sequence).max())) >= self.vocabulary:
                     raise UserError(
                         where[number] if where else f"text {texts[number][:40]!r}",
                         "the tokenizer has more tokens than the model's embedding "
-                        f"(token {most} of {self.vocabulary})",
+                        f"(token {largest} of {self.vocabulary})",
                         "use the model's own tokenizer",
                     )
-        return found
+        return encoded
 
     def pairs(
         self,
@@ -158,14 +145,8 @@ class Encoder:
         """Tokenise each prompt together with each of its continuations.
 
         Where a token spans the join, the common prefix of the tokens of the prompt alone and of
-        prompt and continuation together decides where the continuation begins.
-
-        Parameters
-        ----------
-        prompts : sequence of str
-        continuations : sequence of sequence of str
-        where : sequence of str, optional
-            The item of each prompt, for a message.
+        prompt and continuation together decides where the continuation begins. ``where`` names the
+        item of each prompt in messages.
 
         Raises
         ------
@@ -175,39 +156,41 @@ class Encoder:
             tokens, whose scores could only be equal.
         """
         where = where or [f"prompt {prompt[:40]!r}" for prompt in prompts]
-        alone = self(prompts, where)
-        asked = [
-            (prompt + name, at)
-            for prompt, names, at in zip(prompts, continuations, where, strict=True)
+        encoded_prompts = self(prompts, where)
+        texts = [
+            (prompt + name, item)
+            for prompt, names, item in zip(prompts, continuations, where, strict=True)
             for name in names
         ]
-        joined = iter(self([text for text, _ in asked], [at for _, at in asked]))
-        found = []
-        for prompt, names, at, before in zip(prompts, continuations, where, alone, strict=True):
+        joined = iter(self([text for text, _ in texts], [item for _, item in texts]))
+        result = []
+        for prompt, names, item, before in zip(
+            prompts, continuations, where, encoded_prompts, strict=True
+        ):
             if prompt and self._is_unknown(tokens(before)[len(self.begins_with) :]):
-                raise _not_known(at, f"the prompt {prompt[:40]!r}")
-            split = [_split(at, name, before, next(joined)) for name in names]
-            for name, one in zip(names, split, strict=True):
-                if self._is_unknown(tokens(one.data)[one.start :]):
-                    raise _not_known(at, f"class {name!r}")
-            _check_different(at, names, split)
-            found.append(split)
-        return found
+                raise _not_known(item, f"the prompt {prompt[:40]!r}")
+            encoded = [_split(item, name, before, next(joined)) for name in names]
+            for name, sequence in zip(names, encoded, strict=True):
+                if self._is_unknown(tokens(sequence.data)[sequence.start :]):
+                    raise _not_known(item, f"class {name!r}")
+            _check_different(item, names, encoded)
+            result.append(encoded)
+        return result
 
     def _is_unknown(self, ids: NDArray[np.uint32]) -> bool:
-        """Whether there is no token but the one for what a tokenizer does not know."""
+        """Whether there is no token but the one for unknown text."""
         unknown = getattr(self.tokenizer, "unk_token_id", None)
         return not len(ids) or (unknown is not None and bool((ids == unknown).all()))
 
 
 def _beginning(tokenizer: PreTrainedTokenizerBase, bos: str) -> tuple[int, ...]:
-    """Tokens before every text: what special tokens put before the same texts without them."""
+    """Tokens before every text: those that special tokens add before the probes."""
     pairs = _probes(tokenizer)
     ends = {without[-1] for _, without in pairs}
     if len(pairs) > 1 and ends == {getattr(tokenizer, "eos_token_id", None)}:
         raise UserError(
             "the tokenizer",
-            "ends every text with its end-of-sequence token, even when it is told not to",
+            "ends every text with its end-of-sequence token, even without special tokens",
             "set add_eos_token to false in tokenizer_config.json",
         )
     if bos == "never":
@@ -217,37 +200,37 @@ def _beginning(tokenizer: PreTrainedTokenizerBase, bos: str) -> tuple[int, ...]:
             raise UserError(
                 "config/models.yaml, bos: always",
                 "the tokenizer has no beginning-of-sequence token",
-                "say default or never",
+                "set it to default or never",
             )
         first = int(tokenizer.bos_token_id)
-        # Some tokenizers put it before a text whatever they are told.
-        there = bool(pairs) and all(without[0] == first for _, without in pairs)
-        return () if there else (first,)
-    found = {_before(with_special, without) for with_special, without in pairs}
-    (begin,) = found if len(found) == 1 else (None,)
+        # Some tokenizers put it before a text even without special tokens.
+        is_there = bool(pairs) and all(without[0] == first for _, without in pairs)
+        return () if is_there else (first,)
+    beginnings = {_before(with_special, without) for with_special, without in pairs}
+    (begin,) = beginnings if len(beginnings) == 1 else (None,)
     if begin is None:
         raise UserError(
             "config/models.yaml, bos: default",
             "the tokenizer does not show which tokens it puts before a text",
-            "say always or never for this family",
+            "set it to always or never for this family",
         )
     return begin
 
 
 def _probes(tokenizer: PreTrainedTokenizerBase) -> list[tuple[list[int], list[int]]]:
-    """Some texts as tokens, with special tokens and without; only such that give any.
+    """Probes as tokens, with special tokens and without; texts without any token are left out.
 
-    Not every tokenizer knows letters: where the common texts give nothing, tokens of its own
-    vocabulary are made texts.
+    Not every tokenizer knows letters: where the probes give nothing, tokens of its own vocabulary
+    are decoded and probed.
     """
-    found: list[tuple[list[int], list[int]]] = []
+    pairs: list[tuple[list[int], list[int]]] = []
     for text in (*PROBES, *_vocabulary_texts(tokenizer)):
         without = list(tokenizer(text, add_special_tokens=False)["input_ids"])
         if without:
-            found.append((list(tokenizer(text)["input_ids"]), without))
-        if len(found) == len(PROBES):
+            pairs.append((list(tokenizer(text)["input_ids"]), without))
+        if len(pairs) == len(PROBES):
             break
-    return found
+    return pairs
 
 
 def _vocabulary_texts(tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
@@ -258,7 +241,7 @@ def _vocabulary_texts(tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
 
 
 def _before(with_special: list[int], without: list[int]) -> tuple[int, ...] | None:
-    """Tokens before the text, None if it is not found among those with special tokens."""
+    """Tokens before the text; None if the text is not found among those with special tokens."""
     size = len(without)
     starts = range(len(with_special) - size + 1)
     at = next((n for n in starts if with_special[n : n + size] == without), None)
@@ -278,7 +261,7 @@ def _split(where: str, name: str, before: bytes, whole: bytes) -> Encoded:
         raise UserError(
             where,
             "leaves no token before the class",
-            "say 'bos: always' for this family in config/models.yaml, or use another tokenizer",
+            "set 'bos: always' for this family in config/models.yaml, or use another tokenizer",
         )
     return Encoded(whole, start, boundary_merged=start < len(alone))
 
@@ -291,10 +274,10 @@ def _not_known(where: str, what: str) -> UserError:
     )
 
 
-def _check_different(where: str, names: Sequence[str], split: Sequence[Encoded]) -> None:
+def _check_different(where: str, names: Sequence[str], encoded: Sequence[Encoded]) -> None:
     seen: dict[bytes, str] = {}
-    for name, one in zip(names, split, strict=True):
-        other = seen.setdefault(one.data, name)
+    for name, sequence in zip(names, encoded, strict=True):
+        other = seen.setdefault(sequence.data, name)
         if other != name:
             raise UserError(
                 where,
@@ -318,10 +301,10 @@ def common(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> int:
 
 
 def context_length(model: PreTrainedModel) -> int | None:
-    """Longest input of a model, in tokens, if its configuration tells.
+    """Context length of a model, in tokens; None if its configuration does not say.
 
-    Of a multimodal model, that of the part that text goes through. A tokenizer's own limit is not
-    asked for: it is often a number that nobody has set.
+    Of a multimodal model, that of the text part. A tokenizer's own limit is not used: it is often a
+    default that nobody has set.
     """
     config = model.config
     parts = [config.get_text_config(decoder=True)]
@@ -343,20 +326,9 @@ def fitted_prompt(
     too_long: str,
     begins_with: Sequence[int] = (),
 ) -> tuple[bytes, int]:
-    """A prompt to go on from, fitted to the model's context, and how many tokens may be generated.
+    """A prompt fitted to the context length, and how many tokens may be generated after it.
 
-    Parameters
-    ----------
-    ids : bytes
-        The prompt's tokens.
-    limit : int or None
-        Longest input in tokens.
-    where : str
-        The item, for a message.
-    after : int
-        Tokens that must fit behind what is generated.
-    too_long, begins_with
-        As in `fitted`.
+    ``after`` tokens must fit after the generated ones; for the others see `fitted`.
 
     Raises
     ------
@@ -393,43 +365,39 @@ def _no_room(where: str, limit: int) -> UserError:
 
 
 def fitted(
-    names: Sequence[Encoded],
+    continuations: Sequence[Encoded],
     limit: int | None,
     where: str,
     *,
     too_long: str,
     begins_with: Sequence[int] = (),
 ) -> list[Encoded]:
-    """The continuations of one prompt, fitted to the model's context.
+    """The continuations of one prompt, fitted to the context length ``limit`` (None: no limit).
 
-    All are cut alike, so that each still follows the same prompt. The tokens that every text begins
-    with stay.
-
-    Parameters
-    ----------
-    names : sequence of Encoded
-    limit : int or None
-        Longest input in tokens; the last token of a sequence is predicted, not read.
-    where : str
-        The item, for a message.
-    too_long : {"error", "cut"}
-        What to do with a sequence that does not fit.
+    The last token of a sequence is predicted, not read. With ``too_long="cut"``, all are cut by the
+    same number of tokens, so that each still follows the same prompt; the tokens that every text
+    begins with stay. ``where`` names the item in messages.
 
     Raises
     ------
     UserError
         If a sequence does not fit and must not be cut, or if the cut would reach a continuation.
     """
-    over = max(len(one) - 1 for one in names) - (limit or 0)
+    over = max(map(len, continuations)) - 1 - (limit or 0)
     if limit is None or over <= 0:
-        return list(names)
+        return list(continuations)
     if too_long != "cut":
         raise _too_long(where, over + limit, limit)
     keep = len(begins_with)
-    if min(one.start for one in names) - over <= keep:
+    if min(sequence.start for sequence in continuations) - over <= keep:
         raise _no_room(where, limit)
     at, to = keep * TOKEN.itemsize, (keep + over) * TOKEN.itemsize
     return [
-        replace(one, data=one.data[:at] + one.data[to:], start=one.start - over, cut=over)
-        for one in names
+        replace(
+            sequence,
+            data=sequence.data[:at] + sequence.data[to:],
+            start=sequence.start - over,
+            cut=over,
+        )
+        for sequence in continuations
     ]

@@ -1,7 +1,36 @@
-"""Exact log-likelihoods of continuations, each token with the same history computed once.
+"""Exact log-likelihoods of continuations; a token with the same history is computed once.
 
 A scorer is a pure function from a model, prompts and continuations to summed token
-log-probabilities; no batch, order or neighbour can change a score by more than rounding.
+log-probabilities: no batch, order or neighbour can change a score by more than rounding.
+
+Two prompts, ``^ q a`` and ``^ q b``, with the classes ``Y`` and ``N o`` (``^`` is the
+beginning-of-sequence token). The last token of a class is predicted, never read, so these rows go
+through the model, as one row without padding::
+
+    rows       tree                   index in the layout   0  1  2  3  4  5
+    ^ q a                             token                 ^  q  a  N  b  N
+    ^ q a N    ^ --- q -+- a --- N    position              0  1  2  3  2  3
+    ^ q b               |
+    ^ q b N             +- b --- N
+
+    what each token sees (x)          what its logits give
+
+             ^ q a N b N
+    0  ^     x                        -
+    1  q     x x                      -
+    2  a     x x x                    log p(Y | ^ q a),    log p(N | ^ q a)
+    3  N     x x x x                  log p(o | ^ q a N)
+    4  b     x x . . x                log p(Y | ^ q b),    log p(N | ^ q b)
+    5  N     x x . . x x              log p(o | ^ q b N)
+
+    log-likelihood of "Y"   after ^ q a  =  log p(Y) at 2
+    log-likelihood of "N o" after ^ q a  =  log p(N) at 2  +  log p(o) at 3
+    log-likelihood of "Y"   after ^ q b  =  log p(Y) at 4
+    log-likelihood of "N o" after ^ q b  =  log p(N) at 4  +  log p(o) at 5
+
+Six tokens are computed, not the 16 of four padded sequences, and only the four rows of logits at 2
+to 5. A prefix that several batches share (``^ q``, if it were long) is computed once and its keys
+and values are kept; its tokens are then keys of later layouts, but not part of them.
 """
 
 from __future__ import annotations
@@ -17,7 +46,6 @@ from torch import Tensor
 from ushaped.errors import UserError
 from ushaped.models.load import to_screen, vocabulary
 from ushaped.scoring.engine import attention, plain
-from ushaped.scoring.engine import methods as ways
 from ushaped.scoring.engine.encoding import (
     TOKEN,
     Encoded,
@@ -27,40 +55,31 @@ from ushaped.scoring.engine.encoding import (
     fitted,
     tokens,
 )
-from ushaped.scoring.engine.methods import SINGLE, TREE, Ways
+from ushaped.scoring.engine.methods import SINGLE, TREE, Methods, find_methods, layers_of
 from ushaped.scoring.engine.precision import use_float32_output
-from ushaped.scoring.engine.tree import Ints, layout, plan
+from ushaped.scoring.engine.tree import MAX_LOGITS, Ints, build_layout, plan_batches
 from ushaped.scoring.telemetry import Counts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-# Vocabulary rows x predictions that are held at once: 128 MiB in float32.
-MOST_CELLS = 1 << 25
-
 Log = Callable[[str], None]
 
 
 class Engine:
-    """A model, ready to score.
+    """A model, loaded by `ushaped.models.load.load`, ready to score.
 
-    Parameters
-    ----------
-    model
-        Loaded by `ushaped.models.load.load`.
-    batch_tokens : int
-        Tokens of one forward pass, at most; a longer single sequence still runs.
-    log : callable
-        Gets a line for each fallback.
+    A forward pass has at most ``batch_tokens`` tokens, but a longer single sequence still runs.
+    ``log`` gets a line for each fallback.
 
     Attributes
     ----------
-    ways : Ways
+    methods : Methods
         How sequences are computed, by their length.
     output_format : torch.dtype or None
-        Number format of the logits as the model gives them; None before the first pass.
+        Number format of the model's own logits; None before the first pass.
     cache_is_right : bool or None
-        Whether generation with the model's own cache is what it is without; None before it is used.
+        Whether generation with the model's own cache equals that without; None until it is tried.
     counts : Counts
 
     Raises
@@ -77,30 +96,30 @@ class Engine:
         self.context = context_length(model)
         self.vocabulary = vocabulary(model)
         self.device = model.get_input_embeddings().weight.device
-        self.most_needed = max(64, MOST_CELLS // self.vocabulary)
-        self._layers = ways.layers_of(model.config)
+        self.max_predictions = max(64, MAX_LOGITS // self.vocabulary)
+        self._layers = layers_of(model.config)
         self._prefix: tuple[bytes, attention.TreePass] | None = None
         self.output_format: torch.dtype | None = None
         self.cache_is_right: bool | None = None
         use_float32_output(model)
-        self.ways = ways.find(self)
-        for line in self.ways.lines(type(model).__name__):
+        self.methods = find_methods(self)
+        for line in self.methods.log_lines(type(model).__name__):
             log(line)
 
     @property
     def tree(self) -> bool:
         """Whether short sequences share prefixes."""
-        return self.ways.short == TREE
+        return self.methods.short == TREE
 
-    def try_way(self, way: str, sequences: Sequence[Encoded]) -> list[float]:
-        """Log-likelihoods computed one way, in small batches; for the self-check."""
-        budget, counts, self.ways = self.batch_tokens, self.counts, Ways(way)
+    def try_method(self, method: str, sequences: Sequence[Encoded]) -> list[float]:
+        """Log-likelihoods by one method, in small batches; for the self-check."""
+        batch_tokens, counts, self.methods = self.batch_tokens, self.counts, Methods(method)
         # Small enough that prefixes are kept between batches.
-        self.batch_tokens, self.counts = max(len(one) for one in sequences) + 12, Counts()
+        self.batch_tokens, self.counts = max(map(len, sequences)) + 12, Counts()
         try:
             return in_order(self.score(sequences))
         finally:
-            self.batch_tokens, self.counts, self._prefix = budget, counts, None
+            self.batch_tokens, self.counts, self._prefix = batch_tokens, counts, None
 
     # -- scoring ----------------------------------------------------------------------------------
 
@@ -109,82 +128,84 @@ class Engine:
     ) -> Iterator[list[tuple[int, float]]]:
         """Score sequences, batch by batch.
 
-        Parameters
-        ----------
-        sequences : sequence of Encoded
-        missing : collection of int, optional
-            Which of them to score; the batches are the same as if it were all.
-
         Yields
         ------
         list of (int, float)
             Number of a sequence, and the log-likelihood (natural log, summed in float64) of its
-            continuation.
+            continuation; only of those in ``missing``, if it is given. The batches are the same as
+            if it were all.
 
         Raises
         ------
         UserError
             If a single sequence does not fit into memory.
         """
-        todo = set(range(len(sequences)) if missing is None else missing)
-        by_way: dict[str, list[int]] = {}
-        for number, one in enumerate(sequences):
-            by_way.setdefault(self.ways.of(len(one) - 1), []).append(number)
-        for way, numbers in by_way.items():
-            yield from self._score(way, sequences, numbers, todo)
+        missing = set(range(len(sequences)) if missing is None else missing)
+        by_method: dict[str, list[int]] = {}
+        for number, sequence in enumerate(sequences):
+            by_method.setdefault(self.methods.of(len(sequence) - 1), []).append(number)
+        for method, numbers in by_method.items():
+            yield from self._score(method, sequences, numbers, missing)
 
     def _score(
-        self, way: str, sequences: Sequence[Encoded], numbers: list[int], todo: Collection[int]
+        self,
+        method: str,
+        sequences: Sequence[Encoded],
+        numbers: list[int],
+        missing: Collection[int],
     ) -> Iterator[list[tuple[int, float]]]:
-        asked: dict[bytes, list[int]] = {}
+        by_row: dict[bytes, list[int]] = {}
         for number in numbers:
-            # The last token is predicted, not read: answers that differ only there share a row.
-            asked.setdefault(sequences[number].data[: -TOKEN.itemsize], []).append(number)
-        rows = sorted(asked)
-        starts = [min(sequences[number].start for number in asked[row]) for row in rows]
-        needed = [len(row) // TOKEN.itemsize - s + 1 for row, s in zip(rows, starts, strict=True)]
-        budget = self.batch_tokens
-        for batch in plan(rows, starts, needed, budget, self.most_needed):
-            wanted = [
+            # The last token is predicted, not read: classes that differ only there share a row.
+            by_row.setdefault(sequences[number].data[: -TOKEN.itemsize], []).append(number)
+        rows = sorted(by_row)
+        starts = [min(sequences[number].start for number in by_row[row]) for row in rows]
+        batch_tokens = self.batch_tokens
+        for batch in plan_batches(
+            rows, starts, _predictions(rows, starts), batch_tokens, self.max_predictions
+        ):
+            part = slice(batch.first, batch.last)
+            needed = [
                 (row, start)
-                for row, start in zip(
-                    rows[batch.first : batch.last], starts[batch.first : batch.last], strict=True
-                )
-                if any(number in todo for number in asked[row])
+                for row, start in zip(rows[part], starts[part], strict=True)
+                if any(number in missing for number in by_row[row])
             ]
-            if not wanted:
+            if not needed:
                 continue
-            found: list[tuple[int, float]] = []
-            for row, start, lines in self._predictions(way, wanted, batch.prefix, budget):
-                some = [number for number in asked[row] if number in todo]
-                found += zip(some, _summed(sequences, some, start, lines), strict=True)
-            self.counts.sequences += len(found)
-            self.counts.total_tokens += sum(len(sequences[number]) for number, _ in found)
-            yield found
+            scores: list[tuple[int, float]] = []
+            for row, start, log_probs in self._row_log_probs(
+                method, needed, batch.prefix, batch_tokens
+            ):
+                for number in by_row[row]:
+                    if number in missing:
+                        scores.append((number, _summed(sequences[number], start, log_probs)))
+            self.counts.sequences += len(scores)
+            self.counts.total_tokens += sum(len(sequences[number]) for number, _ in scores)
+            yield scores
 
-    def _predictions(
-        self, way: str, wanted: list[tuple[bytes, int]], prefix: int, budget: int
+    def _row_log_probs(
+        self, method: str, needed: list[tuple[bytes, int]], prefix: int, batch_tokens: int
     ) -> Iterator[tuple[bytes, int, Tensor]]:
         """Row, start, and the log-probabilities from there on, shape (positions, vocabulary).
 
-        ``budget`` is what the batch was planned for; if memory has run out since, it is cut again.
+        The batch was planned for ``batch_tokens``; if memory has run out since, it is cut again.
         """
-        rows, starts = [row for row, _ in wanted], [start for _, start in wanted]
-        if self.batch_tokens >= budget:
+        rows, starts = [row for row, _ in needed], [start for _, start in needed]
+        if self.batch_tokens >= batch_tokens:
             try:
-                yield from self._forward(way, rows, starts, prefix)
+                yield from self._forward(method, rows, starts, prefix)
                 return
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
             # Outside of the handler, where nothing holds what the failed pass had allocated.
             self._halve(rows)
-        budget = self.batch_tokens
-        needed = [len(row) // TOKEN.itemsize - s + 1 for row, s in zip(rows, starts, strict=True)]
-        for batch in plan(rows, starts, needed, budget, self.most_needed):
-            part = slice(batch.first, batch.last)
-            some = list(zip(rows[part], starts[part], strict=True))
-            yield from self._predictions(way, some, batch.prefix, budget)
+        batch_tokens = self.batch_tokens
+        for batch in plan_batches(
+            rows, starts, _predictions(rows, starts), batch_tokens, self.max_predictions
+        ):
+            part = needed[batch.first : batch.last]
+            yield from self._row_log_probs(method, part, batch.prefix, batch_tokens)
 
     def _halve(self, rows: list[bytes]) -> None:
         """Make batches smaller from now on."""
@@ -199,53 +220,56 @@ class Engine:
             )
         half = max(1, self.batch_tokens // 2)
         self.log(f"out of memory with {self.batch_tokens} tokens at once: going on with {half}")
-        self.batch_tokens, self.most_needed = half, max(1, self.most_needed // 2)
+        self.batch_tokens, self.max_predictions = half, max(1, self.max_predictions // 2)
 
     def _forward(
-        self, way: str, rows: list[bytes], starts: list[int], prefix: int
+        self, method: str, rows: list[bytes], starts: list[int], prefix: int
     ) -> Iterator[tuple[bytes, int, Tensor]]:
-        if way == TREE:
-            laid = layout(rows, starts, prefix, most_keys=4 * self.batch_tokens)
-            one = attention.TreePass(laid, self.kept(rows[0], prefix))
-            needed, inverse = np.unique(np.concatenate(laid.places), return_inverse=True)
-            logits = self.run(laid.tokens, laid.positions, one, needed)
-            lines = torch.log_softmax(logits, dim=-1)
-            ends = np.cumsum([len(places) for places in laid.places])
+        if method == TREE:
+            layout = build_layout(rows, starts, prefix, max_keys=4 * self.batch_tokens)
+            tree_pass = attention.TreePass(layout, self.prefix_pass(rows[0], prefix))
+            needed, inverse = np.unique(np.concatenate(layout.logit_indices), return_inverse=True)
+            logits = self.run(layout.tokens, layout.positions, tree_pass, needed)
+            log_probs = torch.log_softmax(logits, dim=-1)
+            ends = np.cumsum([len(indices) for indices in layout.logit_indices])
             for row, start, end in zip(rows, starts, ends, strict=True):
                 size = len(row) // TOKEN.itemsize - start + 1
-                yield row, start, lines[torch.from_numpy(inverse[end - size : end])]
+                yield row, start, log_probs[torch.from_numpy(inverse[end - size : end])]
             return
         self.counts.computed_tokens += sum(len(row) // TOKEN.itemsize for row in rows)
-        for chosen, lines, places in plain.predictions(
-            self.model, rows, starts, 0 if way == SINGLE else self.batch_tokens, self.most_needed
+        batch_tokens = 0 if method == SINGLE else self.batch_tokens
+        for numbers, log_probs, row_indices in plain.predictions(
+            self.model, rows, starts, batch_tokens, self.max_predictions
         ):
-            for i, here in zip(chosen, places, strict=True):
-                self.counts.predictions += len(here)
-                yield rows[i], starts[i], lines[torch.tensor(here)]
+            for i, indices in zip(numbers, row_indices, strict=True):
+                self.counts.predictions += len(indices)
+                yield rows[i], starts[i], log_probs[torch.tensor(indices)]
 
-    def kept(self, row: bytes, prefix: int) -> attention.TreePass | None:
+    def prefix_pass(self, row: bytes, prefix: int) -> attention.TreePass | None:
         """The pass over a row's prefix, from the last batch if that had the same."""
         if not prefix:
             return None
         head = row[: prefix * TOKEN.itemsize]
         if self._prefix is None or self._prefix[0] != head:
-            laid = layout([head], [prefix])
-            one = attention.TreePass(laid, keep=True)
-            self.run(laid.tokens, laid.positions, one, np.array([prefix - 1]))
-            self._prefix = (head, one)
+            layout = build_layout([head], [prefix])
+            tree_pass = attention.TreePass(layout, keep=True)
+            self.run(layout.tokens, layout.positions, tree_pass, np.array([prefix - 1]))
+            self._prefix = (head, tree_pass)
         return self._prefix[1]
 
     @torch.inference_mode()
-    def run(self, tokens: Ints, positions: Ints, one: attention.Pass, needed: Ints) -> Tensor:
+    def run(
+        self, tokens: Ints, positions: Ints, forward_pass: attention.Pass, needed: Ints
+    ) -> Tensor:
         """One forward pass of a model that shares prefixes.
 
         Parameters
         ----------
         tokens, positions : ndarray of int, shape (t,)
-        one : Pass
-            What each token sees.
+        forward_pass : Pass
+            Decides what each token sees.
         needed : ndarray of int, shape (n,)
-            Tokens whose predictions are wanted.
+            Indices of the tokens after which predictions are needed.
 
         Returns
         -------
@@ -255,9 +279,9 @@ class Engine:
         Raises
         ------
         UnsupportedError
-            If not each layer has attended as ``one`` says, once.
+            If not each layer has attended by ``forward_pass``, once.
         """
-        with attention.running(self.model, one) as called:
+        with attention.running(self.model, forward_pass) as called:
             logits = plain.logits_at(
                 self.model,
                 torch.from_numpy(needed).to(self.device),
@@ -266,7 +290,7 @@ class Engine:
             )[0]
         if len(called) != self._layers or len(set(called)) != len(called):
             raise attention.UnsupportedError(
-                f"{len(set(called))} of {self._layers} layers attend as they are asked to"
+                f"{len(set(called))} of {self._layers} layers attend as requested"
             )
         self.output_format = logits.dtype
         self.counts.computed_tokens += len(tokens)
@@ -274,10 +298,16 @@ class Engine:
         return logits.float()
 
     def bytes_per_token(self) -> int:
-        """Memory that the keys and values of one token take, in all layers."""
-        one = attention.TreePass(layout([data([0])], [1]), keep=True)
-        self.run(one.laid.tokens, one.laid.positions, one, np.array([0]))
-        return sum(t.numel() * t.element_size() for pair in one.kept.values() for t in pair)
+        """Memory of the keys and values of one token, in all layers."""
+        tree_pass = attention.TreePass(build_layout([data([0])], [1]), keep=True)
+        layout = tree_pass.layout
+        self.run(layout.tokens, layout.positions, tree_pass, np.array([0]))
+        return sum(t.nbytes for pair in tree_pass.keys_values.values() for t in pair)
+
+
+def _predictions(rows: Sequence[bytes], starts: Sequence[int]) -> list[int]:
+    """How many predictions each row needs."""
+    return [len(row) // TOKEN.itemsize - start + 1 for row, start in zip(rows, starts, strict=True)]
 
 
 def in_order(batches: Iterator[list[tuple[int, float]]]) -> list[float]:
@@ -285,17 +315,11 @@ def in_order(batches: Iterator[list[tuple[int, float]]]) -> list[float]:
     return [value for _, value in sorted(pair for batch in batches for pair in batch)]
 
 
-def _summed(
-    sequences: Sequence[Encoded], numbers: list[int], start: int, lines: Tensor
-) -> list[float]:
-    """Log-likelihoods of the sequences of one row, whose predictions begin at ``start``."""
-    sums = []
-    for number in numbers:
-        one = sequences[number]
-        wanted = torch.from_numpy(tokens(one.data)[one.start :].astype(np.int64)).to(lines.device)
-        here = lines[one.start - start :].gather(1, wanted[:, None])
-        sums.append(float(here.double().sum()))
-    return sums
+def _summed(sequence: Encoded, start: int, log_probs: Tensor) -> float:
+    """Log-likelihood of a sequence, given the log-probabilities of its row from ``start`` on."""
+    ids = tokens(sequence.data)[sequence.start :].astype(np.int64)
+    index = torch.from_numpy(ids).to(log_probs.device)[:, None]
+    return float(log_probs[sequence.start - start :].gather(1, index).double().sum())
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -310,18 +334,11 @@ def out_of_memory(error: BaseException) -> bool:
 
 @dataclass(frozen=True)
 class Scored:
-    """Log-likelihood (natural log, summed) of each continuation of one prompt, and how it came.
+    """Scores of the continuations of one prompt.
 
-    Attributes
-    ----------
-    log_likelihood : list of float
-    prompt_tokens : int
-        Tokens before the first continuation, after any cut.
-    class_tokens : list of int
-    boundary_merged : bool
-        Whether for some continuation a token spans the join.
-    cut : int
-        Tokens that were left out at the beginning.
+    ``log_likelihood`` is a natural log, summed over the tokens of each continuation;
+    ``prompt_tokens`` counts the tokens before the first one, after ``cut`` tokens were left out;
+    ``boundary_merged`` says whether for some continuation a token spans the join.
     """
 
     log_likelihood: list[float]
@@ -340,26 +357,10 @@ def log_likelihoods(
     bos: str = "default",
     too_long: str = "error",
 ) -> list[Scored]:
-    """Score every continuation of every prompt.
+    """Score every continuation (class, with its leading space) of every prompt, in the same order.
 
-    Parameters
-    ----------
-    model, tokenizer
-        Loaded by `ushaped.models.load.load`.
-    prompts : sequence of str
-    continuations : sequence of sequence of str
-        For each prompt its classes, with their leading spaces.
-    batch_tokens : int
-        Tokens of one forward pass, at most; a longer single sequence still runs.
-    bos : {"default", "always", "never"}
-        See `ushaped.scoring.engine.encoding.Encoder`.
-    too_long : {"error", "cut"}
-        See `ushaped.scoring.engine.encoding.fitted`.
-
-    Returns
-    -------
-    list of Scored
-        In the order of ``prompts``.
+    See `Engine` for ``batch_tokens``, `.encoding.Encoder` for ``bos``, `.encoding.fitted` for
+    ``too_long``.
 
     Raises
     ------
@@ -370,20 +371,18 @@ def log_likelihoods(
     limit = context_length(model)
     where = [f"item {i}" for i in range(len(prompts))]
     items = [
-        fitted(names, limit, at, too_long=too_long, begins_with=encoder.begins_with)
-        for names, at in zip(encoder.pairs(prompts, continuations, where), where, strict=True)
+        fitted(encoded, limit, item, too_long=too_long, begins_with=encoder.begins_with)
+        for encoded, item in zip(encoder.pairs(prompts, continuations, where), where, strict=True)
     ]
-    flat = [one for names in items for one in names]
-    values = iter(in_order(Engine(model, batch_tokens).score(flat)))
-    return [scored(names, [next(values) for _ in names]) for names in items]
-
-
-def scored(names: Sequence[Encoded], values: list[float]) -> Scored:
-    """The continuations of one prompt with their log-likelihoods."""
-    return Scored(
-        values,
-        names[0].start,
-        [len(one) - one.start for one in names],
-        any(one.boundary_merged for one in names),
-        max(one.cut for one in names),
-    )
+    sequences = [sequence for encoded in items for sequence in encoded]
+    values = iter(in_order(Engine(model, batch_tokens).score(sequences)))
+    return [
+        Scored(
+            [next(values) for _ in encoded],
+            encoded[0].start,
+            [len(sequence) - sequence.start for sequence in encoded],
+            any(sequence.boundary_merged for sequence in encoded),
+            max(sequence.cut for sequence in encoded),
+        )
+        for encoded in items
+    ]

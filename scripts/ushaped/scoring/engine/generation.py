@@ -1,13 +1,13 @@
 """Greedy generation of reasoning chains, in batches that share prefixes and shrink.
 
-The prompts of a batch go through the model as a prefix tree; what they have in common stays in
-memory once. From then on each prompt adds a token per step, until it has written a stop string or
-reached its limit; it then leaves the batch.
+The prompts of a batch go through the model as a prefix tree; keys and values of their common prefix
+are held once. From then on each prompt gets a token per step, until its chain ends with a stop
+string or reaches its limit; it then leaves the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from ushaped.scoring.engine.encoding import TOKEN, tokens
 from ushaped.scoring.engine.engine import Engine, out_of_memory
 from ushaped.scoring.engine.methods import PADDED, PROBE_UP_TO, SINGLE, TREE
 from ushaped.scoring.engine.plain import logits_at
-from ushaped.scoring.engine.tree import layout, plan
+from ushaped.scoring.engine.tree import CHAIN_BATCH_FACTOR, build_layout, plan_batches
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -31,21 +31,11 @@ if TYPE_CHECKING:
 # Memory for the keys and values of a batch on a CPU; on a GPU, the share of what is free.
 CPU_MEMORY = 1 << 30
 GPU_SHARE = 0.25
-# A batch's prompts have at most this many times the tokens of a scoring batch.
-LARGER = 4
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A prompt to go on from.
-
-    Attributes
-    ----------
-    data : bytes
-        Its tokens.
-    limit : int
-        Longest chain, in tokens.
-    """
+class GenerationRequest:
+    """The tokens of a prompt, and the longest chain after it, in tokens."""
 
     data: bytes
     limit: int
@@ -53,18 +43,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Chain:
-    """What was generated.
+    """A generated chain.
 
-    Attributes
-    ----------
-    text : str
-        Up to the stop string, without it.
-    tokens : int
-        Tokens generated, those of the stop string included.
-    stopped : bool
-        Whether it ended by itself, not at its limit.
-    ids : tuple of int
-        The tokens, for the audit.
+    ``text`` ends before the stop string, whose tokens count in ``tokens``. ``stopped`` is false if
+    the chain reached its limit. The audit needs the tokens, ``ids``.
     """
 
     text: str
@@ -74,14 +56,7 @@ class Chain:
 
 
 class Ending:
-    """Tells when a chain has ended, and what its text is.
-
-    Parameters
-    ----------
-    tokenizer
-    stop : sequence of str
-        Strings that end a chain; so does the tokenizer's end-of-sequence token.
-    """
+    """Where a chain ends: at a stop string, or at the tokenizer's end-of-sequence token."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]) -> None:
         self.tokenizer, self.stop = tokenizer, tuple(stop)
@@ -89,24 +64,24 @@ class Ending:
         self._letters = set("".join(stop))
         self._may_end: dict[int, bool] = {}
 
-    def met(self, prompt: bytes, made: Sequence[int]) -> bool:
+    def met(self, prompt: bytes, generated: Sequence[int]) -> bool:
         """Whether the last of the generated tokens ends the chain."""
-        last = made[-1]
+        last = generated[-1]
         if last not in self._may_end:
             # Most tokens hold no letter of a stop string: no need to read the text again.
             letters = self._letters & set(self._decoded([last]))
             self._may_end[last] = last == self.end or bool(letters)
-        return self._may_end[last] and self.text(prompt, made)[1]
+        return self._may_end[last] and self.text(prompt, generated)[1]
 
-    def text(self, prompt: bytes, made: Sequence[int]) -> tuple[str, bool]:
+    def text(self, prompt: bytes, generated: Sequence[int]) -> tuple[str, bool]:
         """Text of the generated tokens, and whether a stop string or the end was met."""
-        ended = bool(made) and made[-1] == self.end
-        made = list(made[:-1] if ended else made)
-        # Some tokenizers drop a leading space; not if a token goes before.
+        ended = bool(generated) and generated[-1] == self.end
+        ids = list(generated[:-1] if ended else generated)
+        # Some tokenizers drop a leading space, unless a token comes before it.
         before = [int(tokens(prompt)[-1])]
-        text = self._decoded(before + made)[len(self._decoded(before)) :]
-        found = [at for at in (text.find(stop) for stop in self.stop) if at >= 0]
-        return (text[: min(found)], True) if found else (text, ended)
+        text = self._decoded(before + ids)[len(self._decoded(before)) :]
+        ends = [at for at in (text.find(stop) for stop in self.stop) if at >= 0]
+        return (text[: min(ends)], True) if ends else (text, ended)
 
     def _decoded(self, ids: list[int]) -> str:
         return str(self.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
@@ -115,26 +90,17 @@ class Ending:
 def chains(
     engine: Engine,
     tokenizer: PreTrainedTokenizerBase,
-    asked: Sequence[Asked],
+    requests: Sequence[GenerationRequest],
     stop: Sequence[str],
     missing: Collection[int] | None = None,
 ) -> Iterator[list[tuple[int, Chain]]]:
-    """Continue prompts greedily, batch by batch.
-
-    Parameters
-    ----------
-    engine : Engine
-    tokenizer
-    asked : sequence of Asked
-    stop : sequence of str
-        Strings that end a chain.
-    missing : collection of int, optional
-        Which prompts to continue; the batches are the same as if it were all.
+    """Continue prompts greedily until a stop string, batch by batch.
 
     Yields
     ------
     list of (int, Chain)
-        Number of a prompt, and its chain.
+        Number of a request, and its chain; only of those in ``missing``, if it is given. The
+        batches are the same as if it were all.
 
     Raises
     ------
@@ -142,59 +108,46 @@ def chains(
         If a single prompt does not fit into memory.
     """
     ending = Ending(tokenizer, stop)
-    numbers: dict[bytes, list[int]] = {}
-    for number, one in enumerate(asked):
-        numbers.setdefault(one.data, []).append(number)
-    todo = set(range(len(asked)) if missing is None else missing)
-    by_way: dict[str, list[bytes]] = {}
-    for row in sorted(numbers):
-        longest = len(row) // TOKEN.itemsize + max(asked[number].limit for number in numbers[row])
-        by_way.setdefault(engine.ways.of(longest), []).append(row)
-    for way, rows in by_way.items():
-        yield from _chains(engine, ending, way, rows, asked, numbers, todo)
+    by_row: dict[bytes, list[int]] = {}
+    for number, request in enumerate(requests):
+        by_row.setdefault(request.data, []).append(number)
+    limits = {row: max(requests[number].limit for number in by_row[row]) for row in by_row}
+    missing = set(range(len(requests)) if missing is None else missing)
+    by_method: dict[str, list[bytes]] = {}
+    for row in sorted(by_row):
+        longest = len(row) // TOKEN.itemsize + limits[row]
+        by_method.setdefault(engine.methods.of(longest), []).append(row)
+    for method, rows in by_method.items():
+        room = _room(engine, method)
+        lengths = [len(row) // TOKEN.itemsize for row in rows]
+        for batch in plan_batches(rows, lengths, [limits[row] for row in rows], room, room):
+            open_rows = [
+                (row, limits[row])
+                for row in rows[batch.first : batch.last]
+                if any(number in missing for number in by_row[row])
+            ]
+            answers: list[tuple[int, Chain]] = []
+            for row, ids in _continued(engine, ending, method, open_rows, batch.prefix):
+                for number in by_row[row]:
+                    if number in missing:
+                        chain = _chain(ending, row, ids[: requests[number].limit])
+                        answers.append((number, chain))
+                        engine.counts.total_tokens += len(row) // TOKEN.itemsize + chain.tokens
+            if answers:
+                yield answers
 
 
-def _chains(
-    engine: Engine,
-    ending: Ending,
-    way: str,
-    rows: list[bytes],
-    asked: Sequence[Asked],
-    numbers: Mapping[bytes, list[int]],
-    todo: Collection[int],
-) -> Iterator[list[tuple[int, Chain]]]:
-    """Continue sorted rows in one way."""
-    limits = [max(asked[number].limit for number in numbers[row]) for row in rows]
-    lengths = [len(row) // TOKEN.itemsize for row in rows]
-    room = _room(engine, way)
-    for batch in plan(rows, lengths, limits, room, room):
-        some = [
-            (row, limit)
-            for row, limit in zip(
-                rows[batch.first : batch.last], limits[batch.first : batch.last], strict=True
-            )
-            if any(number in todo for number in numbers[row])
-        ]
-        found: list[tuple[int, Chain]] = []
-        for row, made in _continued(engine, ending, way, some, batch.prefix):
-            for number in numbers[row]:
-                if number in todo:
-                    found.append((number, _chain(ending, row, made[: asked[number].limit])))
-        if found:
-            yield found
+def _chain(ending: Ending, row: bytes, generated: list[int]) -> Chain:
+    text, stopped = ending.text(row, generated)
+    return Chain(text, len(generated), stopped, tuple(generated))
 
 
-def _chain(ending: Ending, row: bytes, made: list[int]) -> Chain:
-    text, stopped = ending.text(row, made)
-    return Chain(text, len(made), stopped, tuple(made))
-
-
-def _room(engine: Engine, way: str) -> int:
+def _room(engine: Engine, method: str) -> int:
     """Prompt tokens, and generated tokens, of one batch."""
-    if way == SINGLE:
+    if method == SINGLE:
         return 1
-    room = LARGER * engine.batch_tokens
-    if way == TREE:
+    room = CHAIN_BATCH_FACTOR * engine.batch_tokens
+    if method == TREE:
         device = engine.device
         free = CPU_MEMORY
         if device.type == "cuda":
@@ -204,164 +157,165 @@ def _room(engine: Engine, way: str) -> int:
 
 
 def _continued(
-    engine: Engine, ending: Ending, way: str, some: list[tuple[bytes, int]], prefix: int
+    engine: Engine, ending: Ending, method: str, open_rows: list[tuple[bytes, int]], prefix: int
 ) -> Iterator[tuple[bytes, list[int]]]:
     """Generated tokens of each row, in smaller batches if memory runs out."""
-    if not some:
+    if not open_rows:
         return
-    rows, limits = [row for row, _ in some], [limit for _, limit in some]
+    rows, limits = [row for row, _ in open_rows], [limit for _, limit in open_rows]
     try:
-        if way == TREE:
-            made = _together(engine, ending, rows, limits, prefix)
+        if method == TREE:
+            generated = _by_tree(engine, ending, rows, limits, prefix)
         else:
-            made = _plainly(engine, ending, way, rows, limits)
-        yield from zip(rows, made, strict=True)
+            generated = _without_tree(engine, ending, method, rows, limits)
+        yield from zip(rows, generated, strict=True)
         return
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
-    if len(some) == 1:
+    if len(open_rows) == 1:
         raise UserError(
             f"a prompt of {len(rows[0]) // TOKEN.itemsize} tokens",
             "does not fit into memory together with the model",
             "use a larger device, or leave out the variant",
         )
-    engine.log(f"out of memory with {len(some)} chains at once: going on with half of them")
-    half = len(some) // 2
-    yield from _continued(engine, ending, way, some[:half], prefix)
-    yield from _continued(engine, ending, way, some[half:], prefix)
+    engine.log(f"out of memory with {len(open_rows)} chains at once: going on with half of them")
+    half = len(open_rows) // 2
+    yield from _continued(engine, ending, method, open_rows[:half], prefix)
+    yield from _continued(engine, ending, method, open_rows[half:], prefix)
 
 
 @torch.inference_mode()
-def _together(
+def _by_tree(
     engine: Engine, ending: Ending, rows: list[bytes], limits: list[int], prefix: int
 ) -> list[list[int]]:
     """Continue rows that share ``prefix`` tokens."""
-    # The last token of a row is not part of what is shared: its prediction is needed.
+    # The last token of a row is not part of the prefix: its prediction is needed.
     prefix = min(prefix, min(len(row) for row in rows) // TOKEN.itemsize - 1)
-    laid = layout(rows, [prefix + 1] * len(rows), prefix, most_keys=LARGER * engine.batch_tokens)
-    first = attention.TreePass(laid, engine.kept(rows[0], prefix), keep=True)
-    last = np.array([places[-1] for places in laid.places])
-    best = engine.run(laid.tokens, laid.positions, first, last).argmax(-1).tolist()
-    memory = _Memory(first, laid.places, prefix, limits)
-    made: list[list[int]] = [[] for _ in rows]
+    max_keys = CHAIN_BATCH_FACTOR * engine.batch_tokens
+    layout = build_layout(rows, [prefix + 1] * len(rows), prefix, max_keys=max_keys)
+    tree_pass = attention.TreePass(layout, engine.prefix_pass(rows[0], prefix), keep=True)
+    last = np.array([indices[-1] for indices in layout.logit_indices])
+    best = engine.run(layout.tokens, layout.positions, tree_pass, last).argmax(-1).tolist()
+    memory = _Memory(tree_pass, layout.logit_indices, prefix, limits)
+    generated: list[list[int]] = [[] for _ in rows]
     while True:
-        # From the last place to the first: the row that moves into a free place was seen before.
-        for place in reversed(range(len(memory.rows))):
-            row = memory.rows[place]
-            made[row].append(best[place])
-            if len(made[row]) >= limits[row] or ending.met(rows[row], made[row]):
-                memory.drop(place)
-                best[place] = best[-1]
+        # From the last slot to the first: the row that moves into a free slot was seen before.
+        for slot in reversed(range(len(memory.rows))):
+            row = memory.rows[slot]
+            generated[row].append(best[slot])
+            if len(generated[row]) >= limits[row] or ending.met(rows[row], generated[row]):
+                memory.drop(slot)
+                best[slot] = best[-1]
                 best.pop()
         if not memory.rows:
-            return made
+            return generated
         best = memory.step(engine, best)
 
 
 class _Memory:
     """Keys and values of the rows that are being continued; a pass that adds one token to each.
 
-    What all rows share is held once. A row's own are held at a place; when a row is dropped, the
-    last one moves into its place, so that those in use stand together and nothing else is copied.
+    Those of the common prefix are held once, those of a row's own tokens in a slot. When a row is
+    dropped, the row of the last slot moves into its slot, so that the slots in use are adjacent and
+    nothing else is copied.
 
     Attributes
     ----------
     rows : list of int
-        Which row each place holds.
-    lengths : ndarray of int, shape (places,)
-        Own tokens of each place so far.
+        Row of each slot.
+    lengths : ndarray of int, shape (slots,)
+        Own tokens in each slot so far.
     """
 
     def __init__(
         self,
-        first: attention.TreePass,
-        places: Sequence[np.ndarray],
+        tree_pass: attention.TreePass,
+        row_indices: Sequence[np.ndarray],
         prefix: int,
         limits: Sequence[int],
     ) -> None:
-        self.prefix, self.rows = prefix, list(range(len(places)))
+        self.prefix, self.rows = prefix, list(range(len(row_indices)))
         # Where the new tokens go, on each device; the same for all layers of a step.
-        self._at: dict[torch.device, Tensor] = {}
-        self.lengths = np.array([len(own) for own in places])
-        size = max(len(own) + limit for own, limit in zip(places, limits, strict=True))
-        index = np.zeros((len(places), size), dtype=np.int64)
-        for row, own in enumerate(places):
+        self._ends: dict[torch.device, Tensor] = {}
+        self.lengths = np.array([len(own) for own in row_indices])
+        size = max(len(own) + limit for own, limit in zip(row_indices, limits, strict=True))
+        index = np.zeros((len(row_indices), size), dtype=np.int64)
+        for row, own in enumerate(row_indices):
             index[row, : len(own)] = prefix + own
-        taken = torch.from_numpy(index.ravel())
+        flat = torch.from_numpy(index.ravel())
         self.shared: dict[Module, attention.KeysAndValues] = {}
         self.own: dict[Module, attention.KeysAndValues] = {}
-        for module in list(first.kept):
+        for module in list(tree_pass.keys_values):
             # Popped: as soon as a layer's are copied, the originals can go.
-            key, value = first.kept.pop(module)
-            at = taken.to(key.device)
+            key, value = tree_pass.keys_values.pop(module)
+            indices, rows = flat.to(key.device), len(row_indices)
             self.shared[module] = (key[0, :, :prefix].clone(), value[0, :, :prefix].clone())
-            self.own[module] = (
-                _by_row(key, at, len(places)),
-                _by_row(value, at, len(places)),
-            )
+            self.own[module] = (_by_row(key, indices, rows), _by_row(value, indices, rows))
 
     def step(self, engine: Engine, new: list[int]) -> list[int]:
-        """Add a token to each row; what the model predicts next for each."""
-        places = np.arange(len(self.rows))
-        lengths = self.lengths[places]
-        self._at.clear()
-        best = engine.run(np.array(new), self.prefix + lengths, self, places).argmax(-1)
-        self.lengths[places] += 1
+        """Add a token to each row; the likeliest next token of each."""
+        slots = np.arange(len(self.rows))
+        lengths = self.lengths[slots]
+        self._ends.clear()
+        best = engine.run(np.array(new), self.prefix + lengths, self, slots).argmax(-1)
+        self.lengths[slots] += 1
         return list(best.tolist())
 
-    def drop(self, place: int) -> None:
-        """Give up the row at a place."""
+    def drop(self, slot: int) -> None:
+        """Give up the row of a slot."""
         last = len(self.rows) - 1
-        if place != last:
+        if slot != last:
             for key, value in self.own.values():
-                key[place].copy_(key[last])
-                value[place].copy_(value[last])
-            self.rows[place], self.lengths[place] = self.rows[last], self.lengths[last]
+                key[slot].copy_(key[last])
+                value[slot].copy_(value[last])
+            self.rows[slot], self.lengths[slot] = self.rows[last], self.lengths[last]
         self.rows.pop()
 
     def attend(
         self, module: Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
     ) -> Tensor:
-        """See `.attention.Pass`; the tokens are one of each row, at their positions."""
+        """See `.attention.Pass`; the tokens are one of each row, at the end of its own."""
         count, heads, groups = len(self.rows), query.shape[1], key.shape[1]
         each_key, width = heads // groups, query.shape[-1]
-        if query.device not in self._at:
-            self._at[query.device] = torch.from_numpy(self.lengths[:count].copy()).to(query.device)
-        at = self._at[query.device]
+        if query.device not in self._ends:
+            ends = torch.from_numpy(self.lengths[:count].copy())
+            self._ends[query.device] = ends.to(query.device)
+        ends = self._ends[query.device]
         keys, values = (states[:count] for states in self.own[module])
-        each = torch.arange(count, device=at.device)
-        keys[each, :, at] = key[0].transpose(0, 1)
-        values[each, :, at] = value[0].transpose(0, 1)
+        slots = torch.arange(count, device=ends.device)
+        keys[slots, :, ends] = key[0].transpose(0, 1)
+        values[slots, :, ends] = value[0].transpose(0, 1)
         size = int(self.lengths[:count].max()) + 1
         # (rows, key heads, queries per key head, width)
-        asked = query[0].transpose(0, 1).reshape(count, groups, each_key, width)
-        asked = asked * (width**-0.5 if scaling is None else scaling)
-        own = (asked @ keys[:, :, :size].transpose(-1, -2)).float()
-        hidden = torch.arange(size, device=at.device) > at[:, None]
+        queries = query[0].transpose(0, 1).reshape(count, groups, each_key, width)
+        queries = queries * (width**-0.5 if scaling is None else scaling)
+        own = (queries @ keys[:, :, :size].transpose(-1, -2)).float()
+        hidden = torch.arange(size, device=ends.device) > ends[:, None]
         own.masked_fill_(hidden[:, None, None], float("-inf"))
-        before, before_values = self.shared[module]
-        # All rows at once against what they share: (key heads, rows x queries, width).
-        flat = asked.transpose(0, 1).reshape(groups, count * each_key, width)
-        shared = (flat @ before.transpose(-1, -2)).float()
-        length = before.shape[1]
+        prefix_keys, prefix_values = self.shared[module]
+        # All rows at once against the common prefix: (key heads, rows x queries, width).
+        flat = queries.transpose(0, 1).reshape(groups, count * each_key, width)
+        shared = (flat @ prefix_keys.transpose(-1, -2)).float()
+        length = prefix_keys.shape[1]
         shared = shared.view(groups, count, each_key, length).transpose(0, 1)
         weights = torch.softmax(torch.cat([shared, own], -1), -1).to(value.dtype)
         result = weights[..., length:] @ values[:, :, :size]
         flat = weights[..., :length].transpose(0, 1).reshape(groups, count * each_key, length)
-        mixed = (flat @ before_values).view(groups, count, each_key, value.shape[-1])
+        mixed = (flat @ prefix_values).view(groups, count, each_key, value.shape[-1])
         result += mixed.transpose(0, 1)
         return result.reshape(count, heads, -1)
 
 
-def _by_row(states: Tensor, at: Tensor, rows: int) -> Tensor:
-    """Tokens ``at`` of (1, heads, tokens, width), as (rows, heads, tokens of a row, width)."""
-    some = states[0].index_select(1, at)
-    return some.view(some.shape[0], rows, -1, some.shape[-1]).transpose(0, 1).contiguous()
+def _by_row(states: Tensor, indices: Tensor, rows: int) -> Tensor:
+    """Tokens of (1, heads, tokens, width) by index, as (rows, heads, tokens of a row, width)."""
+    selected = states[0].index_select(1, indices)
+    by_row = selected.view(selected.shape[0], rows, -1, selected.shape[-1])
+    return by_row.transpose(0, 1).contiguous()
 
 
 class _Ended(StoppingCriteria):
-    """Each row stops by itself once its chain has ended."""
+    """Stops each row once its chain has ended."""
 
     def __init__(self, ending: Ending, length: int) -> None:
         self.ending, self.length = ending, length
@@ -369,50 +323,50 @@ class _Ended(StoppingCriteria):
     def __call__(self, input_ids: Tensor, scores: object, **_: object) -> Tensor:
         """Which rows have ended."""
         before = input_ids[:, self.length - 1].tolist()
-        made = input_ids[:, self.length :].tolist()
+        generated = input_ids[:, self.length :].tolist()
         ended = [
             self.ending.met(np.array([first], dtype=TOKEN).tobytes(), row)
-            for first, row in zip(before, made, strict=True)
+            for first, row in zip(before, generated, strict=True)
         ]
         return torch.tensor(ended, device=input_ids.device)
 
 
-def _plainly(
-    engine: Engine, ending: Ending, way: str, rows: list[bytes], limits: list[int]
+def _without_tree(
+    engine: Engine, ending: Ending, method: str, rows: list[bytes], limits: list[int]
 ) -> list[list[int]]:
     """Continue rows without a tree, one length and one limit at a time.
 
-    With the model's own cache, where that gives what the model gives without; a model's own
+    With the model's own cache, if it gives the same tokens as the model without; a model's own
     generation settings (penalties, forced or suppressed tokens) are left out: a chain is the
     likeliest token, one after the other.
     """
-    continue_rows = _cached if way == PADDED and _cache_is_right(engine) else _uncached
-    alike: dict[tuple[int, int], list[int]] = {}
+    generate = _cached if method == PADDED and _cache_is_right(engine) else _uncached
+    by_size: dict[tuple[int, int], list[int]] = {}
     for number, row in enumerate(rows):
-        alike.setdefault((len(row) // TOKEN.itemsize, limits[number]), []).append(number)
-    found: list[list[int]] = [[] for _ in rows]
-    for (length, limit), numbers in alike.items():
+        by_size.setdefault((len(row) // TOKEN.itemsize, limits[number]), []).append(number)
+    result: list[list[int]] = [[] for _ in rows]
+    for (length, limit), numbers in by_size.items():
         ids = torch.tensor(np.stack([tokens(rows[n]) for n in numbers]).astype(np.int64))
         ended = _Ended(ending, length)
-        made = continue_rows(engine, ids.to(engine.device), limit, ended)[:, length:].tolist()
-        for number, row_made in zip(numbers, made, strict=True):
-            found[number] = _up_to_the_end(ending, rows[number], row_made)
-    return found
+        generated = generate(engine, ids.to(engine.device), limit, ended)[:, length:].tolist()
+        for number, row_ids in zip(numbers, generated, strict=True):
+            result[number] = _up_to_the_end(ending, rows[number], row_ids)
+    return result
 
 
 @torch.inference_mode()
 def _cached(engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteria | None) -> Tensor:
-    """Rows of one length with what the model goes on with; shape (rows, tokens)."""
-    # In place of the model's own settings, which would fill in what is not said here.
+    """Rows of one length with their continuations; shape (rows, tokens)."""
+    # In place of the model's own settings, which would fill in what is not set here.
     engine.model.generation_config = GenerationConfig(
         max_new_tokens=limit, do_sample=False, pad_token_id=0
     )
-    made = engine.model.generate(
+    output = engine.model.generate(
         ids,
         attention_mask=torch.ones_like(ids),
         stopping_criteria=StoppingCriteriaList([ended] if ended else []),
     )
-    return made if isinstance(made, Tensor) else made.sequences
+    return output if isinstance(output, Tensor) else output.sequences
 
 
 @torch.inference_mode()
@@ -428,12 +382,12 @@ def _uncached(engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteria |
 
 
 def _cache_is_right(engine: Engine) -> bool:
-    """Whether a model goes on from its cache as it does without; found once for each engine.
+    """Whether a model generates the same tokens with its cache as without; tried once per engine.
 
-    Tried with two rows at once, and across a window that is short enough to try.
+    With two rows at once, and across a window that is short enough to try.
     """
     if engine.cache_is_right is None:
-        limit = engine.ways.limit
+        limit = engine.methods.limit
         longest = (engine.context or 64) - 8
         sizes = [min(12, longest)]
         if limit is not None and limit <= PROBE_UP_TO:
@@ -449,11 +403,11 @@ def _cache_is_right_after(engine: Engine, size: int) -> bool:
     ids = torch.from_numpy(rng.integers(0, engine.vocabulary, (2, size))).to(engine.device)
     try:
         return torch.equal(_cached(engine, ids, 6, None), _uncached(engine, ids, 6, None))
-    except Exception:  # whatever a model's cache raises, it can do without
+    except Exception:  # whatever a model's cache raises, chains are generated without it
         return False
 
 
-def _up_to_the_end(ending: Ending, row: bytes, made: list[int]) -> list[int]:
-    """Without the filling that follows where other rows went on."""
-    ends = (n for n in range(1, len(made) + 1) if ending.met(row, made[:n]))
-    return made[: next(ends, len(made))]
+def _up_to_the_end(ending: Ending, row: bytes, generated: list[int]) -> list[int]:
+    """Without the padding that follows where other rows went on."""
+    ends = (n for n in range(1, len(generated) + 1) if ending.met(row, generated[:n]))
+    return generated[: next(ends, len(generated))]

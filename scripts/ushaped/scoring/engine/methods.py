@@ -1,25 +1,25 @@
-"""Which way of computing gives a model's own scores, found before anything is scored.
+"""How the sequences of a model are computed, decided by trying it before anything is scored.
 
-Three ways, from the fastest to the slowest: `TREE` (prefixes shared, see `tree`), `PADDED` (whole
-sequences of similar length together, filled up on the right) and `SINGLE` (one sequence at a time).
-The last one is right by definition; each of the others has to show that it gives the same:
+Three methods, from the fastest to the slowest: `TREE` (shared prefixes, see `tree`), `PADDED`
+(whole sequences of similar length in one batch, padded on the right) and `SINGLE` (one sequence at
+a time). The last one is right by definition; each of the others is used only if it gives the same:
 
-- `TREE`: every layer's attention was called with the tree, once (`Engine.run` looks at every pass),
-  and the scores of some probes are those of `SINGLE`.
-- Both: a configuration may name a number of tokens beyond which a model computes otherwise (a
+- `TREE`: every layer's attention was called with the tree, once (`Engine.run` checks every pass),
+  and the scores of probes are those of `SINGLE`.
+- Both: a configuration may name a number of tokens beyond which a model computes differently (a
   sliding window; rotary frequencies that switch with the longest sequence of a batch, as in
-  LongRoPE; a sparse attention's number of keys). Beyond it no tree is used, and padded batches only
-  for the sliding windows of `transformers` itself.
+  LongRoPE; a sparse attention's number of keys). Longer sequences use no tree, and padded batches
+  only for the sliding windows of `transformers` itself.
 
-A model whose predictions change with the tokens after them is refused: it has no log-likelihoods.
+A model whose predictions change with later tokens is refused: it has no log-likelihoods.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -34,20 +34,18 @@ from ushaped.scoring.engine.precision import LOW, in_float32
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from ushaped.scoring.engine.engine import Engine
-
 Ids = NDArray[np.int64]
 
 TREE, PADDED, SINGLE = "tree", "padded", "single"
 
 # Largest difference from single sequences in the self-check, in nats: in float32, and where memory
-# does not suffice to convert a low-precision model to it.
+# does not suffice to convert a low-precision model to float32.
 TOLERANCE, LOW_PRECISION_TOLERANCE = 1e-3, 0.5
 # By how much a log-probability may move when only later tokens change, in nats. The same shapes
 # give the same bits, but for the experts of a mixture, which then get other numbers of tokens.
 LATER_TOLERANCE, EXPERTS_LATER_TOLERANCE, LOW_PRECISION_LATER_TOLERANCE = 2e-5, 1e-3, 0.05
-# Tokens of the text that is read twice by models that take no tree: longer than the buckets of a
-# randomly hashed attention, and than the pieces of a recurrent layer.
+# Tokens of the text that models without a tree read twice: longer than the buckets of a randomly
+# hashed attention, and than the pieces of a recurrent layer.
 LONG = 256
 # Windows up to this many tokens are crossed by probes.
 PROBE_UP_TO = 512
@@ -55,16 +53,16 @@ PROBE_UP_TO = 512
 LIMITS = re.compile(
     r"window|attention_chunk|attn_chunk|local_att|block_size|index_topk|original_max"
 )
-# ... but for numbers of layers, and those that name no number of tokens.
+# ... except numbers of layers, and keys that name no number of tokens.
 NO_LIMITS = re.compile(r"layer|num_|expert|pattern")
-# The limits that `transformers` masks itself, in any batch.
+# Limits that `transformers` masks itself, in any batch.
 MASKED = ("sliding_window", "attention_chunk_size")
 # Rotary scalings that do not depend on how long a sequence is.
 FIXED_ROPE = {"default", "linear", "yarn", "llama3", "proportional"}
 
 
 @dataclass(frozen=True)
-class Ways:
+class Methods:
     """How sequences of one model are computed.
 
     Attributes
@@ -88,28 +86,40 @@ class Ways:
     limit_name: str = ""
 
     def of(self, length: int) -> str:
-        """The way for a sequence of so many tokens."""
+        """The method for a sequence of so many tokens."""
         return self.short if self.limit is None or length <= self.limit else self.long
 
-    def lines(self, name: str) -> Iterator[str]:
-        """What the log should say about the model of that name."""
-        how = {PADDED: "in padded batches", SINGLE: "one by one"}
+    def log_lines(self, model: str) -> Iterator[str]:
+        """Lines of the log about the model of that name."""
+        phrase = {PADDED: "in padded batches", SINGLE: "one by one"}
         if self.reason:
-            yield f"{name}: prefixes are not shared, {how[self.short]} instead ({self.reason})"
+            yield f"{model}: prefixes are not shared, {phrase[self.short]} instead ({self.reason})"
         if self.limit is not None and self.long != self.short:
             yield (
-                f"{name}: sequences of more than {self.limit} tokens are computed {how[self.long]} "
-                f"({self.limit_name})"
+                f"{model}: sequences of more than {self.limit} tokens are computed "
+                f"{phrase[self.long]} ({self.limit_name})"
             )
 
 
-def find(engine: Engine) -> Ways:
+class Candidate(Protocol):
+    """A model that can be tried: an `.engine.Engine` before its methods are known."""
+
+    model: PreTrainedModel
+    context: int | None
+    vocabulary: int
+    batch_tokens: int
+
+    def try_method(self, method: str, sequences: Sequence[Encoded]) -> list[float]:
+        """Log-likelihoods by one method."""
+
+
+def find_methods(engine: Candidate) -> Methods:
     """Try an engine's model.
 
     Raises
     ------
     UserError
-        If the model cannot be run, or sees what follows.
+        If the model cannot be run, or its predictions depend on later tokens.
     """
     attention.register()
     limit, name = limit_of(engine.model.config)
@@ -118,7 +128,7 @@ def find(engine: Engine) -> Ways:
     with in_float32(engine.model) as precise:
         _check_causal(engine, limit, precise)
         if engine.batch_tokens == 1:
-            return Ways(SINGLE, reason="batches of one token")
+            return Methods(SINGLE, reason="batches of one token")
         tolerance = TOLERANCE if precise else LOW_PRECISION_TOLERANCE
         short, reason = _short(engine, limit, tolerance)
         long = _long(engine, limit, name, tolerance)
@@ -126,13 +136,13 @@ def find(engine: Engine) -> Ways:
             _check_repeatable(engine, precise)
     if short != TREE:
         _check_format(engine)
-    return Ways(short, limit, long, reason, name)
+    return Methods(short, limit, long, reason, name)
 
 
-def _short(engine: Engine, limit: int | None, tolerance: float) -> tuple[str, str]:
-    most = min((n for n in (limit, engine.context) if n is not None), default=64)
-    sequences = probes(engine.vocabulary, 1, most)
-    single = engine.try_way(SINGLE, sequences)
+def _short(engine: Candidate, limit: int | None, tolerance: float) -> tuple[str, str]:
+    longest = min((n for n in (limit, engine.context) if n is not None), default=64)
+    sequences = probes(engine.vocabulary, 1, longest)
+    single = engine.try_method(SINGLE, sequences)
     reason = _other_layers(engine.model.config) or _differs(
         engine, TREE, sequences, single, tolerance
     )
@@ -142,30 +152,30 @@ def _short(engine: Engine, limit: int | None, tolerance: float) -> tuple[str, st
     return (SINGLE, f"{reason}; padded batches: {padded}") if padded else (PADDED, reason)
 
 
-def _long(engine: Engine, limit: int | None, name: str, tolerance: float) -> str:
+def _long(engine: Candidate, limit: int | None, name: str, tolerance: float) -> str:
     if limit is None or name not in MASKED:
         return SINGLE
     if limit > PROBE_UP_TO:
         return PADDED
     sequences = probes(engine.vocabulary, limit + 1, engine.context or 2 * limit + 16)
-    single = engine.try_way(SINGLE, sequences)
+    single = engine.try_method(SINGLE, sequences)
     return SINGLE if _differs(engine, PADDED, sequences, single, tolerance) else PADDED
 
 
 def _differs(
-    engine: Engine, way: str, sequences: list[Encoded], single: list[float], tolerance: float
+    engine: Candidate, method: str, sequences: list[Encoded], single: list[float], tolerance: float
 ) -> str:
-    """Why a way does not give the scores of single sequences, or nothing."""
+    """Why a method does not give the scores of single sequences; empty if it does."""
     try:
-        found = engine.try_way(way, sequences)
-    except Exception as error:  # whatever a model raises, there is another way to score it
+        scores = engine.try_method(method, sequences)
+    except Exception as error:  # whatever a model raises, there is another method
         return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-    worst = float(np.abs(np.array(found) - single).max())
+    worst = float(np.abs(np.array(scores) - single).max())
     return "" if worst <= tolerance else f"scores move by {worst:.2g} nats"
 
 
 def _other_layers(config: PreTrainedConfig) -> str:
-    """Kinds of layers that cannot attend by a tree, where a configuration names them."""
+    """Kinds of layers that compute no attention, where a configuration names them."""
     kinds = getattr(_text(config), "layer_types", None) or []
     other = sorted(
         {str(kind) for kind in kinds if "attention" not in str(kind) or "linear" in kind}
@@ -173,8 +183,8 @@ def _other_layers(config: PreTrainedConfig) -> str:
     return f"layers of the kind {', '.join(other)}" if other else ""
 
 
-def _check_causal(engine: Engine, limit: int | None, precise: bool) -> None:
-    """Change what follows and look whether predictions before it move."""
+def _check_causal(engine: Candidate, limit: int | None, precise: bool) -> None:
+    """Refuse a model whose predictions move when later tokens change."""
     model = engine.model
     size = min(24, limit or 24, engine.context or 24)
     rng = np.random.default_rng(0)
@@ -193,8 +203,8 @@ def _check_causal(engine: Engine, limit: int | None, precise: bool) -> None:
         )
 
 
-def _check_repeatable(engine: Engine, precise: bool) -> None:
-    """Read one long text twice."""
+def _check_repeatable(engine: Candidate, precise: bool) -> None:
+    """Refuse a model that gives two results for one long text."""
     text = _long_text(engine)
     moved = _moved(engine.model, text, text, len(text))
     if moved > (TOLERANCE if precise else LOW_PRECISION_TOLERANCE):
@@ -205,22 +215,22 @@ def _check_repeatable(engine: Engine, precise: bool) -> None:
         )
 
 
-def _long_text(engine: Engine) -> Ids:
+def _long_text(engine: Candidate) -> Ids:
     size = min(LONG, engine.context or LONG)
     return np.random.default_rng(0).integers(0, engine.vocabulary, size)
 
 
-def _moved(model: PreTrainedModel, one: Ids, other: Ids, positions: int) -> float:
+def _moved(model: PreTrainedModel, first: Ids, second: Ids, positions: int) -> float:
     """Largest difference of log-probabilities after the first positions of two texts, in nats."""
     try:
-        first, second = (_log_probs(model, ids)[:positions] for ids in (one, other))
+        pair = [_log_probs(model, ids)[:positions] for ids in (first, second)]
     except Exception as error:  # whatever a model raises, the user needs its name
-        raise _unusable(model, len(one), error, "leave this model out") from error
-    return float((first - second).abs().max())
+        raise _unusable(model, len(first), error, "leave this model out") from error
+    return float((pair[0] - pair[1]).abs().max())
 
 
-def _check_format(engine: Engine) -> None:
-    """Some models cannot be run in every number format."""
+def _check_format(engine: Candidate) -> None:
+    """Refuse a number format in which the model cannot be run."""
     model = engine.model
     if model.dtype not in LOW:
         return
@@ -241,8 +251,8 @@ def _unusable(model: PreTrainedModel, size: int, error: Exception, do: str) -> U
 @torch.inference_mode()
 def _log_probs(model: PreTrainedModel, ids: Ids) -> torch.Tensor:
     device = model.get_input_embeddings().weight.device
-    wanted = torch.arange(len(ids), device=device)
-    logits = logits_at(model, wanted, input_ids=torch.from_numpy(ids)[None].to(device))[0]
+    positions = torch.arange(len(ids), device=device)
+    logits = logits_at(model, positions, input_ids=torch.from_numpy(ids)[None].to(device))[0]
     return torch.log_softmax(logits.float(), dim=-1)
 
 
@@ -258,21 +268,21 @@ def probes(vocabulary: int, shortest: int, longest: int) -> list[Encoded]:
     rng = np.random.default_rng(0)
     size = max(1, shortest, min(shortest + 23, longest - 4))
 
-    def some(n: int) -> list[int]:
+    def draw(n: int) -> list[int]:
         return [int(token) for token in rng.integers(0, vocabulary, n)]
 
-    first, second, fork = some(size), some(max(1, shortest, size // 2)), some(2)
-    prompts = [first, first + fork, second, first[: max(1, size - 1)] + some(3)]
-    ends = [some(1), some(3)]
-    found = [Encoded(data(prompt + end), len(prompt)) for prompt in prompts for end in ends]
-    return [one for one in found if shortest <= len(one) - 1 <= longest] or found[:1]
+    first, second, fork = draw(size), draw(max(1, shortest, size // 2)), draw(2)
+    prompts = [first, first + fork, second, first[: max(1, size - 1)] + draw(3)]
+    ends = [draw(1), draw(3)]
+    sequences = [Encoded(data(prompt + end), len(prompt)) for prompt in prompts for end in ends]
+    return [s for s in sequences if shortest <= len(s) - 1 <= longest] or sequences[:1]
 
 
-# -- what a configuration says --------------------------------------------------------------------
+# -- reading a configuration ----------------------------------------------------------------------
 
 
 def limit_of(config: PreTrainedConfig) -> tuple[int | None, str]:
-    """The smallest number of tokens beyond which a model may compute otherwise, and its key."""
+    """The smallest number of tokens beyond which a model may compute differently, and its key."""
     text = _text(config)
     values: dict[str, int] = {}
     for key, number in _numbers(text):
@@ -292,7 +302,7 @@ def limit_of(config: PreTrainedConfig) -> tuple[int | None, str]:
 def _text(config: PreTrainedConfig) -> PreTrainedConfig:
     try:
         return config.get_text_config()
-    except ValueError:  # several of them: none is known to be the right one
+    except ValueError:  # several, and none is known to be the right one
         return config
 
 
@@ -317,7 +327,7 @@ def _numbers(config: PreTrainedConfig) -> Iterator[tuple[str, int]]:
 
 def _rope_types(config: PreTrainedConfig) -> set[str]:
     names = ("rope_type", "type")
-    return {str(one) for name, one in _leaves(config.to_dict()) if name in names and one}
+    return {str(value) for name, value in _leaves(config.to_dict()) if name in names and value}
 
 
 def _has_experts(config: PreTrainedConfig) -> bool:
@@ -325,5 +335,5 @@ def _has_experts(config: PreTrainedConfig) -> bool:
 
 
 def layers_of(config: PreTrainedConfig) -> int | None:
-    """Number of layers, if a configuration tells."""
+    """Number of layers; None if the configuration does not say."""
     return getattr(_text(config), "num_hidden_layers", None)

@@ -1,8 +1,8 @@
 """Number formats: the output matrix in float32, and a whole model in float32 for a check.
 
-In bfloat16 a logit near 16 is a multiple of 1/8, so two candidate answers often get the same one
-and the first of them wins. The hidden states carry more: their products with the output matrix,
-computed in float32 at the few positions that are needed, tell such answers apart.
+In bfloat16 a logit near 16 is a multiple of 1/8, so two classes often get the same one and the
+first of them wins. The hidden states carry more: their products with the output matrix, computed in
+float32 at the few positions that are needed, tell such classes apart.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 LOW = (torch.bfloat16, torch.float16)
 # Elements of the output matrix that are held in float32 at once: 256 MiB.
-MOST_ELEMENTS = 1 << 26
-# Share of the free memory that a model in float32 may take beyond what it takes already.
+MAX_ELEMENTS = 1 << 26
+# Share of the free memory by which a model may grow in float32.
 MEMORY_SHARE = 0.7
 
 
 def use_float32_output(model: PreTrainedModel) -> None:
     """Make a low-precision model multiply by its output matrix in float32.
 
-    The matrix keeps its format, is converted part by part, and float32 products of bfloat16 or
-    float16 numbers are exact but for their sum. Does nothing to a float32 model, nor to one whose
-    output layer is no plain matrix; what comes out of the model tells: see `Engine.output_format`.
+    The matrix keeps its format and is converted part by part; float32 products of bfloat16 or
+    float16 numbers are exact but for their sum. Nothing is done to a float32 model, or to one whose
+    output layer is no plain matrix; `Engine.output_format` has the format of the logits.
     """
     head = model.get_output_embeddings()
     if type(head) is not Linear or head.weight.dtype not in LOW:
@@ -44,42 +44,42 @@ def use_float32_output(model: PreTrainedModel) -> None:
 
 
 def _product(head: Linear, hidden: Tensor) -> Tensor:
-    parts = head.weight.split(max(1, MOST_ELEMENTS // head.in_features))
+    parts = head.weight.split(max(1, MAX_ELEMENTS // head.in_features))
     logits = torch.cat([linear(hidden.float(), part.float()) for part in parts], dim=-1)
     return logits if head.bias is None else logits + head.bias.float()
 
 
 @contextmanager
 def in_float32(model: PreTrainedModel) -> Iterator[bool]:
-    """While this is entered, all weights are float32, if memory suffices; yields whether they are.
+    """While this is entered, all weights are float32 if memory suffices; yields whether they are.
 
     Converting bfloat16 or float16 to float32 and back gives the same bits.
     """
-    low = [one for one in chain(model.parameters(), model.buffers()) if one.dtype in LOW]
+    low = [weight for weight in chain(model.parameters(), model.buffers()) if weight.dtype in LOW]
     if not low or not _can_convert(model, low):
         yield not low
         return
-    formats = [one.dtype for one in low]
+    formats = [weight.dtype for weight in low]
     try:
-        for one in low:
-            one.data = one.data.float()
+        for weight in low:
+            weight.data = weight.data.float()
         yield True
     finally:
-        for one, dtype in zip(low, formats, strict=True):
-            one.data = one.data.to(dtype)
+        for weight, dtype in zip(low, formats, strict=True):
+            weight.data = weight.data.to(dtype)
 
 
 def _can_convert(model: PreTrainedModel, low: list[Tensor]) -> bool:
     if getattr(model, "hf_quantizer", None) is not None:
         return False
-    more: dict[torch.device, int] = {}
-    for one in low:
-        more[one.device] = more.get(one.device, 0) + 2 * one.numel()
-    return all(size < MEMORY_SHARE * _free(device) for device, size in more.items())
+    growth: dict[torch.device, int] = {}
+    for weight in low:
+        growth[weight.device] = growth.get(weight.device, 0) + 2 * weight.numel()
+    return all(size < MEMORY_SHARE * _free(device) for device, size in growth.items())
 
 
 def _free(device: torch.device) -> int:
-    """Bytes that can be had on a device."""
+    """Free bytes of a device."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "cpu":

@@ -1,13 +1,13 @@
-"""The prefix tree of many token sequences, cut into batches, and how a batch is laid out.
+"""The prefix tree of many token sequences, cut into batches, and the layout of a batch.
 
-Sorted sequences are a tree written in depth-first order: what a sequence adds to its predecessor is
-the part after their common prefix (their LCP), so the additions one after the other are all tokens
+Sorted sequences are a tree written in depth-first order: a sequence adds to its predecessor the
+tokens after their longest common prefix (LCP), and all additions one after the other are the tokens
 of the tree, each once. A batch is a run of sequences; its additions are one row of the model's
-input, without any padding, so the linear layers do no idle work.
+input, without padding, so the linear layers compute nothing in vain. `.engine` has a picture.
 
-Only attention has to know the tree. For it a batch is divided into units: a few additions that
-stand together, the queries, and the keys that they see: their ancestors and themselves. Units of
-similar size are computed together (`Group`).
+Only attention has to know the tree. A batch is divided into units: a few neighbouring additions,
+the queries, with the keys that they see: their ancestors and themselves. Units of similar size are
+computed by one call (`Group`).
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from ushaped.scoring.engine.encoding import TOKEN, common, tokens
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-# A prefix shorter than this is computed again in each batch rather than kept between them.
-LEAST_PREFIX = 32
+# Largest number of logits that are held at once: 128 MiB in float32.
+MAX_LOGITS = 1 << 25
+# Prompts of a batch of chains: at most this many times the tokens of a scoring batch.
+CHAIN_BATCH_FACTOR = 4
+# A shorter prefix is computed again in each batch rather than kept between them.
+MIN_PREFIX = 32
 # Batches follow one another on one kept prefix as long as it does not shrink below this share.
 SAME_PREFIX = 0.7
-# A batch is closed early, in its last quarter, where its neighbours have least in common.
+# A batch may be closed from this share of its budgets on, where its neighbours share least.
 EARLY = 0.75
 # Padding of units that are computed together: this share of their query-key pairs, and this many.
 PADDING, FREE_PADDING = 0.2, 4000
@@ -57,17 +61,17 @@ def prefix_lengths(rows: Sequence[bytes]) -> Ints:
     return np.array([0, *map(common, arrays, arrays[1:])][: len(rows)], dtype=np.int64)
 
 
-def plan(
+def plan_batches(
     rows: Sequence[bytes],
     starts: Sequence[int],
-    needed: Sequence[int],
-    budget: int,
-    most_needed: int,
+    predictions: Sequence[int],
+    max_tokens: int,
+    max_predictions: int,
 ) -> list[Batch]:
     """Cut sorted rows into batches.
 
-    The cut depends on the rows and the budgets alone, so a resumed job computes the same batches
-    with the same bits.
+    The cut depends on the arguments alone, so a resumed job computes the same batches with the same
+    bits.
 
     Parameters
     ----------
@@ -75,37 +79,37 @@ def plan(
         Sorted, all different.
     starts : sequence of int
         Of each row, the first position whose prediction is needed; a kept prefix ends before it.
-    needed : sequence of int
+    predictions : sequence of int
         Of each row, how many predictions are needed.
-    budget, most_needed : int
-        Tokens, and predictions, of one batch, at most; a row beyond it is a batch of its own.
-
-    Returns
-    -------
-    list of Batch
+    max_tokens, max_predictions : int
+        Of one batch; a row beyond them is a batch of its own.
     """
     if not rows:
         return []
     shared = prefix_lengths(rows)
     lengths = [len(row) // TOKEN.itemsize for row in rows]
-    cuts = [0, *_cuts(shared, lengths, needed, budget, most_needed), len(rows)]
+    cuts = [0, *_cuts(shared, lengths, predictions, max_tokens, max_predictions), len(rows)]
     batches = [Batch(a, b) for a, b in pairwise(cuts)]
     return _with_prefixes(batches, shared, lengths, starts)
 
 
 def _cuts(
-    shared: Ints, lengths: Sequence[int], needed: Sequence[int], budget: int, most_needed: int
+    shared: Ints,
+    lengths: Sequence[int],
+    predictions: Sequence[int],
+    max_tokens: int,
+    max_predictions: int,
 ) -> Iterator[int]:
     begin = 0
     while begin < len(lengths):
-        size, asked, end = lengths[begin], needed[begin], begin + 1
+        size, predicted, end = lengths[begin], predictions[begin], begin + 1
         early = end
         while end < len(lengths):
             size += lengths[end] - int(shared[end])
-            asked += needed[end]
-            if size > budget or asked > most_needed:
+            predicted += predictions[end]
+            if size > max_tokens or predicted > max_predictions:
                 break
-            if max(size / budget, asked / most_needed) <= EARLY:
+            if max(size / max_tokens, predicted / max_predictions) <= EARLY:
                 early = end + 1
             end += 1
         else:
@@ -125,19 +129,19 @@ def _with_prefixes(
         limit = min(starts[batch.first : batch.last]) - 1
         return min(int(inside.min(initial=lengths[batch.first])), limit)
 
-    found: list[Batch] = []
+    result: list[Batch] = []
     begin = 0
     while begin < len(batches):
         prefix, end = own(batches[begin]), begin + 1
         while end < len(batches):
             less = min(prefix, int(shared[batches[end].first]), own(batches[end]))
-            if less < max(LEAST_PREFIX, SAME_PREFIX * prefix):
+            if less < max(MIN_PREFIX, SAME_PREFIX * prefix):
                 break
             prefix, end = less, end + 1
         kept = prefix if end - begin > 1 else 0
-        found += [Batch(one.first, one.last, kept) for one in batches[begin:end]]
+        result += [Batch(batch.first, batch.last, kept) for batch in batches[begin:end]]
         begin = end
-    return found
+    return result
 
 
 @dataclass(frozen=True)
@@ -149,9 +153,9 @@ class Unit:
     first, length : int
         The queries: tokens ``first`` to ``first + length`` of the layout.
     ancestors : ndarray of int, shape (a,)
-        The keys before them. Keys are counted from the beginning of the kept prefix.
+        The keys before them, counted from the beginning of the kept prefix.
     pieces : list of (int, int, int)
-        Of each addition in it: LCP with its predecessor, depth of its end, place of its first token
+        Of each addition in it: LCP with its predecessor, depth of its end, index of its first token
         in the unit.
     """
 
@@ -173,20 +177,20 @@ class Unit:
 
 @dataclass(frozen=True)
 class Group:
-    """Units of similar size, computed by one call, filled up to the size of the largest.
+    """Units of similar size, padded to the largest and computed by one call.
 
     Attributes
     ----------
     size : tuple of int
         (units, queries, keys) of the call.
     queries : ndarray of int, shape (units * queries,)
-        Tokens of the layout; filling repeats the unit's first.
+        Tokens of the layout; padding repeats the unit's first.
     real : ndarray of bool, shape (units * queries,)
-        What is not filling.
+        False for padding.
     keys : ndarray of int, shape (units * keys,)
         Counted from the beginning of the kept prefix.
     hidden : ndarray of bool, shape (units, queries, keys), or None
-        Which key a query must not see; None where plain causal attention does.
+        Which keys a query must not see; None where plain causal attention hides the same.
     """
 
     size: tuple[int, int, int]
@@ -203,20 +207,20 @@ class Layout:
     Attributes
     ----------
     tokens, positions : ndarray of int, shape (t,)
-    places : list of ndarray of int
-        Of each row, the place of its last tokens in the layout: those from position
-        ``starts[row] - 1`` on, where predictions are read.
+    logit_indices : list of ndarray of int
+        Of each row, the indices in the layout of its tokens from position ``starts[row] - 1`` on,
+        after which predictions are read.
     groups : list of Group
     """
 
     tokens: Ints
     positions: Ints
-    places: list[Ints]
+    logit_indices: list[Ints]
     groups: list[Group]
 
 
-def layout(
-    rows: Sequence[bytes], starts: Sequence[int], prefix: int = 0, most_keys: int = 1 << 16
+def build_layout(
+    rows: Sequence[bytes], starts: Sequence[int], prefix: int = 0, max_keys: int = 1 << 16
 ) -> Layout:
     """Lay out sorted rows that share their first ``prefix`` tokens, which are not computed here.
 
@@ -226,38 +230,49 @@ def layout(
         Sorted, all different.
     starts : sequence of int
         Of each row, the first position whose prediction is needed, greater than ``prefix``.
-    most_keys : int
-        Keys of one call, at most (copies are made of them).
+    max_keys : int
+        Of one call (copies are made of them).
+
+    Examples
+    --------
+    The picture in `.engine`, with ``^ q a b N`` as 0 to 4:
+
+    >>> from ushaped.scoring.engine.encoding import data
+    >>> rows = [data(row) for row in ([0, 1, 2], [0, 1, 2, 4], [0, 1, 3], [0, 1, 3, 4])]
+    >>> layout = build_layout(rows, [3, 3, 3, 3])
+    >>> layout.tokens.tolist(), layout.positions.tolist()
+    ([0, 1, 2, 4, 3, 4], [0, 1, 2, 3, 2, 3])
+    >>> [indices.tolist() for indices in layout.logit_indices]
+    [[2], [2, 3], [4], [4, 5]]
     """
     arrays = [tokens(row) for row in rows]
     shared = np.maximum(prefix_lengths(rows), prefix)
     path = np.arange(max(map(len, arrays)))
-    found: list[Unit] = []
-    places: list[Ints] = []
+    units: list[Unit] = []
+    logit_indices: list[Ints] = []
     size = 0
     for row, array, start in zip(range(len(rows)), arrays, starts, strict=True):
         lcp, length = int(shared[row]), len(array)
         new = length - lcp
-        if found and found[-1].length + new <= _most(lcp):
-            last = found[-1]
+        if units and units[-1].length + new <= _max_joined(lcp):
+            last = units[-1]
             pieces = [*last.pieces, (lcp, length, last.length)]
-            found[-1] = Unit(last.first, last.length + new, last.ancestors, pieces)
+            units[-1] = Unit(last.first, last.length + new, last.ancestors, pieces)
         elif new:
-            found.append(Unit(size, new, path[:lcp].copy(), [(lcp, length, 0)]))
+            units.append(Unit(size, new, path[:lcp].copy(), [(lcp, length, 0)]))
         path[lcp:length] = prefix + np.arange(size, size + new)
-        places.append(path[start - 1 : length] - prefix)
+        logit_indices.append(path[start - 1 : length] - prefix)
         size += new
+    pairs = list(zip(arrays, shared, strict=True))
     return Layout(
-        np.concatenate([a[s:] for a, s in zip(arrays, shared, strict=True)]).astype(np.int64),
-        np.concatenate(
-            [np.arange(s, len(a)) for a, s in zip(arrays, shared, strict=True)], dtype=np.int64
-        ),
-        places,
-        [_group(some, prefix) for some in _alike(found, most_keys)],
+        np.concatenate([array[lcp:] for array, lcp in pairs]).astype(np.int64),
+        np.concatenate([np.arange(lcp, len(array)) for array, lcp in pairs], dtype=np.int64),
+        logit_indices,
+        [_group(similar, prefix) for similar in _similar(units, max_keys)],
     )
 
 
-def _most(ancestors: int) -> int:
+def _max_joined(ancestors: int) -> int:
     """Longest unit, in tokens, that another addition may join.
 
     Joined additions see one copy of their ancestors instead of one each, but compute attention to
@@ -266,8 +281,8 @@ def _most(ancestors: int) -> int:
     return int(4 * math.sqrt(ancestors))
 
 
-def _alike(units: list[Unit], most_keys: int) -> Iterator[list[Unit]]:
-    """Units of similar size, so that filling them up costs little."""
+def _similar(units: list[Unit], max_keys: int) -> Iterator[list[Unit]]:
+    """Units of similar size, so that padding them costs little."""
     units = sorted(units, key=lambda unit: (unit.chain, unit.length, unit.keys), reverse=True)
     begin = 0
     while begin < len(units):
@@ -277,9 +292,9 @@ def _alike(units: list[Unit], most_keys: int) -> Iterator[list[Unit]]:
             widest = max(keys, units[end].keys)
             count = end + 1 - begin
             pairs_then = pairs + units[end].length * units[end].keys
-            filling = count * queries * widest - pairs_then
+            padding = count * queries * widest - pairs_then
             if end > begin and (
-                filling > PADDING * pairs_then + FREE_PADDING or count * widest > most_keys
+                padding > PADDING * pairs_then + FREE_PADDING or count * widest > max_keys
             ):
                 break
             keys, pairs, end = widest, pairs_then, end + 1
@@ -289,21 +304,21 @@ def _alike(units: list[Unit], most_keys: int) -> Iterator[list[Unit]]:
 
 def _group(units: list[Unit], prefix: int) -> Group:
     queries, keys = max(unit.length for unit in units), max(unit.keys for unit in units)
-    plain = units[0].chain and not any(len(unit.ancestors) for unit in units)
-    asked = np.array([unit.first for unit in units])[:, None] + np.arange(queries)
+    causal = units[0].chain and not any(len(unit.ancestors) for unit in units)
+    indices = np.array([unit.first for unit in units])[:, None] + np.arange(queries)
     real = np.arange(queries) < np.array([unit.length for unit in units])[:, None]
-    asked = np.where(real, asked, asked[:, :1])
+    indices = np.where(real, indices, indices[:, :1])
     seen = np.zeros((len(units), keys), dtype=np.int64)
-    for place, unit in enumerate(units):
-        a = len(unit.ancestors)
-        seen[place, :a] = unit.ancestors
-        seen[place, a : unit.keys] = prefix + unit.first + np.arange(unit.length)
+    for number, unit in enumerate(units):
+        before = len(unit.ancestors)
+        seen[number, :before] = unit.ancestors
+        seen[number, before : unit.keys] = prefix + unit.first + np.arange(unit.length)
     return Group(
         (len(units), queries, keys),
-        asked.ravel(),
+        indices.ravel(),
         real.ravel(),
         seen.ravel(),
-        None if plain else _hidden(units, queries, keys),
+        None if causal else _hidden(units, queries, keys),
     )
 
 
@@ -312,15 +327,14 @@ def _hidden(units: list[Unit], queries: int, keys: int) -> Bools:
     if units[0].chain:
         return np.arange(keys) > before + np.arange(queries)[:, None]
     hidden = np.ones((len(units), queries, keys), dtype=np.bool_)
-    # Filling sees one key, since attention to nothing is not a number.
+    # Padding sees one key, since attention to nothing is not a number.
     hidden[:, :, 0] = False
-    for place, unit in enumerate(units):
-        hidden[place, : unit.length, 0] = True
-        a = len(unit.ancestors)
+    for number, unit in enumerate(units):
+        hidden[number, : unit.length, 0] = True
         path = np.arange(max(end for _, end, _ in unit.pieces))
-        for lcp, end, at in unit.pieces:
-            own = np.arange(at, at + end - lcp)
-            path[lcp:end] = a + own
-            hidden[place][np.ix_(own, path[:lcp])] = False
-            hidden[place][np.ix_(own, path[lcp:end])] = ~np.tri(len(own), dtype=np.bool_)
+        for lcp, end, first in unit.pieces:
+            own = np.arange(first, first + end - lcp)
+            path[lcp:end] = len(unit.ancestors) + own
+            hidden[number][np.ix_(own, path[:lcp])] = False
+            hidden[number][np.ix_(own, path[lcp:end])] = ~np.tri(len(own), dtype=np.bool_)
     return hidden

@@ -1,1 +1,1 @@
-"""Models that a server holds: asked over the OpenAI-compatible protocol, and checked first."""
+"""Models on a server: checked, then queried by the OpenAI-compatible protocol."""

@@ -1,15 +1,15 @@
-"""Whether the log-probabilities that a server echoes are those of the tokens they stand beside.
+"""Whether the log-probabilities that a server echoes belong to the tokens beside them.
 
 A server that echoes a prompt with log-probabilities may get them wrong: llama-cpp-python 0.3.36
-reports, for a prompt that does not begin with a BOS token, each token's log-probability *after*
-itself. What it says when it generates a token is harder to get wrong, since sampling depends on it.
-So a few texts are continued, a token at a time, then echoed with their continuation, and both
-numbers of each token must agree. Of several ways to read an echo (`READINGS`) exactly one must fit
-everything that was seen.
+reports, for a prompt without a BOS token, each token's log-probability *after* itself. The
+log-probability of a generated token is harder to get wrong, since sampling depends on it. So a few
+texts are continued, a token at a time, then echoed with their continuation, and both numbers of
+each token must agree. Of several ways to read an echo (`READINGS`) exactly one must fit all
+observations.
 
-And what a server says of a text must not depend on what it was asked before: with its prefix cache
-on, vLLM may give log-probabilities of an earlier request (issue 42019 of vllm-project/vllm). So one
-text is echoed twice, the second time after a longer one that begins with it.
+An echo must not depend on earlier requests either: with its prefix cache on, vLLM may give
+log-probabilities of an earlier request (issue 42019 of vllm-project/vllm). So one text is echoed
+twice, the second time after a longer one that begins with it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ushaped.scoring.served.client import Client, RefusedError, TooLongError
 
 Json = dict[str, Any]
 
-# Unfinished on purpose, so that a model goes on.
+# Unfinished on purpose, so that a model continues them.
 PROBES = (
     "The capital of France is",
     "One, two, three, four,",
@@ -34,14 +34,14 @@ PROBES = (
     "Water is made of hydrogen and",
     "She opened the door and",
 )
-# Appended to a probe, so that server caches, which go by blocks of 16 tokens or more, hold some of
-# it; then to both.
+# Appended to a probe, so that server caches, which store blocks of 16 tokens or more, hold some of
+# it; then a second text is appended to both.
 REPEATED = ". Some towns lie at a river, and some at a lake or by the sea; people there catch fish."
 BEHIND = " In winter they mend their nets"
-# Alternatives to ask for; servers allow at least as many.
+# Alternative tokens to request; servers allow at least as many.
 ALTERNATIVES = 5
-# Observations without which nothing is proved.
-LEAST = 6
+# Smallest number of observations that proves a reading.
+MIN_OBSERVATIONS = 6
 # Two numbers of one token agree within ABSOLUTE nats plus a share of the log-probability. An engine
 # computes an echoed prompt in one batch and a generated token by itself, with other kernels: with
 # 4-bit weights that moved a log-probability of -8.5 by 0.23 (benchmarks/README.md).
@@ -54,17 +54,17 @@ LOST = "use a server that gives them (vLLM does), or run the model here"
 
 @dataclass(frozen=True)
 class Echo:
-    """What a server says of the tokens of a text, and of what it generated after it.
+    """A server's answer: the tokens of a text and of what it generated after it.
 
     Attributes
     ----------
     tokens : list of str
     offsets : list of int
-        Where each begins.
+        Of the beginning of each token.
     values : list of (float or None)
-        Log-probabilities as they stand beside the tokens.
+        Log-probabilities listed beside the tokens.
     tops : list of (dict or None)
-        Log-probabilities of the likeliest tokens, as they stand there.
+        Log-probabilities of the likeliest tokens, listed beside the tokens.
     prompt_tokens : int
         Tokens of the text as the server counts them; it may list fewer.
     """
@@ -94,14 +94,14 @@ class Echo:
 
 
 def letters(text: str) -> str:
-    """The ASCII characters of a text: those that no server takes apart.
+    """The ASCII characters of a text, which no server splits into several tokens.
 
     Examples
     --------
     >>> letters("naïve")
     'nave'
     """
-    return "".join(one for one in text if one.isascii())
+    return "".join(letter for letter in text if letter.isascii())
 
 
 Reading = Callable[[Echo, int], float | None]
@@ -120,10 +120,10 @@ def _one_after(echo: Echo, at: int) -> float | None:
 
 
 def _listed_before(echo: Echo, at: int) -> float | None:
-    """The predictions of each position stand one token late: a token's is in the list before.
+    """Predictions are listed one token late: a token's is in the list of the token before.
 
-    Lists go by text, so a token whose text is only a part of a character, which it shares with
-    others, cannot be found in them.
+    Lists are by text, so a token that is only a part of a character, whose text it shares with
+    others, cannot be looked up.
     """
     top, token = echo.tops[at - 1] if at >= 1 else None, echo.tokens[at]
     return None if top is None or not token or "\ufffd" in token else top.get(token)
@@ -141,20 +141,12 @@ USUAL = "beside its token"
 
 @dataclass(frozen=True)
 class Checked:
-    """What the check has proved.
+    """Result of the check.
 
-    Attributes
-    ----------
-    reading : str
-        Of `READINGS`, the one by which a token's log-probability is found.
-    unlisted : int
-        Tokens that a server counts in a prompt and does not list.
-    observations : int
-        Comparisons.
-    worst : float
-        Largest difference between an echoed and a generated log-probability, in nats.
-    repeated : float
-        Largest difference between two echoes of one token of the same text, in nats.
+    ``reading`` is the key of `READINGS` that fits, by ``observations`` comparisons; ``unlisted``
+    tokens are counted by the server in a prompt, but not listed. ``worst`` is the largest
+    difference between an echoed and a generated log-probability, ``repeated`` that between two
+    echoes, both in nats.
     """
 
     reading: str
@@ -165,16 +157,16 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """One token of an echo, and what was reported when it was generated."""
+class _Observation:
+    """One token of an echo, and its log-probability when it was generated."""
 
     echo: Echo
     at: int
     generated: float
 
     def gap(self, reading: Reading) -> float:
-        found = reading(self.echo, self.at)
-        return math.inf if found is None else abs(found - self.generated)
+        value = reading(self.echo, self.at)
+        return math.inf if value is None else abs(value - self.generated)
 
     def fits(self, reading: Reading) -> bool:
         return self.gap(reading) <= tolerance(self.generated)
@@ -186,7 +178,7 @@ def tolerance(value: float) -> float:
 
 
 def check(client: Client) -> Checked:
-    """Compare what the server echoes with what it generates.
+    """Compare the server's echoes with the log-probabilities of tokens that it generates.
 
     Raises
     ------
@@ -196,17 +188,17 @@ def check(client: Client) -> Checked:
     """
     where = client.endpoint.url
     try:
-        # First, so that a server without any is told so, whatever it says of what it generates.
+        # First, so that a server without echoes gets that message.
         echoed(client, PROBES[0])
-        # Before the rest, which a cache at fault would fail for no clear reason.
+        # Before the rest, which a wrong cache would fail for no clear reason.
         repeated = _order_gap(where, _repeated(client))
-        found = [one for probe in PROBES for one in _probe(client, probe)]
+        pairs = [pair for probe in PROBES for pair in _probe(client, probe)]
     except (RefusedError, TooLongError) as error:
         what = f"cannot be checked: it refuses to echo a prompt or to continue it ({error})"
         raise UserError(where, what, LOST) from None
-    seen = [one for one, _ in found]
-    unlisted = {number for _, number in found}
-    if len(seen) < LEAST:
+    seen = [observation for observation, _ in pairs]
+    unlisted = {number for _, number in pairs}
+    if len(seen) < MIN_OBSERVATIONS:
         raise UserError(
             where,
             f"cannot be checked: only {len(seen)} of its generated tokens came back in an echo",
@@ -217,23 +209,24 @@ def check(client: Client) -> Checked:
     proved = [name for name, reading in READINGS.items() if all(s.fits(reading) for s in seen)]
     if len(proved) != 1:
         raise UserError(where, _doubt(seen, proved), LOST)
-    worst = max(one.gap(READINGS[proved[0]]) for one in seen)
+    worst = max(observation.gap(READINGS[proved[0]]) for observation in seen)
     return Checked(proved[0], unlisted.pop(), len(seen), worst, repeated)
 
 
-def _doubt(seen: list[_Seen], proved: list[str]) -> str:
+def _doubt(seen: list[_Observation], proved: list[str]) -> str:
     if proved:
         return f"echoes log-probabilities that fit {' as well as '.join(proved)}"
-    one = max(seen, key=lambda one: one.gap(_beside))
+    worst = max(seen, key=lambda observation: observation.gap(_beside))
+    token, value = worst.echo.tokens[worst.at], worst.echo.values[worst.at]
     return (
         "echoes log-probabilities that do not fit those of the same tokens when it generates them "
-        f"({one.echo.tokens[one.at]!r}: {one.echo.values[one.at]} echoed, {one.generated} "
-        "generated), and moving them by one position does not help"
+        f"({token!r}: {value} echoed, {worst.generated} generated), and moving them by one "
+        "position does not help"
     )
 
 
-def _probe(client: Client, text: str) -> Iterator[tuple[_Seen, int]]:
-    """Continue a text and echo it with its continuation; with the tokens that were not listed."""
+def _probe(client: Client, text: str) -> Iterator[tuple[_Observation, int]]:
+    """Continue a text and echo it with its continuation; with the number of unlisted tokens."""
     first = _continued(client, text)
     if not first:
         return
@@ -247,25 +240,25 @@ def _probe(client: Client, text: str) -> Iterator[tuple[_Seen, int]]:
         whole = text + "".join(token for token, _ in path)
         echo, count, unlisted = echoed(client, whole)
         begin = count - len(path)
-        # Written together, the continuation may make other tokens than it was generated as.
+        # As one text, the continuation may be tokenised differently than it was generated.
         if echo.tokens[begin:count] == [token for token, _ in path]:
             for at, (_, value) in enumerate(path, begin):
-                yield _Seen(echo, at, value), unlisted
+                yield _Observation(echo, at, value), unlisted
 
 
 def _repeated(client: Client) -> list[Echo]:
     """Echoes of one text, of a longer one that begins with it, and of the first text again."""
     # No server has seen this text before: an earlier check must not have filled its cache.
     text = f"{PROBES[0]} {secrets.token_hex(3)}{REPEATED}"
-    return [echoed(client, one)[0] for one in (text, text + BEHIND, text)]
+    return [echoed(client, prompt)[0] for prompt in (text, text + BEHIND, text)]
 
 
 def _order_gap(where: str, echoes: Sequence[Echo]) -> float:
-    """Largest difference between echoes of the tokens that texts begin with, in nats."""
+    """Largest difference, in nats, between echoes of the tokens that all texts begin with."""
     largest = 0.0
     for other in echoes[1:]:
         pairs = zip(echoes[0].tokens, other.tokens, strict=False)
-        same = next((at for at, (one, two) in enumerate(pairs) if one != two), None)
+        same = next((at for at, (left, right) in enumerate(pairs) if left != right), None)
         values = zip(echoes[0].values[:same], other.values[:same], echoes[0].tokens, strict=False)
         # The last one may be a token that was generated.
         for first, second, token in list(values)[:-1]:
@@ -283,22 +276,22 @@ def _order_gap(where: str, echoes: Sequence[Echo]) -> float:
 
 
 def _continued(client: Client, text: str) -> dict[str, float]:
-    """Log-probabilities of what the server would generate next, of tokens that are plain text."""
+    """Log-probabilities of the likeliest next tokens that are plain text."""
     answer = client.complete(text, max_tokens=1, logprobs=ALTERNATIVES)
     listed = answer["choices"][0].get("logprobs") or {}
     tops = listed.get("top_logprobs") or [{}]
-    found = dict(tops[0] or {}) | dict(
+    values = dict(tops[0] or {}) | dict(
         zip(listed.get("tokens") or [], listed.get("token_logprobs") or [], strict=False)
     )
     return {
         token: value
-        for token, value in found.items()
+        for token, value in values.items()
         if token.strip() and token.isascii() and token.isprintable() and not token.startswith("<")
     }
 
 
 def echoed(client: Client, text: str) -> tuple[Echo, int, int]:
-    """Echo a plain text; the answer, how many of its tokens are the text's, how many unlisted.
+    """Echo a plain text; the echo, how many of its tokens are the text's, how many unlisted.
 
     Raises
     ------

@@ -1,9 +1,8 @@
-"""A client of an OpenAI-compatible server: patient, and silent about its key.
+"""A client of an OpenAI-compatible server that retries requests and never shows its key.
 
 Requests that may succeed later (no connection, no answer in time, an answer that breaks off, status
 408, 409, 429 and 5xx) are sent again, after the time that the server asks for or else after an
-exponentially growing, random one. The wait is shared: while the server asks for time, no thread
-sends anything.
+exponentially growing random pause. The pause is shared: no thread sends anything meanwhile.
 """
 
 from __future__ import annotations
@@ -29,19 +28,19 @@ from ushaped.files import digest
 Json = dict[str, Any]
 
 LATER = {408, 409, 425, 429, 500, 502, 503, 504}
-# Seconds of the first pause, and of the longest that we choose ourselves.
+# Seconds of the first pause, and of the longest where the server asks for none.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 # A server that asks for more than this many seconds is not waited for.
 PATIENCE = 600.0
 # Units of durations such as 6m0s or 20ms, as rate-limit headers give them.
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 TOO_LONG = re.compile("context.?(length|size|window)|maximum.*tokens|too long|too large", re.I)
-# Of what a server says of a model, the keys that say which model it is; others change by the hour.
-TELLING = ("id", "root", "parent", "owned_by", "max_model_len", "meta")
+# Keys of a server's description that identify a model; others change by the hour.
+IDENTIFYING = ("id", "root", "parent", "owned_by", "max_model_len", "meta")
 
 
 class RefusedError(UserError):
-    """The server answered that it will not do what it was asked."""
+    """The server refused a request."""
 
 
 class TooLongError(Exception):
@@ -50,22 +49,11 @@ class TooLongError(Exception):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a model is served, and how it may be asked.
+    """Where a model is served, and how to send requests.
 
-    Attributes
-    ----------
-    url : str
-        Of the server, up to and with ``/v1``.
-    model : str
-        Name by which the server knows the model.
-    key_variable : str or None
-        Environment variable that holds the key.
-    concurrency : int
-        Requests under way at once, at most.
-    timeout : float
-        Seconds without an answer after which a request is given up.
-    retries : int
-        How often a request is sent again.
+    ``url`` includes ``/v1``; ``model`` is the name on the server; ``key_variable`` names the
+    environment variable with the key; at most ``concurrency`` requests are under way at once; one
+    is given up after ``timeout`` seconds without an answer, and sent again ``retries`` times.
     """
 
     url: str
@@ -78,9 +66,9 @@ class Endpoint:
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Endpoint:
         """The endpoint of a registry entry."""
-        usual = ("key_variable", "concurrency", "timeout", "retries")
-        told = {name: entry[name] for name in usual if name in entry}
-        return cls(entry["endpoint"].rstrip("/"), entry["served_as"], **told)
+        optional = ("key_variable", "concurrency", "timeout", "retries")
+        options = {name: entry[name] for name in optional if name in entry}
+        return cls(entry["endpoint"].rstrip("/"), entry["served_as"], **options)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -91,13 +79,9 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class Client:
-    """Asks one server; may be used by several threads.
+    """Sends requests to one server; may be used by several threads.
 
-    Parameters
-    ----------
-    endpoint : Endpoint
-    log : callable
-        Gets a line for each pause.
+    ``log`` gets a line for each pause.
 
     Raises
     ------
@@ -113,41 +97,41 @@ class Client:
         self._not_before = 0.0
 
     def identity(self) -> Json:
-        """What the server says of the model and of itself, without what changes by the hour.
+        """The server's description of the model and of itself, without what changes by the hour.
 
         Raises
         ------
         UserError
-            If it cannot be asked, or does not serve the model.
+            If it gives no answer, or does not serve the model.
         """
-        models = self._ask("/models").get("data") or []
-        known = {str(one.get("id")): one for one in models}
-        if self.endpoint.model not in known:
+        models = self._query("/models").get("data") or []
+        by_name = {str(model.get("id")): model for model in models}
+        if self.endpoint.model not in by_name:
             raise UserError(
                 self.endpoint.url,
                 f"serves no '{self.endpoint.model}'",
-                f"set served_as to one of: {', '.join(sorted(known)) or '(it names none)'}",
+                f"set served_as to one of: {', '.join(sorted(by_name)) or '(it names none)'}",
             )
-        said = {k: v for k, v in known[self.endpoint.model].items() if k in TELLING}
-        return {"model": said, "engine": self._engine()}
+        model = {k: v for k, v in by_name[self.endpoint.model].items() if k in IDENTIFYING}
+        return {"model": model, "engine": self._engine()}
 
     def fingerprint(self, identity: Json) -> str:
         """SHA-256 (hex) over where the model is served, its name there, and `identity`."""
-        told = json.dumps(identity, sort_keys=True)
-        return digest(self.endpoint.url, self.endpoint.model, told)
+        description = json.dumps(identity, sort_keys=True)
+        return digest(self.endpoint.url, self.endpoint.model, description)
 
-    def complete(self, prompt: str, **more: Any) -> Json:
-        """Ask ``/completions``, greedily, and return the answer.
+    def complete(self, prompt: str, **options: Any) -> Json:
+        """Query ``/completions``, greedily, and return the answer.
 
         Raises
         ------
         TooLongError
             If the prompt does not fit.
         UserError
-            If the server refuses, cannot be asked, or answers with another model.
+            If the server refuses, gives no answer, or answers with another model.
         """
-        body = {"model": self.endpoint.model, "prompt": prompt, "temperature": 0} | more
-        answer = self._ask("/completions", body)
+        body = {"model": self.endpoint.model, "prompt": prompt, "temperature": 0} | options
+        answer = self._query("/completions", body)
         if answer.get("model") != self.endpoint.model:
             raise UserError(
                 self.endpoint.url,
@@ -159,23 +143,23 @@ class Client:
         return answer
 
     def _engine(self) -> Json:
-        """Version of the serving program, from where the usual ones tell it."""
+        """Version of the serving program, from the paths where the usual ones give it."""
         root = self.endpoint.url.removesuffix("/v1")
-        found: Json = {}
+        version: Json = {}
         for path, keys in (
             ("/version", ("version",)),
             ("/props", ("build_info",)),
             ("/openapi.json", ("title", "version")),
         ):
             try:
-                told = self._ask(path, root=root)
+                answer = self._query(path, root=root)
             except RefusedError:
                 continue
-            told = told.get("info", told)
-            found |= {f"{path[1:]} {key}": told[key] for key in keys if key in told}
-        return found
+            answer = answer.get("info", answer)
+            version |= {f"{path[1:]} {key}": answer[key] for key in keys if key in answer}
+        return version
 
-    def _ask(self, path: str, body: Json | None = None, root: str | None = None) -> Json:
+    def _query(self, path: str, body: Json | None = None, root: str | None = None) -> Json:
         """Send a request until it is answered, or not worth sending again."""
         problem, pause = "", 0.0
         for attempt in range(self.endpoint.retries + 1):
@@ -184,25 +168,25 @@ class Client:
                 return self._send((root or self.endpoint.url) + path, body)
             except urllib.error.HTTPError as error:
                 with error:
-                    problem = f"status {error.code}{self._said(error)}"
+                    problem = f"status {error.code}{self._reason(error)}"
                 if error.code not in LATER:
                     raise self._refused(path, error.code, problem) from None
-                asked = _asked_pause(error.headers)
+                requested = _requested_pause(error.headers)
             except (OSError, http.client.HTTPException, ValueError) as error:
                 # Neither the request nor its headers are in the text of these.
-                problem, asked = self._hidden(f"{type(error).__name__}: {error}"), None
-            pause = _pause(asked, attempt)
+                problem, requested = self._hidden(f"{type(error).__name__}: {error}"), None
+            pause = _pause(requested, attempt)
             if pause > PATIENCE:
                 break
             if attempt < self.endpoint.retries:
-                self.log(f"{self.endpoint.url}: {problem}; asking again in {pause:.1f} s")
+                self.log(f"{self.endpoint.url}: {problem}; trying again in {pause:.1f} s")
                 self._hold(pause)
         raise UserError(
             self.endpoint.url,
             f"gives no answer ({problem})",
             f"it asks for {pause:.0f} s: run again later"
             if pause > PATIENCE
-            else "look whether the server runs, and run again: what was scored is kept",
+            else "look whether the server runs, and run again: what was scored is stored",
         )
 
     def _send(self, url: str, body: Json | None) -> Json:
@@ -214,13 +198,13 @@ class Client:
         with self._opener.open(request, timeout=self.endpoint.timeout) as answer:
             if pause := _spent(answer.headers):
                 self._hold(min(pause, PATIENCE))
-            found = json.loads(answer.read())
-        if not isinstance(found, dict):
+            content = json.loads(answer.read())
+        if not isinstance(content, dict):
             raise ValueError("the answer is no JSON object")
-        return found
+        return content
 
     def _hold(self, seconds: float) -> None:
-        """Let no thread send anything for some time."""
+        """Let no thread send anything for this time."""
         with self._lock:
             self._not_before = max(self._not_before, time.monotonic() + seconds)
 
@@ -228,19 +212,19 @@ class Client:
         while (left := self._not_before - time.monotonic()) > 0:
             time.sleep(left)
 
-    def _said(self, error: urllib.error.HTTPError) -> str:
-        """The reason that an error's body gives, in short."""
+    def _reason(self, error: urllib.error.HTTPError) -> str:
+        """The reason in an error's body, shortened."""
         try:
             text = error.read(10000).decode(errors="replace")
         except (OSError, http.client.HTTPException):
             return ""
         try:
-            told = json.loads(text)
-            told = told.get("error", told)
-            text = str(told.get("message", told) if isinstance(told, dict) else told)
+            body = json.loads(text)
+            body = body.get("error", body)
+            text = str(body.get("message", body) if isinstance(body, dict) else body)
         except (ValueError, AttributeError):
             pass
-        # Hidden before it is shortened, so that no half of a key is left at its end.
+        # The key is hidden first, so that shortening leaves no half of it.
         text = " ".join(self._hidden(text).split())[:300]
         return f": {text}" if text else ""
 
@@ -273,38 +257,38 @@ def _key(endpoint: Endpoint) -> str | None:
     return key
 
 
-def _pause(asked: float | None, attempt: int) -> float:
-    """Seconds to wait: what was asked for and a little more, else exponential with full jitter.
+def _pause(requested: float | None, attempt: int) -> float:
+    """Seconds to wait: as requested and a little more, else exponential with full jitter.
 
-    The little more keeps clients that were sent away together from coming back together.
+    The little more keeps clients that were refused together from coming back together.
     """
-    most = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
-    if asked is None:
-        return random.uniform(0, most)
-    return asked + random.uniform(0, min(most, 0.1 * asked))
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
+    if requested is None:
+        return random.uniform(0, longest)
+    return requested + random.uniform(0, min(longest, 0.1 * requested))
 
 
-def _asked_pause(headers: Message) -> float | None:
-    """Seconds that a server asks for: ``Retry-After``, else the time of a limit's reset."""
-    told = headers.get("Retry-After")
-    if told is None:
+def _requested_pause(headers: Message) -> float | None:
+    """Seconds that a server asks for: ``Retry-After``, else the time until a limit's reset."""
+    value = headers.get("Retry-After")
+    if value is None:
         return _spent(headers)
-    if (number := seconds(told)) is not None:
+    if (number := seconds(value)) is not None:
         return number
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - time.time())
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except ValueError:
         return None
 
 
 def _spent(headers: Message) -> float | None:
-    """Seconds until a rate limit of which nothing is left is reset; None if none is spent."""
-    found = [
+    """Seconds until a spent rate limit is reset; None if none is spent."""
+    resets = [
         seconds(headers.get(f"x-ratelimit-reset-{kind}") or "")
         for kind in ("requests", "tokens")
         if headers.get(f"x-ratelimit-remaining-{kind}") == "0"
     ]
-    return max((one for one in found if one is not None), default=None)
+    return max((reset for reset in resets if reset is not None), default=None)
 
 
 def seconds(text: str) -> float | None:

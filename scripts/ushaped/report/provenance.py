@@ -1,97 +1,21 @@
-"""Where the results come from: settings of the corpus, time and memory of the steps."""
+"""What made the results: versions, time and memory, number formats, models and settings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-EMBEDDED = "ladder"
+from ushaped.report.findings import Findings
+from ushaped.report.text import flatten
+from ushaped.results.formats import Precision, precisions
+from ushaped.terms import FLOPS, PARAMETERS
 
-
-def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """All settings below ``value`` as (dotted path, value).
-
-    Lists of plain values stay whole, and so does each mapping of plain values inside a list.
-    """
-    if isinstance(value, Mapping) and value:
-        for key, below in value.items():
-            yield from flatten(below, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
-        for place, below in enumerate(value):
-            if isinstance(below, Mapping) and not any(
-                isinstance(one, Mapping | list) for one in below.values()
-            ):
-                yield f"{path}[{place}]", ", ".join(f"{k} {v}" for k, v in below.items())
-            else:
-                yield from flatten(below, f"{path}[{place}]")
-    else:
-        yield path, value
-
-
-SHARES = ("true_frequency", "demonstrated", "worked")
-
-
-@dataclass(frozen=True)
-class Frequencies:
-    """How common the regularities are in the corpus of the embedded family.
-
-    Attributes
-    ----------
-    rows : list of (str, dict)
-        For each task with settings of its own, and for all others, its shares of texts: of the
-        true and the distractor's regularity, demonstrated, and worked; NaN where not given.
-    background : float
-        Share of the corpus that belongs to no task; NaN if not given.
-    others : list of (str, value)
-        All other settings of the family, by dotted path.
-    """
-
-    rows: list[tuple[str, dict[str, float]]]
-    background: float
-    others: list[tuple[str, Any]]
-
-
-def frequencies(config: Mapping[str, Any], tasks: Sequence[str]) -> Frequencies | None:
-    """Read how the text of the embedded family is made up (section ``ladder`` of the config).
-
-    Parameters
-    ----------
-    config : mapping
-        The resolved configuration.
-    tasks : sequence of str
-        Tasks that were run, in reading order.
-
-    Returns
-    -------
-    Frequencies or None
-        None where the configuration has no such section.
-    """
-    section = config.get(EMBEDDED)
-    if not isinstance(section, Mapping):
-        return None
-    corpus = section.get("corpus") or {}
-    special = {name: own for name, own in (corpus.get("tasks") or {}).items() if own}
-    own = [task for task in tasks if task in special]
-    rows = [(task, _shares({**corpus, **special[task]})) for task in own]
-    if len(own) < len(tasks) and "true_frequency" in corpus:
-        rows.append(("all other tasks" if own else "every task", _shares(corpus)))
-    shown = {f"corpus.{name}" for name in (*SHARES, "background")}
-    others = [
-        (path, value)
-        for path, value in flatten(section)
-        if path not in shown and not path.startswith("corpus.tasks.")
-    ]
-    return Frequencies(rows, float(corpus.get("background", math.nan)), others)
-
-
-def _shares(corpus: Mapping[str, Any]) -> dict[str, float]:
-    shares = {name: float(corpus.get(name, math.nan)) for name in SHARES}
-    return shares | {"distractor_frequency": 1 - shares["true_frequency"]}
+KNOWN = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
 
 
 @dataclass(frozen=True)
@@ -123,25 +47,16 @@ def costs(folder: Path | None) -> list[Cost]:
         inside = path.relative_to(folder)
         step = inside.parts[0] if len(inside.parts) > 1 else inside.stem
         steps.setdefault(step, []).append(pd.read_csv(path, sep="\t", dtype=str))
-    found = []
+    summed = []
     for step, parts in steps.items():
         rows = pd.concat(parts, ignore_index=True)
-        numbers = {
-            name: pd.to_numeric(rows[name], errors="coerce")
-            if name in rows
-            else pd.Series(dtype=float)
-            for name in ("s", "cpu_time", "max_rss")
-        }
-        found.append(
-            Cost(
-                step,
-                len(rows),
-                float(numbers["s"].sum(min_count=1)),
-                float(numbers["cpu_time"].sum(min_count=1)),
-                float(numbers["max_rss"].max()),
-            )
+        columns = rows.reindex(columns=["s", "cpu_time", "max_rss"])
+        numbers = columns.apply(pd.to_numeric, errors="coerce").astype(float)
+        wall, cpu = numbers[["s", "cpu_time"]].sum(min_count=1)
+        summed.append(
+            Cost(step, len(rows), float(wall), float(cpu), float(numbers["max_rss"].max()))
         )
-    return sorted(found, key=lambda cost: -(0.0 if math.isnan(cost.wall) else cost.wall))
+    return sorted(summed, key=lambda cost: -(0.0 if math.isnan(cost.wall) else cost.wall))
 
 
 @dataclass(frozen=True)
@@ -151,8 +66,8 @@ class Scoring:
     Attributes
     ----------
     model : str
-    items, kept : float
-        Items scored in that run, and items found in the store.
+    items, reused : float
+        Items scored in that run, and items taken from the store.
     tokens : float
         Tokens of all prompts that were scored, each counted with each of its classes.
     computed : float
@@ -172,7 +87,7 @@ class Scoring:
 
     model: str
     items: float
-    kept: float
+    reused: float
     tokens: float
     computed: float
     rate: float
@@ -202,7 +117,7 @@ def scorings(
     made : mapping of str to mapping
         By model, how its scores were made; see `formats.read_made`.
     """
-    found = []
+    recorded = []
     for model in models:
         path = folder / "scores" / f"{model}.tsv" if folder else None
         if path and path.exists():
@@ -211,8 +126,8 @@ def scorings(
             row = []
         else:
             continue
-        found.append(_scoring(model, row[0] if row else {}, made.get(model, {})))
-    return found
+        recorded.append(_scoring(model, row[0] if row else {}, made.get(model, {})))
+    return recorded
 
 
 def _scoring(model: str, row: Mapping[Any, Any], made: Mapping[str, Any]) -> Scoring:
@@ -232,7 +147,7 @@ def _scoring(model: str, row: Mapping[Any, Any], made: Mapping[str, Any]) -> Sco
     return Scoring(
         model=model,
         items=items,
-        kept=number("items_kept"),
+        reused=number("items_kept"),
         tokens=of_the_run("total_tokens"),
         computed=of_the_run("computed_tokens"),
         rate=of_the_run("tokens_per_s"),
@@ -253,3 +168,56 @@ def total(parts: Sequence[Cost]) -> Cost:
         math.fsum(cost.cpu for cost in parts if not math.isnan(cost.cpu)),
         max((cost.memory for cost in parts if not math.isnan(cost.memory)), default=math.nan),
     )
+
+
+@dataclass(frozen=True)
+class ProvenanceView:
+    """``partials/provenance.html.j2``."""
+
+    record: Mapping[str, Any]
+    packages: list[tuple[str, str]]
+    hardware: list[tuple[str, Any]]
+    others: list[tuple[str, Any]]
+    costs: list[Cost]
+    precisions: list[Precision]
+    scorings: list[Scoring]
+    models: list[dict[str, Any]]
+    settings: list[tuple[str, Any]]
+
+    @property
+    def total(self) -> Cost:
+        return total(self.costs)
+
+
+def provenance_view(findings: Findings) -> ProvenanceView:
+    results = findings.results
+    record = results.provenance
+    models = sort_models(results.models)
+    names = [str(model.get("model")) for model in models]
+    return ProvenanceView(
+        record=record,
+        packages=sorted((record.get("packages") or {}).items()),
+        hardware=_settings(record.get("hardware")),
+        others=_settings({k: v for k, v in record.items() if k not in KNOWN}),
+        costs=costs(results.benchmarks),
+        precisions=precisions(models, results.made, results.metrics, results.scores),
+        scorings=scorings(results.benchmarks, names, results.made),
+        models=models,
+        settings=list(flatten(results.config)),
+    )
+
+
+def _settings(section: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    return list(flatten(section)) if section else []
+
+
+def sort_models(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Models by family, size and name; sizes as the metrics order them."""
+    unknown = {str(model.get("family", "")) for model in models if model.get(FLOPS) is None}
+
+    def reading_order(model: Mapping[str, Any]) -> tuple[Any, ...]:
+        family = str(model.get("family", ""))
+        scale = model.get(PARAMETERS if family in unknown else FLOPS)
+        return family, float(scale or 0), str(model.get("model", ""))
+
+    return sorted(models, key=reading_order)

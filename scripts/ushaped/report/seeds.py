@@ -1,0 +1,53 @@
+"""The spread between training seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ushaped.figures import seeds as seeds_figure
+from ushaped.figures import style
+from ushaped.report.findings import Findings
+from ushaped.report.pictures import Picture
+from ushaped.terms import MAIN_VARIANT
+
+ALT = "One small panel per task and source of items: each training seed and their mean."
+
+
+@dataclass(frozen=True)
+class SeedsView:
+    """``partials/seeds.html.j2``; ``rows`` are the spreads, one per family and edition."""
+
+    picture: Picture
+    rows: list[dict[str, Any]]
+    has_curves: bool
+    several_families: bool
+    main_variant: str
+    item_sources: str
+
+    @property
+    def several_seeds(self) -> bool:
+        return any(row["seeds"] > 1 for row in self.rows)
+
+
+def seeds_view(findings: Findings) -> SeedsView:
+    return SeedsView(
+        picture=findings.picture("seeds", 2, ALT),
+        rows=seed_spread(findings.results.metrics),
+        has_curves=any(not tally.only_size for tally in findings.tallies),
+        several_families=findings.several_families,
+        main_variant=MAIN_VARIANT,
+        item_sources=findings.item_sources,
+    )
+
+
+def seed_spread(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """Spread between training seeds under the main variant, per family and edition."""
+    variants = style.order_variants(metrics["variant"])
+    if not variants:
+        return []
+    table = seeds_figure.table(metrics, pd.DataFrame(), pd.DataFrame(), variant=variants[0])
+    rows = seeds_figure.spread(table).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
