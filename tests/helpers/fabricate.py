@@ -749,12 +749,9 @@ def _write_task(folder: Path, task: str, title: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     loss = task == "prompt-injection"
     facts = {
-        "name": task,
         "title": title if title != "A title" else task.replace("-", " ").capitalize(),
         "schema": "sequence-probability" if loss else "classification",
         "metric": "sequence-loss" if loss else "accuracy",
-        "chance": None if loss else 0.5,
-        "n_official": 1000,
         "balanced": True,
         "round": 1,
         "true_task": "answer the question as it is put",

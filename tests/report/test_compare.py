@@ -21,7 +21,7 @@ from fabricate import (
     write_tables,
 )
 from page import TEMPLATE, Page, inputs, spaced
-from ushaped.report import Inputs, render
+from ushaped.report import render
 from ushaped.report.compare import compare_view, known, metrics_of
 from ushaped.report.evidence import index_evidence
 from ushaped.report.findings import findings_of
@@ -71,7 +71,7 @@ def page(shown: Results) -> str:
     return render(TEMPLATE, shown)
 
 
-def both(given: Inputs) -> tuple[Values, VerdictMatrix]:
+def both(given: Results) -> tuple[Values, VerdictMatrix]:
     """The comparison and the matrix of some results."""
     findings = findings_of(given)
     view, matrix = compare_view(findings), verdict_matrix(findings)
@@ -132,7 +132,7 @@ def test_sizes_stand_in_order_with_their_scale(shown: Results) -> None:
     assert series["size"] == ["1k", "8k", "45k"]
 
 
-def test_every_prompt_variant_has_its_protocol(shown: Inputs) -> None:
+def test_every_prompt_variant_has_its_protocol(shown: Results) -> None:
     values, _ = both(shown)
     told = [(v["name"], v["protocol"], v["modified"]) for v in values["variants"]]
     assert told == [
@@ -198,14 +198,14 @@ def test_a_family_that_was_run_and_published_is_two_families(made: Callable[...,
 
 @pytest.mark.parametrize("unknown", [(), ("other",)])
 def test_it_opens_on_a_scale_that_every_family_has(
-    made: Callable[..., Inputs], unknown: tuple[str, ...]
+    made: Callable[..., Results], unknown: tuple[str, ...]
 ) -> None:
     measured = metrics(**SMALL, families=("ladder", "other"), unknown=unknown)
     values, _ = both(made(measured))
     assert values["scale"] == ("parameters" if unknown else "training_flops")
 
 
-def test_items_of_two_sources_are_two_tasks(made: Callable[..., Inputs]) -> None:
+def test_items_of_two_sources_are_two_tasks(made: Callable[..., Results]) -> None:
     values, matrix = both(made(of_two_sources(("neqa",), **SMALL)))
     told = [(one["key"], one["source"], one["card"]) for one in values["editions"]]
     assert ("neqa@official", "official", "task-neqa-official") in told

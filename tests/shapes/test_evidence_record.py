@@ -76,5 +76,5 @@ def test_other_evidence_is_refused(tmp_path: Path, change: dict[str, Any], messa
     with pytest.raises(UserError, match=message):
         read_evidence(path)
     path.write_text("[")
-    with pytest.raises(UserError, match="is no evidence"):
+    with pytest.raises(UserError, match="is not readable JSON"):
         read_evidence(path)

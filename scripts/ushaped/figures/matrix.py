@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -42,9 +43,9 @@ def shape_matrix(axis: Axes, shapes: pd.DataFrame, details: pd.DataFrame) -> Non
         ax=axis,
     )
     axis.set(xlabel="", ylabel="")
-    for y in range(shapes.shape[0]):
-        for x in range(shapes.shape[1]):
-            _cell(axis, x, y, shapes.iat[y, x], details.iat[y, x])
+    cells = np.ndenumerate(shapes.to_numpy())
+    for ((y, x), shape), detail in zip(cells, details.to_numpy().flat, strict=True):
+        _cell(axis, x, y, shape, detail)
 
 
 def _cell(axis: Axes, x: float, y: float, shape: str | float, detail: str | float) -> None:

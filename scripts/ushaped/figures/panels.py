@@ -87,7 +87,7 @@ def draw_curves(
     constant = ours[ours["flags"].str.contains(CONSTANT, regex=False)]
     dot = so.Path(linewidth=2.6, alpha=0.55, artist_kws={"solid_capstyle": "round", "snap": False})
     star = so.Line(marker="*", pointsize=9, edgewidth=1, **HOLLOW)
-    layers: list[tuple[so.Mark, pd.DataFrame, dict[str, str | None]]] = [
+    layers: list[theme.Layer] = [
         *((so.Band(alpha=shade), part, interval) for shade, part in banded.groupby("opacity")),
         (dot, _strokes(seeds[several], x), {}),
         (so.Range(linewidth=theme.RANGE, alpha=0.7), pd.concat([ours[alone], stars]), interval),
@@ -147,7 +147,7 @@ def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:
 def scale_axis(axis: Axes, values: pd.Series, x: str, most: int = 6, short: bool = False) -> None:
     """Make the horizontal axis that of the column ``x``."""
     present = values[values > 0]
-    limits = style.limits(present) if len(present) else (1.0, 10.0)
+    limits = style.limits(present.to_list()) if len(present) else (1.0, 10.0)
     theme.log_axis(axis, limits, TICKS[x], most, (SHORT_SCALES if short else SCALES)[x])
 
 
@@ -280,7 +280,8 @@ def label_small(
     mixed = not tables.title_of_items(found)
     title = f"{edition.task}\n{edition.source} items" if mixed else edition.task
     axis.set_title(title, fontsize=8.5)
-    first = axis.get_subplotspec().is_first_col()
+    cell = axis.get_subplotspec()
+    first = cell is not None and cell.is_first_col()
     axis.set_ylabel(short_label(metric) if first or metric in tables.NATS else "", fontsize=8)
     axis.xaxis.label.set_fontsize(8)
     axis.tick_params(labelsize=7.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,9 +19,9 @@ from ushaped.terms import MAIN_VARIANT as MAIN
 TITLE = "average of ten tasks by compute and parameters"
 CAPTION = """\
 Mean accuracy over the ten accuracy tasks (or over those that were run, where they are fewer)
-against training compute (left) and parameters (right), each curve with its prompt variant and protocol (of
-several families zero-shot alone), beside the published zero-shot results of PaLM, Gopher,
-Chinchilla and Anthropic LM on official items.
+against training compute (left) and parameters (right), each curve with its prompt variant and
+protocol (of several families zero-shot alone), beside the published zero-shot results of PaLM,
+Gopher, Chinchilla and Anthropic LM on official items.
 Bands are 95 % intervals over items; the dashed line is chance, and the compute axis is cut where no
 model lies.
 """
@@ -58,16 +59,16 @@ def figure(table: pd.DataFrame) -> Figure:
         table = table.assign(family=named.where(ours, table["family"]))
     with theme.theme():
         drawn = Figure(figsize=(10.2, 5.0), layout="constrained")
-        left, right = drawn.add_gridspec(1, 2, width_ratios=[1.5, 0.95])
+        cells = drawn.add_gridspec(1, 2, width_ratios=[1.5, 0.95])
         looks = _looks(table)
-        pieces = theme.cut_axis(drawn, left, table["training_flops"].dropna(), least=0.42)
+        pieces = theme.cut_axis(drawn, cells[0], table["training_flops"].dropna(), least=0.42)
         for axis, piece in pieces:
             inside = table[table["training_flops"].between(*piece)]
             _draw(axis, inside, "training_flops", looks)
             most = max(2, round(math.log10(piece[1] / piece[0])) + 1)
             theme.compute_axis(axis, piece, min(most, 5))
         first = pieces[0][0]
-        axis = drawn.add_subplot(right, sharey=first)
+        axis = drawn.add_subplot(cells[1], sharey=first)
         rows = _of_several_sizes(table)
         _draw(axis, rows, "parameters", looks)
         panels.scale_axis(axis, rows["parameters"], "parameters")
@@ -114,9 +115,9 @@ def _looks(rows: pd.DataFrame) -> dict[str, style.Look]:
 
 
 def _accuracy_axis(axis: Axes, table: pd.DataFrame) -> None:
-    values = table[["value", "low", "high", "chance"]].stack()
-    low = max(math.floor(10 * min(values.min(), 0.3) - 0.1), 0)
-    high = min(math.ceil(10 * max(values.max(), 0.6) + 0.1), 10)
+    values = table[["value", "low", "high", "chance"]].to_numpy()
+    low = max(math.floor(10 * np.nanmin([*values.flat, 0.3]) - 0.1), 0)
+    high = min(math.ceil(10 * np.nanmax([*values.flat, 0.6]) + 0.1), 10)
     axis.set_ylim(low / 10, high / 10)
     axis.yaxis.set_major_locator(FixedLocator([tick / 10 for tick in range(low, high + 1)]))
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

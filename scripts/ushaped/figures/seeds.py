@@ -58,7 +58,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, looks: dict[str, style.Look]) ->
     alone = rows[x].nunique() == 1
     thin = so.Line(linewidth=0.9, alpha=0.85, marker="_" if alone else "", pointsize=12)
     thick = so.Line(linewidth=2.2, marker="o" if alone else "")
-    layers = [
+    layers: list[theme.Layer] = [
         (so.Band(alpha=0.16), ends, {"y": None, "ymin": "low", "ymax": "high"}),
         (thin, single, {"group": "seed"}),
         (thick, mean, {}),

@@ -40,6 +40,9 @@ BAND, RANGE = 0.15, 1.2
 CHANCE: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.1, "linestyle": (0, (2, 2))}
 HANDLE = 3.2
 
+# Mark, rows, and columns that replace those of the plot.
+Layer = tuple[so.Mark, pd.DataFrame, Mapping[str, str | None]]
+
 SETTINGS: dict[str, Any] = {
     **sns.axes_style("whitegrid"),
     "figure.facecolor": style.PAPER,
@@ -130,7 +133,7 @@ def draw_layers(
     axis: Axes,
     looks: Mapping[Any, style.Look],
     series: str,
-    layers: Iterable[tuple[so.Mark, pd.DataFrame, Mapping[str, str | None]]],
+    layers: Iterable[Layer],
     **variables: str,
 ) -> None:
     """Draw layers that have rows of their own.
@@ -232,7 +235,7 @@ def chance_line(axis: Axes, level: float) -> None:
 
 def entry(label: str, look: style.Look | None = None, **settings: Any) -> Line2D:
     """One entry of a legend; without a look it is muted."""
-    chosen = {"color": style.MUTED}
+    chosen: dict[str, Any] = {"color": style.MUTED}
     if look:
         chosen = {"color": look.colour, "marker": look.marker, "linestyle": look.line}
     return Line2D([], [], label=label, **(chosen | settings))

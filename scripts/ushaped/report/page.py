@@ -32,6 +32,7 @@ from ushaped.report.seeds import SeedsView, seeds_view
 from ushaped.report.sure import SureView, sure_view
 from ushaped.report.tasks import JUDGES, PANELS, SHOWN, TasksView, tasks_view
 from ushaped.report.verdicts import VerdictsView, verdicts_view
+from ushaped.results import numbers
 from ushaped.results.folder import Results
 from ushaped.results.numbers import zetta
 from ushaped.terms import AVERAGE
@@ -51,9 +52,6 @@ FILTERS = (
     "scale_at",
     "duration",
     "setting",
-    "slug",
-    "listing",
-    "plural",
 )
 # Tests between neighbouring sizes in words.
 TESTS = {
@@ -128,7 +126,8 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
-    templates.filters.update({name: getattr(text, name) for name in FILTERS})
+    templates.filters.update({name: getattr(numbers, name) for name in FILTERS})
+    templates.filters.update(slug=text.slug, listing=text.listing, plural=text.plural)
     templates.filters.update(as_json=as_json, pack=pack, zetta=zetta)
     templates.filters["test_name"] = lambda test: TESTS.get(test, test)
     templates.globals.update(
