@@ -50,6 +50,7 @@ from page import (
 )
 from ushaped.errors import UserError
 from ushaped.figures import style
+from ushaped.files import write_json
 from ushaped.questions import QUESTIONS
 from ushaped.report import page as page_module
 from ushaped.report import render
