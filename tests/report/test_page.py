@@ -50,6 +50,7 @@ from page import (
 )
 from ushaped.errors import UserError
 from ushaped.figures import style
+from ushaped.files import write_json
 from ushaped.questions import QUESTIONS
 from ushaped.report import page as page_module
 from ushaped.report import render
@@ -1018,6 +1019,7 @@ def test_captions_are_templates_that_snakemake_can_render(question: str) -> None
 
     snakemake = SimpleNamespace(
         wildcards=SimpleNamespace(question=question),
+        rule="shapes",
         config={"families": ["ladder"], "ladder": {}},
     )
     for path in sorted((ROOT / "report").rglob("*.rst")):
