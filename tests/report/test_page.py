@@ -1019,6 +1019,7 @@ def test_captions_are_templates_that_snakemake_can_render(question: str) -> None
 
     snakemake = SimpleNamespace(
         wildcards=SimpleNamespace(question=question),
+        rule="shapes",
         config={"families": ["ladder"], "ladder": {}},
     )
     for path in sorted((ROOT / "report").rglob("*.rst")):
