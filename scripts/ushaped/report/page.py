@@ -11,7 +11,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from markupsafe import Markup
 
 from ushaped.errors import UserError
-from ushaped.figures import style
 from ushaped.report import text
 from ushaped.report.compare import CompareView, compare_view
 from ushaped.report.curves import CurvesView, curves_view
@@ -33,28 +32,16 @@ from ushaped.report.seeds import SeedsView, seeds_view
 from ushaped.report.sure import SureView, sure_view
 from ushaped.report.tasks import JUDGES, PANELS, SHOWN, TasksView, tasks_view
 from ushaped.report.verdicts import VerdictsView, verdicts_view
+from ushaped.results import numbers
 from ushaped.results.folder import Results
 from ushaped.terms import AVERAGE
 
-FILTERS = (
-    "percent",
-    "number",
-    "whole_number",
-    "signed",
-    "small_number",
-    "by_metric",
-    "probability",
-    "draw_share",
-    "draws",
-    "p_value",
-    "scientific",
-    "scale_at",
-    "duration",
-    "setting",
-    "slug",
-    "listing",
-    "plural",
+# Functions that the templates use as filters.
+NUMBERS = (
+    *("percent", "number", "whole_number", "signed", "small_number", "by_metric", "probability"),
+    *("draw_share", "draws", "p_value", "scientific", "scale_at", "duration", "setting", "zetta"),
 )
+WORDS = ("slug", "listing", "plural")
 # Tests between neighbouring sizes in words.
 TESTS = {
     "mcnemar": "McNemar, exact",
@@ -128,8 +115,9 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
-    templates.filters.update({name: getattr(text, name) for name in FILTERS})
-    templates.filters.update(as_json=as_json, pack=pack, zetta=style.zetta)
+    templates.filters.update({name: getattr(numbers, name) for name in NUMBERS})
+    templates.filters.update({name: getattr(text, name) for name in WORDS})
+    templates.filters.update(as_json=as_json, pack=pack)
     templates.filters["test_name"] = lambda test: TESTS.get(test, test)
     templates.globals.update(
         average=AVERAGE,
