@@ -50,6 +50,7 @@ from page import (
 )
 from ushaped.errors import UserError
 from ushaped.figures import NAMES, OF_ONE_TABLE, style
+from ushaped.files import write_json
 from ushaped.report import page as page_module
 from ushaped.report import render
 from ushaped.report.limits import frequencies
@@ -59,10 +60,11 @@ from ushaped.report.provenance import costs, scorings, total
 from ushaped.report.tasks import shared_item
 from ushaped.report.text import FLAGS, flatten, in_order, slug
 from ushaped.report.verdicts import count_range
-from ushaped.results import tables
+from ushaped.results import columns, tables
 from ushaped.results.folder import Results
 from ushaped.results.formats import Precision, precisions, read_made
 from ushaped.results.numbers import by_metric, draws, probability
+from ushaped.results.text_files import write_table
 
 
 @pytest.fixture
@@ -625,6 +627,12 @@ def test_the_command_writes_the_page(results: Path, tmp_path: Path, page: str) -
     folder = tmp_path / "results"
     shutil.copytree(results, folder)
     (folder / "literature").rename(folder / "published")
+    # Nothing has parts or flips; then the page is the same as without their files.
+    for name, names in (("parts", columns.PARTS), ("flips", columns.FLIPS)):
+        write_table(folder / f"{name}.csv", names, [])
+    write_json(
+        folder / "flips.json", {"version": 1, "prompt_end": 9, "class_start": 9, "curves": []}
+    )
     given = Results(folder, folder / "tasks", ROOT / "literature")
     for path in given.scores:
         path.parent.mkdir(parents=True, exist_ok=True)
