@@ -1,111 +1,69 @@
-# figures: each as SVG, PNG and the CSV of the very numbers that it draws.
-
-FIGURES = ["scaling", "verdicts", "overview", "seeds", "beside"]
-ENDINGS = ["svg", "png", "csv"]
-# A figure's module is chosen by name when it is drawn, so all of them count as its code.
-FIGURE_CODE = sorted(map(str, (ROOT / "scripts/ushaped/figures").rglob("*.py")))
+# figures: each as SVG, PNG, the CSV of the very numbers that it draws, and its caption. One job draws
+# those of a stage; what has not changed comes from its store.
 
 
-rule figure:
-    """Draw one figure of the whole family."""
+rule measured_figures:
+    """Draw the figures of what was measured here."""
     input:
         code=code("figures"),
-        modules=FIGURE_CODE,
+        modules=figure_code(MEASURED_FIGURES),
         metrics=rules.metrics.output.table,
         shapes=rules.shapes.output.table,
+        power=rules.power.output,
+        protocols=rules.protocols.output,
+        questions=figure_questions(MEASURED_FIGURES),
         published=PUBLISHED,
     output:
-        report(
-            f"{OUT}/figures/{{figure}}.svg",
-            caption="../report/captions/figure.rst",
-            category="Overview",
-            labels=figure_labels,
-        ),
-        multiext(f"{OUT}/figures/{{figure}}", ".png", ".csv"),
+        shown_figures(MEASURED_FIGURES),
+        figure_files(MEASURED_FIGURES, ["png", "csv", "rst"]),
     log:
-        f"{LOGS}/figures/{{figure}}.log",
+        f"{LOGS}/figures.log",
     benchmark:
-        f"{BENCHMARKS}/figures/{{figure}}.tsv"
-    wildcard_constraints:
-        figure="|".join(FIGURES),
+        f"{BENCHMARKS}/figures.tsv"
     localrule: True
     conda:
         environment
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=2000,
+        runtime=20,
     params:
-        target=f"{PLACE}/figures/{{figure}}",
-        # Read by the caption.
-        sources=describe_sources(EDITIONS),
+        names=[entry.name for entry in MEASURED_FIGURES],
+        editions=["/".join(edition) for edition in EDITIONS],
+        literature=literature_tables,
+        store=f"{PLACE}/store/figures/measured",
+        results=lambda wildcards, input: str(Path(input.metrics).parent),
     shell:
-        "python {input.code[0]:q} {wildcards.figure:q} --metrics {input.metrics:q}"
-        " --shapes {input.shapes:q} --published {input.published:q}"
-        " --output {params.target:q} 2>&1 | tee {log:q} >&2"
+        "python {input.code[0]:q} {params.names:q} --editions {params.editions:q}"
+        " --literature {params.literature:q} --store {params.store:q} --results {params.results:q}"
+        " 2>&1 | tee {log:q} >&2"
 
 
-rule task_figure:
-    """Draw the figure of one task on the items of one source."""
+rule published_figures:
+    """Draw the figures of the literature: no model, no prompt, no item."""
     input:
         code=code("figures"),
-        modules=FIGURE_CODE,
-        metrics=rules.metrics.output.table,
-        shapes=rules.shapes.output.table,
+        modules=figure_code(LITERATURE_FIGURES),
         published=PUBLISHED,
+        markers=PUBLISHED_MARKERS,
+        questions=figure_questions(LITERATURE_FIGURES),
     output:
-        report(
-            f"{OUT}/figures/tasks/{{source}}/{{task}}.svg",
-            caption="../report/captions/task.rst",
-            category="Tasks",
-            labels={"task": "{task}, {source} items", "format": "SVG"},
-        ),
-        multiext(f"{OUT}/figures/tasks/{{source}}/{{task}}", ".png", ".csv"),
+        shown_figures(LITERATURE_FIGURES),
+        figure_files(LITERATURE_FIGURES, ["png", "csv", "rst"]),
     log:
-        f"{LOGS}/figures/tasks/{{source}}/{{task}}.log",
+        f"{LOGS}/published/figures.log",
     benchmark:
-        f"{BENCHMARKS}/figures/tasks/{{source}}/{{task}}.tsv"
+        f"{BENCHMARKS}/published/figures.tsv"
     localrule: True
     conda:
         environment
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=2000,
+        runtime=20,
     params:
-        target=f"{PLACE}/figures/tasks/{{source}}/{{task}}",
+        names=[entry.name for entry in LITERATURE_FIGURES],
+        literature=literature_tables,
+        store=f"{PLACE}/store/figures/published",
+        results=lambda wildcards, input: str(Path(input.questions[0]).parents[1]),
     shell:
-        "python {input.code[0]:q} task --task {wildcards.task:q} --source {wildcards.source:q}"
-        " --metrics {input.metrics:q} --shapes {input.shapes:q} --published {input.published:q}"
-        " --output {params.target:q} 2>&1 | tee {log:q} >&2"
-
-
-rule power_figure:
-    """Draw how large a dip must be."""
-    input:
-        code=code("plot"),
-        modules=FIGURE_CODE,
-        table=rules.power.output,
-    output:
-        report(
-            f"{OUT}/figures/power.svg",
-            caption="../report/captions/answer.rst",
-            category="Overview",
-            labels={"figure": "how large a dip must be", "format": "SVG"},
-        ),
-        multiext(f"{OUT}/figures/power", ".png", ".csv"),
-    log:
-        f"{LOGS}/figures/power.log",
-    benchmark:
-        f"{BENCHMARKS}/figures/power.tsv"
-    localrule: True
-    conda:
-        environment
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        target=target,
-        # Read by the caption.
-        figure="power",
-    shell:
-        "python {input.code[0]:q} power --table {input.table:q}"
-        " --output {params.target:q}/power 2>&1 | tee {log:q} >&2"
+        "python {input.code[0]:q} {params.names:q} --literature {params.literature:q}"
+        " --store {params.store:q} --results {params.results:q} 2>&1 | tee {log:q} >&2"

@@ -32,6 +32,7 @@ from ushaped.items.released import BLOCKS, describe_sources, find_own, mirror
 from ushaped.terms import OWN
 from ushaped.models.registry import points, read_registry
 from ushaped.code_dependencies import closure
+from ushaped.figures import ENDINGS, entries
 from ushaped.items.task import demonstrations_file, load_task
 from ushaped.terms import REPLICA, SOURCES
 from ushaped.terms import MAIN_VARIANT
@@ -78,6 +79,7 @@ SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
 RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
 PUBLISHED = str(ROOT / "literature/series.csv")
+PUBLISHED_MARKERS = str(ROOT / "literature/markers.csv")
 PUBLISHED_LABELS = str(ROOT / "literature/labels.csv")
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 # Commits of what was fetched from the hub, in the folder where Snakemake is run.
@@ -87,6 +89,10 @@ BROUGHT = [name for name in FETCHED if {"hub", "package"} & MODELS[name]["entry"
 # Held by a server: scoring them here only waits.
 SERVED = [name for name in FETCHED if "endpoint" in MODELS[name]["entry"]]
 
+EVERY_EDITION = [dict(zip(("source", "task"), edition)) for edition in EDITIONS]
+MEASURED_FIGURES = [entry for entry in entries().values() if not entry.of_literature]
+LITERATURE_FIGURES = [entry for entry in entries().values() if entry.of_literature]
+
 FACTS = {task: load_task(ROOT / "tasks" / task) for task in TASKS}
 PROMPT_FILES = [
     f"{source}/{task}/{variant}.parquet"
@@ -94,22 +100,6 @@ PROMPT_FILES = [
     for variant in VARIANTS
     if parse_variant(variant).applies(FACTS[task])
 ]
-
-# What Snakemake's own report calls figures and answers that a rule tells apart by a wildcard.
-TITLES = {
-    "scaling": "average of ten tasks by compute and parameters",
-    "verdicts": "verdict by task and way of asking",
-    "overview": "every task and way of asking",
-    "seeds": "how far training seeds differ",
-    "beside": "every task beside the published series",
-    "average": "average of ten tasks, all series",
-    "tasks": "every task, all series",
-    "injection": "prompt-injection by loss and by probability",
-    "compute": "parameters by compute of every model",
-    "answers": "modus-tollens, the share of Yes",
-    "ordering": "two orders of sizes in one source",
-    **{name: question.title for name, question in QUESTIONS.items()},
-}
 
 
 wildcard_constraints:
@@ -208,19 +198,9 @@ def family(wildcards):
     return MODELS[wildcards.model]["family"]
 
 
-def figure_labels(wildcards):
-    """How Snakemake's own report labels a figure."""
-    return {"figure": TITLES[wildcards.figure], "format": "SVG"}
-
-
 def question_labels(wildcards):
     """How Snakemake's own report labels the table on an open question."""
-    return {"question": TITLES[wildcards.question], "format": "CSV"}
-
-
-def answer_labels(wildcards):
-    """How Snakemake's own report labels the figure on an open question."""
-    return {"question": TITLES[wildcards.answer], "format": "SVG"}
+    return {"question": QUESTIONS[wildcards.question].title, "format": "CSV"}
 
 
 def target(wildcards, output):
@@ -278,3 +258,46 @@ def scoring_settings(wildcards):
     settings = MODELS[wildcards.model].get("entry", {})
     words = ["--bos", settings.get("bos", "default")]
     return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)
+
+
+def figure_files(figures, endings=ENDINGS):
+    """Files of some figures, those of every edition last."""
+    targets = [entry.target(each) for entry in figures for each in entry.each(EVERY_EDITION)]
+    return [
+        f"{OUT}/{target}.{ending}"
+        for target in sorted(targets, key=lambda target: (target.count("/"), target))
+        for ending in endings
+    ]
+
+
+def shown_figure(entry, options):
+    """The SVG file of a figure, as Snakemake's own report shows it."""
+    target = entry.target(options)
+    # Written beside the figure, from the text in its module.
+    caption = os.path.abspath(f"{PLACE}/{target}.rst")
+    labels = {**entry.label(options), "format": "SVG"}
+    return report(f"{OUT}/{target}.svg", caption=caption, category=entry.category, labels=labels)
+
+
+def shown_figures(figures):
+    """The SVG files of some figures."""
+    return [shown_figure(entry, each) for entry in figures for each in entry.each(EVERY_EDITION)]
+
+
+def figure_code(figures):
+    """The modules of some figures and all that they import."""
+    scripts = ROOT / "scripts"
+    return sorted(
+        {file for entry in figures for file in closure(entry.module_of(scripts), scripts)}
+    )
+
+
+def literature_tables(wildcards, input):
+    """The folder of the tables of the literature."""
+    return str(Path(input.published).parent)
+
+
+def figure_questions(figures):
+    """The answers to open questions that some figures show."""
+    shown = {name for entry in figures for name in entry.inputs}
+    return [f"{OUT}/questions/{name}.csv" for name in QUESTIONS if name in shown]

@@ -1,11 +1,9 @@
 # published: verdicts, tables and figures of the literature, without any model, prompt or item.
 
 LITERATURE = f"{OUT}/published"
-PUBLISHED_MARKERS = str(ROOT / "literature/markers.csv")
 PUBLISHED_HUMANS = str(ROOT / "literature/humans.csv")
 PUBLISHED_FACTS = sorted(map(str, (ROOT / "tasks").glob("*/task.yaml")))
 
-PUBLISHED_FIGURES = ["average", "tasks", "injection", "compute", "answers", "ordering"]
 PUBLISHED_TABLES = [
     "tasks",
     "series",
@@ -15,9 +13,6 @@ PUBLISHED_TABLES = [
     "verdict-counts",
     "ordering",
 ]
-PUBLISHED_FIGURE_FILES = expand(
-    f"{LITERATURE}/figures/{{figure}}.{{ending}}", figure=PUBLISHED_FIGURES, ending=ENDINGS
-)
 PUBLISHED_TABLE_FILES = expand(f"{LITERATURE}/tables/{{table}}.csv", table=PUBLISHED_TABLES)
 
 
@@ -85,43 +80,10 @@ rule published_tables:
         " 2>&1 | tee {log:q} >&2"
 
 
-rule published_figure:
-    """Draw one figure of the literature."""
-    input:
-        code=code("draw_published"),
-        published=PUBLISHED,
-        markers=PUBLISHED_MARKERS,
-    output:
-        report(
-            f"{LITERATURE}/figures/{{figure}}.svg",
-            caption="../report/captions/published.rst",
-            category="Published",
-            labels=figure_labels,
-        ),
-        multiext(f"{LITERATURE}/figures/{{figure}}", ".png", ".csv"),
-    log:
-        f"{LOGS}/published/figures/{{figure}}.log",
-    benchmark:
-        f"{BENCHMARKS}/published/figures/{{figure}}.tsv"
-    wildcard_constraints:
-        figure="|".join(PUBLISHED_FIGURES),
-    localrule: True
-    conda:
-        environment
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        target=f"{PLACE}/published/figures/{{figure}}",
-    shell:
-        "python {input.code[0]:q} {wildcards.figure:q} --published {input.published:q}"
-        " --markers {input.markers:q} --output {params.target:q} 2>&1 | tee {log:q} >&2"
-
-
 rule figures:
     """All figures and tables of the literature: no model, no prompt, no item."""
     input:
         rules.published_shapes.output,
         PUBLISHED_TABLE_FILES,
-        PUBLISHED_FIGURE_FILES,
-        OPEN_QUESTION_FILES,
+        figure_files(LITERATURE_FIGURES),
+        PUBLISHED_ANSWER_FILES,

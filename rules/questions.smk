@@ -1,16 +1,12 @@
-# questions: what the paper leaves open, each question a table; some of them with a figure.
+# questions: what the paper leaves open, each question a table.
 
 ANSWERS = f"{OUT}/questions"
 ANSWER_FILES = [f"{ANSWERS}/{question}.csv" for question in QUESTIONS]
-OPEN_QUESTION_FIGURES = [name for name, question in QUESTIONS.items() if question.figure]
 # What needs no model: nothing but the published series.
-OPEN_QUESTION_FILES = [
-    *(
-        f"{ANSWERS}/{name}.csv"
-        for name, question in QUESTIONS.items()
-        if question.reads == ("published",)
-    ),
-    *expand(f"{OUT}/figures/{{figure}}.{{ending}}", figure=OPEN_QUESTION_FIGURES, ending=ENDINGS),
+PUBLISHED_ANSWER_FILES = [
+    f"{ANSWERS}/{name}.csv"
+    for name, question in QUESTIONS.items()
+    if question.reads == ("published",)
 ]
 
 
@@ -68,38 +64,3 @@ rule questions:
         " --published {params.published:q}"
         " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
         " --draws {params.draws:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q} >&2"
-
-
-rule question_figure:
-    """Draw the answer to an open question."""
-    input:
-        code=code("plot"),
-        modules=FIGURE_CODE,
-        table=f"{ANSWERS}/{{answer}}.csv",
-    output:
-        report(
-            f"{OUT}/figures/{{answer}}.svg",
-            caption="../report/captions/answer.rst",
-            category="Open questions",
-            labels=answer_labels,
-        ),
-        multiext(f"{OUT}/figures/{{answer}}", ".png", ".csv"),
-    log:
-        f"{LOGS}/figures/{{answer}}.log",
-    benchmark:
-        f"{BENCHMARKS}/figures/{{answer}}.tsv"
-    wildcard_constraints:
-        answer="|".join(OPEN_QUESTION_FIGURES),
-    localrule: True
-    conda:
-        environment
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        target=f"{PLACE}/figures/{{answer}}",
-        # Read by the caption.
-        figure="{answer}",
-    shell:
-        "python {input.code[0]:q} {wildcards.answer:q} --table {input.table:q}"
-        " --output {params.target:q} 2>&1 | tee {log:q} >&2"

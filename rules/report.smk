@@ -1,11 +1,5 @@
 # report: one self-contained page.
 
-FIGURE_FILES = [
-    f"{OUT}/figures/{name}.{ending}"
-    for name in [*FIGURES, *(f"tasks/{source}/{task}" for source, task in EDITIONS)]
-    for ending in ENDINGS
-]
-
 
 rule provenance:
     """Write down what made these results."""
@@ -40,7 +34,7 @@ rule report:
         code=code("report"),
         metrics=rules.metrics.output.table,
         shapes=rules.shapes.output.table,
-        figures=FIGURE_FILES,
+        figures=figure_files(MEASURED_FIGURES),
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
@@ -49,16 +43,13 @@ rule report:
         evidence=rules.shapes.output.evidence,
         verdicts=str(ROOT / "literature/verdicts.csv"),
         power=rules.power.output,
-        power_figure=rules.power_figure.output,
         parts_table=rules.metrics.output.parts,
         flips=rules.flips.output.table,
         flip_items=rules.flips.output.details,
         protocols=rules.protocols.output,
-        protocols_figure=rules.protocols_figure.output,
         questions=ANSWER_FILES,
-        question_figures=OPEN_QUESTION_FILES,
         published_tables=PUBLISHED_TABLE_FILES,
-        published_figures=PUBLISHED_FIGURE_FILES,
+        published_figures=figure_files(LITERATURE_FIGURES),
         config=rules.provenance.output.config,
         provenance=rules.provenance.output.provenance,
         # Not read: the same numbers as plain files.

@@ -1,58 +1,113 @@
-"""Draw one figure: SVG, PNG, and the CSV of the numbers in it."""
+"""Step: draw figures, each as SVG, PNG, the CSV of the numbers in it, and its caption.
+
+A figure is drawn only if its numbers or its code are not those of files in the store; else its
+files are copied from there.
+"""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import shutil
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 
-from ushaped.errors import UserError, run
-from ushaped.figures import NAMES, figure_module
-from ushaped.figures.save import save
+import pandas as pd
+
+from ushaped.code_dependencies import closure
+from ushaped.errors import run
+from ushaped.figures import ENDINGS, Entry, entries
+from ushaped.figures.published.parts import read_markers
+from ushaped.figures.theme import save
+from ushaped.files import digest, whole, write_text
+from ushaped.items.released import describe_sources
 from ushaped.results import tables
 
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", choices=NAMES, help="which figure")
-    parser.add_argument("--metrics", required=True, help="metrics.csv")
-    parser.add_argument("--shapes", required=True, help="shapes.csv")
-    parser.add_argument("--published", required=True, help="published series (CSV)")
-    parser.add_argument("--output", required=True, help="path of the results, without ending")
-    parser.add_argument("--task", help="which task (figure 'task')")
-    parser.add_argument("--source", help="on items of which source (figure 'task')")
-    parser.add_argument("--variant", help="which variant (figure 'seeds'; default zero-shot)")
-    return parser.parse_args()
-
-
-def options(given: argparse.Namespace) -> dict[str, Any]:
-    """Options of one figure, as its function ``table`` takes them."""
-    for option in ("task", "source"):
-        if (given.name == "task") != bool(vars(given)[option]):
-            raise UserError(
-                f"figures.py {given.name}",
-                f"needs --{option}" if given.name == "task" else f"has no --{option}",
-                f"use --{option} with the figure 'task' and with no other",
-            )
-    if given.variant and given.name != "seeds":
-        raise UserError(f"figures.py {given.name}", "has no --variant", "leave it out")
-    chosen = {"task": given.task, "source": given.source, "variant": given.variant}
-    return {name: value for name, value in chosen.items() if value}
+SCRIPTS = Path(__file__).parent
+LIBRARIES = ("matplotlib", "pandas", "seaborn")
+# Other inputs are the answers to open questions, by their names.
+READERS = {
+    "metrics": tables.read_metrics,
+    "shapes": tables.read_shapes,
+    "protocols": tables.read_protocols,
+    "power": tables.read_power,
+    "published": tables.read_published,
+    "markers": read_markers,
+}
+IN_LITERATURE = {"published": "series.csv", "markers": "markers.csv"}
 
 
 def main() -> None:
-    given = arguments()
-    chosen = options(given)
-    module = figure_module(given.name)
-    table = tables.rounded(
-        module.table(
-            tables.read_metrics(given.metrics),
-            tables.read_shapes(given.shapes),
-            tables.read_published(given.published),
-            **chosen,
-        )
-    )
-    title = " ".join([given.name, *chosen.values()])
-    save(module.figure(table), table, given.output, title)
+    """Read the command line and the tables, draw what has changed, write all files."""
+    given = parse()
+
+    @cache
+    def read(name: str) -> pd.DataFrame:
+        if name not in READERS:
+            return tables.read_question(given.results / f"questions/{name}.csv")
+        path = given.results / f"{name}.csv"
+        if name in IN_LITERATURE:
+            path = given.literature / IN_LITERATURE[name]
+        return READERS[name](path)
+
+    every = [{"source": source, "task": task} for source, task in given.editions]
+    used = set()
+    for name in given.names:
+        entry = entries()[name]
+        for options in entry.each(every):
+            inputs = {needed: read(needed) for needed in entry.inputs}
+            table = tables.rounded(entry.make_table(inputs, **options))
+            stored = draw(entry, table, given.store, " ".join([name, *options.values()]))
+            used.add(stored.name)
+            target = given.results / entry.target(options)
+            for ending in ENDINGS:
+                with whole(f"{target}.{ending}") as beside:
+                    shutil.copy(f"{stored}.{ending}", beside)
+            write_text(f"{target}.rst", caption(entry, options, given.editions))
+    for path in given.store.glob("*"):
+        if path.stem not in used:
+            path.unlink()
+
+
+def draw(entry: Entry, table: pd.DataFrame, store: Path, title: str) -> Path:
+    """Draw a figure to the store if it is not there; return its path without an ending."""
+    code = [Path(path).read_bytes() for path in closure(entry.path, SCRIPTS)]
+    libraries = [f"{library} {version(library)}" for library in LIBRARIES]
+    numbers = table.to_csv(index=False)
+    path = store / digest(title, numbers, *libraries, *code)
+    if not all(path.with_suffix(f".{ending}").exists() for ending in ENDINGS):
+        print(f"{title}: drawn", flush=True)
+        save(entry.module().figure(table), table, path, title)
+    return path
+
+
+def caption(entry: Entry, options: dict[str, str], editions: list[tuple[str, str]]) -> str:
+    """The caption of a figure, with whose items it shows."""
+    sentences = [entry.caption]
+    if entry.of_literature:
+        sentences.append("Nothing in this figure was measured here.")
+    elif options:
+        sentences.insert(0, f"**{options['task']}** ({options['source']} items).")
+    elif "metrics" in entry.inputs and editions:
+        sentences.append(describe_sources(editions))
+    return "\n".join(sentences) + "\n"
+
+
+def edition(text: str) -> tuple[str, str]:
+    """Source and task of a word such as ``replica/neqa``."""
+    source, _, task = text.partition("/")
+    return source, task
+
+
+def parse() -> argparse.Namespace:
+    """Command line of the step."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="+", choices=entries(), metavar="NAME", help="of a figure")
+    parser.add_argument("--literature", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--editions", nargs="*", type=edition, default=[], metavar="SOURCE/TASK")
+    parser.add_argument("--store", type=Path, required=True, help="folder of drawn figures")
+    parser.add_argument("--results", type=Path, required=True, help="folder of tables and figures")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from drawing import make
 from fabricate import (
     ALL_TASKS,
     metrics,
@@ -19,8 +20,7 @@ from fabricate import (
     write_literature,
     write_tables,
 )
-from ushaped.figures import figure_module
-from ushaped.figures.save import save
+from ushaped.figures.theme import save
 from ushaped.report import render
 from ushaped.results import tables
 from ushaped.results.columns import FLIPS, PARTS
@@ -70,10 +70,10 @@ def _write(folder: Path, literature: Path, measured: pd.DataFrame, figures: list
     drawn: list[tuple[str, dict[str, str]]] = [(name, {}) for name in figures]
     drawn.append(("task", {"task": "redefine", "source": "replica"}))
     for name, options in drawn:
-        module = figure_module(name)
-        table = module.table(measured, judged, published(), **options)
+        made = {"metrics": measured, "shapes": judged, "published": published()}
+        table, figure = make(name, made, **options)
         target = "tasks/replica/redefine" if options else name
-        save(module.figure(table), table, folder / "figures" / target, target)
+        save(figure, table, folder / "figures" / target, target)
     (folder / "page.html").write_text(_page(folder, literature), encoding="utf-8")
 
 

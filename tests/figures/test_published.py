@@ -10,18 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-import draw_published
-from drawing import in_sight
-from fabricate import LITERATURE, metrics, shapes
-from ushaped.figures import beside, style
+from drawing import in_sight, make
+from fabricate import LITERATURE, metrics
+from ushaped.figures import beside, style, theme
 from ushaped.figures.published import compute, parts, tasks
-from ushaped.figures.save import save
+from ushaped.figures.theme import save
 from ushaped.results import tables
 
-NAMES = list(draw_published.FIGURES)
+NAMES = ["average", "tasks", "injection", "compute", "answers", "ordering"]
 SMALL: dict[str, Any] = {"tasks": ("neqa", "memo-trap"), "variants": ("zero-shot", "cot")}
 SMALL |= {"sizes": (1_000, 8_000, 45_000), "seeds": 1}
 
@@ -41,11 +41,8 @@ def markers() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def drawn(published: pd.DataFrame, markers: pd.DataFrame) -> dict[str, tuple[pd.DataFrame, Figure]]:
     """Every figure with its table."""
-    made = {}
-    for name, module in draw_published.FIGURES.items():
-        table = tables.rounded(module.table(published, markers))
-        made[name] = (table, module.figure(table))
-    return made
+    inputs = {"published": published, "markers": markers}
+    return {name: make(name, inputs) for name in NAMES}
 
 
 def points(figure: Figure) -> set[tuple[float, float]]:
@@ -94,7 +91,7 @@ def test_every_number_in_the_csv_is_drawn(
 def test_no_two_labels_overlap(name: str, drawn: dict[str, tuple[pd.DataFrame, Figure]]) -> None:
     figure = drawn[name][1]
     canvas = FigureCanvasAgg(figure)
-    with style.context():
+    with theme.theme():
         canvas.draw()
     renderer = canvas.get_renderer()
     texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
@@ -127,8 +124,8 @@ def test_the_prize_saw_no_palm(drawn: dict[str, tuple[pd.DataFrame, Figure]]) ->
     palm = table.loc[table["family"] == "PaLM", "value"].tolist()
     assert palm == [0.5271, 0.3646, 0.4033, 0.5586]
     blue = style.FAMILIES["PaLM"].colour
-    assert not [line for line in left.get_lines() if line.get_color() == blue]
-    (line,) = [line for line in right.get_lines() if line.get_color() == blue]
+    assert not [line for line in left.get_lines() if to_hex(line.get_color()) == blue]
+    (line,) = [line for line in right.get_lines() if to_hex(line.get_color()) == blue]
     assert np.asarray(line.get_ydata()).tolist() == palm
     assert line.get_zorder() == max(one.get_zorder() for one in right.get_lines())
 
@@ -176,20 +173,20 @@ def test_beside_the_published_stand_only_curves_that_were_asked_alike(
     published: pd.DataFrame,
 ) -> None:
     measured = metrics(**SMALL, official=("neqa",))
-    table = beside.table(measured, shapes(measured), published)
+    table = beside.table(measured, published)
     ours = table[table["source"] != "published"]
     assert set(ours["variant"]) == {"zero-shot"}
     assert set(ours["protocol"]) == {"official"}
     assert set(table["task"]) == {"neqa", "memo-trap"}
     modified = measured.assign(protocol="modified")
-    assert set(beside.table(modified, shapes(modified), published)["kind"]) == {"published"}
+    assert set(beside.table(modified, published)["kind"]) == {"published"}
 
 
 def test_beside_the_published_the_axis_is_cut_where_no_model_lies(
     published: pd.DataFrame,
 ) -> None:
     measured = metrics(**SMALL)
-    table = beside.table(measured, shapes(measured), published)
+    table = beside.table(measured, published)
     figure = beside.figure(table)
     # Each task has a piece for the families run here and one for the published series.
     pieces = [axis for axis in figure.axes if axis.axison]
@@ -206,10 +203,10 @@ def test_beside_the_published_the_legend_says_whose_items_ours_are(
     published: pd.DataFrame,
 ) -> None:
     measured = metrics(**SMALL, official=("neqa",), families=("OPT",))
-    figure = beside.figure(beside.table(measured, shapes(measured), published))
+    figure = beside.figure(beside.table(measured, published))
     (legend,) = [axis.get_legend() for axis in figure.axes if axis.get_legend()]
     said = [text.get_text() for text in legend.get_texts()]
     assert said[:2] == ["OPT, official items", "OPT, replica items"]
     assert "OPT" in said
-    looks = {line.get_color() for line in legend.get_lines()[:2]}
+    looks = {to_hex(line.get_color()) for line in legend.get_lines()[:2]}
     assert looks == {style.FAMILIES["OPT"].colour}

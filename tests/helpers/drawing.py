@@ -1,8 +1,22 @@
-"""Look inside a drawn figure."""
+"""Draw figures of made-up tables, and look inside them."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.text import Text
+
+from ushaped.figures import entries
+from ushaped.results import tables
+
+
+def make(name: str, inputs: dict[str, Any], **options: str) -> tuple[pd.DataFrame, Figure]:
+    """The table of a figure and what is drawn of it."""
+    entry = entries()[name]
+    table = tables.rounded(entry.make_table(inputs, **options))
+    return table, entry.module().figure(table)
 
 
 def in_sight(text: Text) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 import zlib
@@ -634,8 +635,8 @@ def published() -> pd.DataFrame:
     )
 
 
-def write_tables(folder: Path, measured: pd.DataFrame) -> list[str]:
-    """Write the tables; return the options that name those that figures of curves are made of."""
+def write_tables(folder: Path, measured: pd.DataFrame) -> None:
+    """Write the tables that figures and page are made from."""
     folder.mkdir(parents=True, exist_ok=True)
     judged = shapes(measured)
     made = {"metrics": measured, "shapes": judged, "published": published()}
@@ -644,11 +645,8 @@ def write_tables(folder: Path, measured: pd.DataFrame) -> list[str]:
     (folder / "evidence.json").write_text(json.dumps(told, allow_nan=False))
     power().to_csv(folder / "power.csv", index=False)
     write_questions(folder)
-    options = []
     for name, table in made.items():
         table.to_csv(folder / f"{name}.csv", index=False)
-        options += [f"--{name}", str(folder / f"{name}.csv")]
-    return options
 
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -670,9 +668,11 @@ def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
         *("--shapes", folder / "shapes.csv", "--output", folder / "tables"),
         *("--tasks", *sorted(LITERATURE.parent.glob("tasks/*/task.yaml"))),
     )
-    for name in figures:
-        markers = ("--markers", LITERATURE / "markers.csv")
-        _run("draw_published", name, *series, *markers, "--output", folder / "figures" / name)
+    if figures:
+        made = folder.with_name(f"{folder.name}-figures")
+        options = ("--literature", LITERATURE, "--store", made / "store", "--results", made)
+        _run("figures", *figures, *options)
+        shutil.move(made / "published" / "figures", folder / "figures")
     return folder
 
 

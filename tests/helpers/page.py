@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 
+from drawing import make
 from fabricate import published, shapes
-from ushaped.figures import figure_module
-from ushaped.figures.save import save
+from ushaped.figures.theme import save
 from ushaped.results.folder import Results
 
 ROOT = Path(__file__).parents[2]
@@ -88,13 +88,15 @@ def unpacked(page: str, name: str) -> Any:
 
 
 def draw_some(folder: Path, measured: pd.DataFrame) -> None:
-    for name, tasks in {"scaling": [""], "verdicts": [""], "task": ["neqa"]}.items():
-        for task in tasks:
-            module = figure_module(name)
-            options = {"task": task, "source": "replica"} if task else {}
-            table = module.table(measured, shapes(measured), published(), **options)
-            target = f"tasks/replica/{task}" if task else name
-            save(module.figure(table), table, folder / "figures" / target, target)
+    tables_of = {"metrics": measured, "shapes": shapes(measured), "published": published()}
+    for name, options in {
+        "scaling": {},
+        "verdicts": {},
+        "task": {"source": "replica", "task": "neqa"},
+    }.items():
+        table, figure = make(name, tables_of, **options)
+        target = "/".join(["tasks", *options.values()]) if options else name
+        save(figure, table, folder / "figures" / target, target)
 
 
 def inputs(folder: Path, **changed: Any) -> Results:

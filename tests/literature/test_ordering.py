@@ -1,14 +1,16 @@
-"""Two orders of sizes in one figure: found where they are, not found where they are not."""
+"""Two orders of sizes in one figure: the averages confirm the correction, and no other one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ushaped.errors import UserError
-from ushaped.literature.ordering import Drawn, as_drawn, find, is_consistent, rows, solutions
+from ushaped.literature.ordering import TOLERANCE, explanations, ordering_rows
 from ushaped.literature.points import Point, points_of
 from ushaped.results.tables import read_published
 from ushaped.terms import AVERAGE, TEN_TASKS
@@ -27,111 +29,78 @@ def points() -> list[Point]:
 
 
 @pytest.fixture(scope="module")
-def drawn(points: list[Point]) -> dict[str, Drawn]:
-    """Every series as it is plotted."""
-    return {one.series: one for one in as_drawn(points)}
+def table(points: list[Point]) -> pd.DataFrame:
+    return pd.DataFrame(ordering_rows(points))
 
 
-def test_the_mixed_orders_are_found(drawn: dict[str, Drawn]) -> None:
-    for series in MIXED:
-        found = find(drawn[series])
-        assert found.fits == 1
-        assert set(found.moved) == {"neqa", "hindsight-neglect"}
-        assert found.average_moves
-    labels = drawn["OPT"].labels
-    targets = [labels[place] for place in find(drawn["OPT"]).target]
-    assert dict(zip(labels, targets, strict=True)) == OPT
+def test_the_sizes_of_the_averages_and_the_tasks_that_move(table: pd.DataFrame) -> None:
+    mixed = table[table["series"].isin(MIXED)]
+    assert set(mixed["moved_tasks"]) == {"neqa;hindsight-neglect"}
+    opt = table[table["series"] == "OPT"]
+    assert dict(zip(opt["plotted_size"], opt["size"], strict=True)) == OPT
+    others = table[~table["series"].isin(MIXED)]
+    assert others["series"].nunique() == 7
+    assert (others["size"] == others["plotted_size"]).all()
+    assert set(others["moved_tasks"]) == {""}
 
 
-def test_nothing_is_found_where_the_averages_fit(drawn: dict[str, Drawn]) -> None:
-    right = set(drawn) - MIXED
-    assert len(right) == 7
-    for series in right:
-        found = find(drawn[series])
-        assert is_consistent(drawn[series])
-        assert (found.fits, found.moved, found.average_moves) == (0, (), False)
-        assert found.target == tuple(range(len(found.drawn.labels)))
+def test_the_averages_fit_after_the_correction_and_not_before(table: pd.DataFrame) -> None:
+    errors = table.groupby("series")[["error_before", "error_across", "error_after"]]
+    largest = errors.agg(lambda column: column.abs().max())
+    assert (largest[["error_across", "error_after"]] < TOLERANCE).all(axis=None)
+    assert set(largest.index[largest["error_before"] > TOLERANCE]) == MIXED
+    assert (largest.loc[list(MIXED), "error_before"] > 0.01).all()
 
 
-def test_the_sizes_of_the_file_are_those_that_are_found(
-    points: list[Point], drawn: dict[str, Drawn]
-) -> None:
-    checked = 0
-    for point in points:
-        if point.metric != "accuracy":
-            continue
-        found = find(drawn[point.series])
-        moves = point.task in found.moved or (point.task == AVERAGE and found.average_moves)
-        place = found.drawn.labels.index(point.plotted_size)
-        size = found.drawn.labels[found.target[place]] if moves else point.plotted_size
-        assert point.size == size, point
-        checked += size != point.plotted_size
-    # Three points (two tasks and the average) at 7 sizes of OPT, 2 of GPT-2 and 2 of FeedME.
-    assert checked == 3 * (7 + 2 + 2)
+def test_no_other_split_of_the_tasks_explains_the_averages(table: pd.DataFrame) -> None:
+    assert set(table.loc[table["series"].isin(MIXED), "explanations"]) == {1}
 
 
-def test_the_averages_fit_after_the_correction_and_not_before(drawn: dict[str, Drawn]) -> None:
-    for series in MIXED:
-        made = rows(find(drawn[series]))
-        assert max(abs(float(str(row["error_before"]))) for row in made) > 0.01
-        assert max(abs(float(str(row["error_across"]))) for row in made) < 1e-5
-        assert max(abs(float(str(row["error_after"]))) for row in made) < 1e-5
+def test_a_correction_that_the_averages_contradict_is_refused(points: list[Point]) -> None:
+    def is_wrong(point: Point) -> bool:
+        return (point.series, point.size, point.task) == ("OPT", "13B", AVERAGE)
+
+    wrong = [replace(p, value=0.9) if is_wrong(p) else p for p in points]
+    said = (
+        r"series 'OPT', size 13B: the corrected average is not the mean of its ten tasks; correct"
+    )
+    with pytest.raises(UserError, match=said):
+        ordering_rows(wrong)
 
 
-LABELS = ("1M", "2M", "3M", "4M", "5M")
+def test_a_task_that_is_not_drawn_at_a_label_is_named(points: list[Point]) -> None:
+    some = [p for p in points if not (p.series == "OPT" and p.size == "13B" and p.task == "neqa")]
+    said = r"series 'OPT', task 'neqa': has no point with plotted_size 30B; add or correct its row"
+    with pytest.raises(UserError, match=said):
+        ordering_rows(some)
 
 
-def plant(moved: list[int], order: list[int], *, with_average: bool) -> Drawn:
+def plant(moved: list[int], order: list[int], *, with_average: bool) -> pd.DataFrame:
     """Random values; the points of the ``moved`` tasks at label i belong to ``order[i]``."""
     values = np.round(np.random.default_rng(7).uniform(size=(5, 10)), 6)
     average = np.round(values.mean(axis=1), 6)
     plotted = values.copy()
     plotted[:, moved] = values[np.ix_(order, moved)]
-    flops = np.arange(1.0, 6.0)
-    return Drawn("made", LABELS, flops, average[order] if with_average else average, plotted)
+    table = pd.DataFrame(plotted, columns=list(TEN_TASKS))
+    return table.assign(**{AVERAGE: average[order] if with_average else average})
 
 
 @pytest.mark.parametrize("with_average", [True, False])
 @pytest.mark.parametrize("order", [[1, 0, 2, 3, 4], [1, 2, 0, 4, 3], [4, 0, 1, 2, 3]])
-def test_a_planted_order_is_found(order: list[int], with_average: bool) -> None:
+def test_a_planted_order_has_one_explanation(order: list[int], with_average: bool) -> None:
     planted = plant([2, 5, 9], order, with_average=with_average)
-    found = find(planted)
-    assert found.moved == (TEN_TASKS[2], TEN_TASKS[5], TEN_TASKS[9])
-    assert found.average_moves is with_average
-    assert found.target == tuple(order)
-    assert found.corrected.mean(axis=1) == pytest.approx(found.average, abs=1e-5)
-    straight = plant([], [0, 1, 2, 3, 4], with_average=False)
-    assert (found.corrected == straight.values).all()
+    assert explanations(planted) == 1
+    assert explanations(planted.assign(**{AVERAGE: planted[AVERAGE] + 0.3})) == 0
 
 
-def test_averages_that_nothing_explains_are_left_alone() -> None:
-    planted = plant([2], [1, 0, 2, 3, 4], with_average=True)
-    wrong = Drawn("made", LABELS, planted.flops, planted.average + 0.3, planted.values)
-    assert solutions(wrong) == []
-    found = find(wrong)
-    assert (found.fits, found.moved) == (0, ())
-    assert (found.corrected == wrong.values).all()
+def test_labels_that_share_a_partner_are_no_explanation() -> None:
+    planted = plant([2, 5], [1, 1, 2, 3, 4], with_average=True)
+    assert explanations(planted) == 0
 
 
-def test_several_explanations_move_nothing() -> None:
-    # Two tasks with the same value everywhere can be on either side of the split.
+def test_several_explanations_are_counted() -> None:
+    # A task with the same value everywhere can be on either side of the split.
     planted = plant([2, 5], [1, 0, 2, 3, 4], with_average=True)
-    planted.values[:, 7] = 0.0
-    average = planted.average - np.round(
-        plant([], [0, 1, 2, 3, 4], with_average=False).values[[1, 0, 2, 3, 4], 7] / 10, 6
-    )
-    found = find(Drawn("made", LABELS, planted.flops, average, planted.values))
-    assert found.fits == 2
-    assert found.moved == ()
-
-
-def test_two_groups_of_equal_size_move_nothing() -> None:
-    planted = plant([0, 1, 2, 3, 4], [1, 0, 2, 3, 4], with_average=True)
-    assert len(solutions(planted)) == 1
-    assert find(planted).moved == ()
-
-
-def test_a_task_that_is_not_drawn_at_a_label_is_named(points: list[Point]) -> None:
-    some = [p for p in points if not (p.series == "OPT" and p.size == "13B" and p.task == "neqa")]
-    with pytest.raises(UserError, match=r"series 'OPT', task 'neqa': has no point drawn at 30B"):
-        as_drawn(some)
+    original = plant([], [0, 1, 2, 3, 4], with_average=False)[TEN_TASKS[7]].to_numpy()
+    planted[AVERAGE] -= np.round(original[[1, 0, 2, 3, 4]] / 10, 6)
+    assert explanations(planted.assign(**{TEN_TASKS[7]: 0.0})) == 2

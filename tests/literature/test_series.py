@@ -284,10 +284,9 @@ def test_the_target_figures_needs_no_model_prompt_or_item(fresh: Project) -> Non
     jobs = fresh.plan("figures")
     assert {job.rule for job in jobs} == {
         "figures",
-        "published_figure",
+        "published_figures",
         "questions",
         "published_shapes",
         "published_tables",
-        "question_figure",
     }
-    assert len(jobs) == 14
+    assert len(jobs) == 7

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import plot
 import questions as step
+from drawing import make
 from project import Project
 from ushaped.errors import UserError
-from ushaped.figures import OF_ONE_TABLE
+from ushaped.figures.theme import save
 from ushaped.questions import QUESTIONS, chains, continuing, matching, selection
 from ushaped.questions.selection import INDEPENDENT, LAST_FALL, SLOPE, WALK
 from ushaped.report import questions as shown
@@ -60,11 +60,10 @@ def answer(question: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def test_every_question_is_a_module_with_its_columns() -> None:
-    for name, question in QUESTIONS.items():
+    for name in QUESTIONS:
         module = import_module(f"ushaped.questions.{name.replace('-', '_')}")
         assert module.COLUMNS
         assert set(module.COLUMNS) >= module.TEXT
-        assert question.figure == (name in OF_ONE_TABLE)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -384,9 +383,8 @@ def test_the_published_answers_are_drawn(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = answer(name, tmp_path, monkeypatch)
-    words = [name, "--table", str(path), "--output", str(tmp_path / "figure")]
-    monkeypatch.setattr(sys, "argv", ["plot.py", *words])
-    plot.main()
+    table, figure = make(name, {name: tables.read_question(path)})
+    save(figure, table, tmp_path / "figure")
     assert all((tmp_path / f"figure.{ending}").stat().st_size for ending in ("svg", "png", "csv"))
     drawn = rows_of(tmp_path / "figure.csv")
     if name == "matching":
@@ -412,7 +410,7 @@ def test_what_the_published_series_answer_needs_no_model(fresh: Project) -> None
         "results/figures/selection.csv",
     ]
     jobs = fresh.plan(*files)
-    assert {job.rule for job in jobs} == {"questions", "question_figure"}
+    assert {job.rule for job in jobs} == {"questions", "published_figures"}
     data = {path for job in jobs for path in job.inputs if not path.startswith("scripts/")}
     made = {path for job in jobs for path in job.outputs}
-    assert data - made == {"literature/series.csv"}
+    assert data - made == {"literature/series.csv", "literature/markers.csv"}

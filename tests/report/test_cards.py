@@ -23,6 +23,7 @@ from page import HOSTILE, SMALL, TEMPLATE, Page, inputs, spaced
 from ushaped.errors import UserError
 from ushaped.figures import parts as figure
 from ushaped.figures import style
+from ushaped.figures.inline_svg import MARKERS
 from ushaped.flips import flipped, seeds_differ, transitions
 from ushaped.report import render
 from ushaped.results import tables
@@ -392,13 +393,17 @@ def test_families_differ_in_more_than_colour_and_their_names_are_escaped() -> No
 
 def test_every_look_of_a_family_has_a_marker() -> None:
     looks = [*style.FAMILIES.values(), *style.SPARE_FAMILIES]
-    assert {look.marker for look in looks} == set(figure.MARKERS)
+    assert {look.marker for look in looks} == set(MARKERS)
 
 
-def test_a_loss_is_turned() -> None:
+def test_a_loss_is_negated() -> None:
     measured = metrics(**SMALL)
     edition = tables.Edition("replica", "prompt-injection")
     whole = tables.of_edition(measured, edition)
     whole = whole[(whole["metric"] == "sequence_loss") & (whole["model"] == "")]
     table = figure.table(pd.concat([whole.assign(part=part) for part in (1, 2)]), measured, edition)
-    assert "axis turned: up is better" in figure.svg(table)
+    drawn = figure.svg(table)
+    assert "Negated loss (nats)" in drawn
+    values = re.findall(r"<text[^>]*>(−?[\d.]+)</text>", drawn)
+    assert values
+    assert all(value.startswith("−") for value in values)

@@ -12,11 +12,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
 from fabricate import evidence, metrics, power, published, shapes, write_inputs, write_tables
 from page import Page, inputs, own_scripts, spaced, unpacked
 from ushaped.errors import UserError
 from ushaped.figures import power as power_figure
+from ushaped.figures import style
 from ushaped.figures.evidence import CHARACTER, LINES, evidence_svg, next_shape, shown_shape
 from ushaped.report import render
 from ushaped.report.evidence import (
@@ -138,16 +140,17 @@ def test_the_fit_is_that_of_the_verdict_and_the_next_one_another(curve: Curve) -
     assert shown_shape(curve) == "any"
 
 
-def test_a_loss_is_turned_so_that_up_is_better(loss: Curve) -> None:
+def test_a_loss_is_negated_so_that_up_is_better(loss: Curve) -> None:
     picture = drawn(loss)
     points = circles(picture)
     ordered = sorted(zip(loss["values"], points, strict=True))
     assert [y for _, (_, y) in ordered] == sorted(y for _, y in points)
-    assert "loss (nats), turned: up is better" in words_of(picture)
-    assert not [text for text in words_of(picture) if text.startswith("−")]
+    assert "negated loss (nats)" in words_of(picture)
+    # Numbers of the axis are negated like the values: none is a loss.
+    assert [text for text in words_of(picture) if text.startswith("−")]
 
 
-def test_a_fit_of_losses_is_turned_like_its_values(loss: Curve) -> None:
+def test_a_fit_of_losses_is_negated_like_its_values(loss: Curve) -> None:
     for fit in loss["shapes"]:
         fit["values"] = loss["values"]
     assert path(drawn(loss), "fit") == circles(drawn(loss))
@@ -587,7 +590,8 @@ def test_the_figure_draws_every_dip_and_marks_where_none_is_enough() -> None:
     known = table.dropna(subset=["dip"])
     assert {(n, round(d, 9)) for n, d in zip(known["n"], known["dip"], strict=True)} <= points
     assert len(figure.axes) == table["ratio"].nunique()
-    hollow = [line for line in figure.axes[0].get_lines() if line.get_markerfacecolor() == "none"]
+    lines = figure.axes[0].get_lines()
+    hollow = [line for line in lines if to_hex(line.get_markerfacecolor()) == style.PAPER]
     assert [list(line.get_xdata()) for line in hollow] == [[100]] * 3
 
 
@@ -618,4 +622,4 @@ def test_power_in_words_names_only_what_is_known() -> None:
 def test_a_table_of_power_without_a_column_is_refused(tmp_path: Path) -> None:
     power().drop(columns="dip").to_csv(tmp_path / "power.csv", index=False)
     with pytest.raises(UserError, match="column 'dip'"):
-        power_figure.read(tmp_path / "power.csv")
+        tables.read_power(tmp_path / "power.csv")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from drawing import make
 from fabricate import ALL_TASKS, metrics, published, shapes, write_inputs, write_tables
 from page import TEMPLATE, inputs
-from ushaped.figures import figure_module
-from ushaped.figures.save import save
+from ushaped.figures.theme import save
 from ushaped.report import render
 
 FAMILIES = ("gpt-neo", "ladder", "llama", "olmo", "pythia")
@@ -22,10 +22,9 @@ def test_eleven_tasks_and_five_families_take_less_than_five_megabytes(tmp_path: 
     write_inputs(tmp_path, measured)
     judged, theirs = shapes(measured), published()
     folder = tmp_path / "figures/tasks/replica"
-    table = figure_module("task").table(
-        measured, judged, theirs, task="hindsight-neglect", source="replica"
-    )
-    save(figure_module("task").figure(table), table, folder / "drawn")
+    inputs_of = {"metrics": measured, "shapes": judged, "published": theirs}
+    table, figure = make("task", inputs_of, task="hindsight-neglect", source="replica")
+    save(figure, table, folder / "drawn")
     for task in ALL_TASKS:
         # Of one task with four panels; the others draw as many curves, or fewer.
         shutil.copy(folder / "drawn.svg", folder / f"{task}.svg")

@@ -84,11 +84,10 @@ def test_below_a_prefix_no_command_names_a_place_beside_it(tmp_path: Path) -> No
     assert {
         "train",
         "fetch",
-        "score",
-        "draw",
-        "ask",
-        "draw_published",
-        "render",
+        "scores",
+        "figures",
+        "questions",
+        "report",
         "plan",
     } <= programs
     for command in commands:

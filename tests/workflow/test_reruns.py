@@ -14,8 +14,8 @@ from project import TINY, Job, Project
 
 DEMONSTRATIONS = "tasks/neqa/demonstrations.yaml"
 GENERATOR = "tasks/neqa/replica.py"
-HANGING_ON_SCORES = {"metrics", "shapes", "figure", "task_figure", "provenance", "report"}
-HANGING_ON_SCORES |= {"flips", "protocols", "protocols_figure", "questions", "export"}
+HANGING_ON_SCORES = {"metrics", "shapes", "measured_figures", "provenance", "report"}
+HANGING_ON_SCORES |= {"flips", "protocols", "questions", "export"}
 
 
 def rules(jobs: list[Job]) -> Counter[str]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ushaped.figures import panels, style
+from ushaped.figures import theme
 from ushaped.figures.published import parts
 from ushaped.figures.published.tasks import panel_grid
 from ushaped.results import tables
 from ushaped.terms import MAIN_VARIANT, OFFICIAL
 
+TITLE = "every task beside the published series"
+CAPTION = """
+Every task: the families that were run here, zero-shot under the official protocol, in front of all
+published series; the legend says whose items the families answer.
+Published series answer official items; bars are 95 % intervals over items.
+"""
 NONE_HERE = "Published series only: nothing was run\nhere zero-shot under the official protocol"
 
 
-def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """Collect the curves that were asked alike: zero-shot under the official protocol.
+def table(metrics: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """Collect the curves under the same protocol: zero-shot, official.
 
     Returns
     -------
@@ -23,24 +29,23 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
         Columns ``tables.CURVE``, tasks that were run here; ``kind`` is ``mean`` or ``published``.
         ``source`` tells replica items from official ones, which are different questions.
     """
+    tasks = [task for task in tables.order_tasks(metrics["task"]) if task != tables.AVERAGE]
     ours = []
-    for task in tables.order_tasks(metrics["task"]):
-        if task != tables.AVERAGE:
-            judged = tables.primary_metric(metrics[metrics["task"] == task])
-            rows = tables.curves(metrics, task, [judged], variants=[MAIN_VARIANT], seeds=False)
-            ours.append(rows[rows["protocol"] == OFFICIAL])
-    run = set(metrics["task"]) - {tables.AVERAGE}
-    theirs = tables.published_curves(published[published["task"].isin(run)])
+    for task in tasks:
+        judged = tables.primary_metric(metrics[metrics["task"] == task])
+        rows = tables.curves(metrics, task, [judged], variants=[MAIN_VARIANT], seeds=False)
+        ours.append(rows[rows["protocol"] == OFFICIAL])
+    theirs = tables.published_curves(published[published["task"].isin(tasks)])
     return pd.concat([*ours, theirs], ignore_index=True)
 
 
 def figure(table: pd.DataFrame) -> Figure:
     """Draw small multiples, families run here in front; the last cell holds the legend."""
-    with style.context():
+    with theme.theme():
         drawn, _, cell = panel_grid(table, _run_here)
-        some = (table["source"] != "published").any()
-        legend = parts.entries(table, _run_here) + parts.chance_entry(table)
-        panels.legend_cell(cell, legend, "Thick: run here; thin: published" if some else NONE_HERE)
+        measured = (table["source"] != "published").any()
+        title = "Thick: run here; thin: published" if measured else NONE_HERE
+        theme.legend_cell(cell, parts.entries(table, _run_here), title)
         return drawn
 
 

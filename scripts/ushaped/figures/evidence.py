@@ -1,24 +1,25 @@
-"""The picture of one curve's evidence, as a small SVG written by hand.
+"""The evidence on one curve, as a small SVG (see `ushaped.figures.inline_svg`).
 
-Unlike the other figures it needs no matplotlib: a report has some hundreds of them, each of a few
-kilobytes inside the page, and ``python -m ushaped.shapes`` writes one that opens alone. Lines are
-told apart by their dashes and by the words of the key, not by colour alone.
+Lines differ in their dashes and in the words of the key, not in colour alone.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ushaped.figures import style
+from ushaped.figures.inline_svg import METRICS, Panel, path, text, value_ticks, written
 from ushaped.files import without_nan
+from ushaped.results.numbers import power_of_ten
 from ushaped.terms import SIGNS
 
 WIDTH, HEIGHT = 640, 320
-# Of the part in which curves are drawn; the key stands to its right.
+# Edges of the axes; the key is to their right, names of sizes in rows above.
 LEFT, RIGHT, TOP, BOTTOM = 52, 462, 52, 268
 KEY, KEY_TEXT, KEY_STEP = 478, 508, 19
 SIZE_ROWS = (46, 34, 22)
@@ -27,14 +28,7 @@ CHARACTER = 6.6
 LEAST_SPAN = 0.1
 
 SCALES = {"training_flops": "training compute (FLOPs)", "parameters": "parameters"}
-AXES = {
-    "accuracy": "accuracy",
-    "sequence_loss": "loss (nats), turned: up is better",
-    "log_odds": "log odds (nats)",
-    "absolute_log_odds": "absolute log odds (nats), turned: up is better",
-}
-
-# Class, stroke width and dashes of each kind of line; style.css says the same for the page.
+# Class, stroke width and dashes of each kind of line; style.css has the same for the page.
 LINES = {
     "fit": (2.6, ""),
     "next": (1.3, "7 4"),
@@ -59,40 +53,13 @@ SHEET = (
 )
 
 
-@dataclass(frozen=True)
-class Line:
-    """One line of the picture: its kind, its words in the key, logs of the scale and heights.
-
-    Without words it is not in the key.
-    """
+class Line(NamedTuple):
+    """A line of the figure: its kind, its words in the key ("" for none), scales and values."""
 
     kind: str
     words: str
-    at: Sequence[float]
-    heights: Sequence[float]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """From logarithms of the scale and heights to places in the picture."""
-
-    first: float
-    last: float
-    low: float
-    high: float
-
-    def x(self, at: float) -> float:
-        """Place along the picture."""
-        return LEFT + (RIGHT - LEFT) * (at - self.first) / (self.last - self.first)
-
-    def y(self, height: float) -> float:
-        """Place down the picture."""
-        return BOTTOM - (BOTTOM - TOP) * (height - self.low) / (self.high - self.low)
-
-    def path(self, at: Sequence[float], heights: Sequence[float]) -> str:
-        """Path data of a line."""
-        points = zip(at, heights, strict=True)
-        return "M" + "L".join(f"{coordinate(self.x(a))} {coordinate(self.y(h))}" for a, h in points)
+    scales: Sequence[float]
+    values: Sequence[float]
 
 
 def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
@@ -103,8 +70,8 @@ def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
     evidence : dict
         One of the curves of ``evidence.json``; what is not known may be None or NaN.
     standalone : bool
-        Whether the picture opens alone: with its colours, on white. Else it takes them from the
-        style sheet of the page that it stands in.
+        Whether the figure opens alone: with its colours, on white. Else it takes them from the
+        style sheet of the page.
 
     Returns
     -------
@@ -112,37 +79,47 @@ def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
         An ``svg`` element. Names and sentences are escaped in it.
     """
     evidence = without_nan(evidence)
-    lines = _lines(evidence)
-    frame = _frame(evidence, lines)
+    sign, unknown = SIGNS[evidence["about"]["metric"]], [None] * len(evidence["values"])
+    columns = [evidence[name] or unknown for name in ("values", "low", "high")]
+    values, low, high = sign * np.array(columns, dtype=float)
+    lines = _lines(evidence, sign, values)
+    panel = _panel(evidence, lines, np.concatenate([values, low, high]))
+    scales, chance, metric = evidence["at"], evidence["chance"], evidence["about"]["metric"]
+    ticks = value_ticks(*panel.values, evidence["unit"])
+    circles = (point.split() for point in panel.points(scales, values))
     parts = [
-        _words(evidence),
-        _axes(evidence, frame),
-        *(_path(line.kind, frame.path(line.at, line.heights)) for line in lines),
-        _chance(evidence, frame),
-        _valley(evidence, frame),
-        _points(evidence, frame),
-        _key(evidence, lines, frame),
+        panel.axes(ticks, power_of_ten, 7, SCALES[evidence["scale"]]),
+        f'<g text-anchor="middle">{_sizes(evidence, panel)}</g>',
+        text(6, 14, METRICS.get(metric, metric).lower(), "y"),
+        *(panel.line(line.kind, line.scales, line.values) for line in lines),
+        panel.level("chance", math.nan if chance is None else chance),
+        path("valley", _valley(evidence, panel)),
+        panel.intervals("bar", scales, low, high),
+        *(f'<circle cx="{x}" cy="{y}" r="4"/>' for x, y in circles),
+        f'<g class="k">{_key(evidence, lines, panel)}</g>',
     ]
-    box = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
-    if standalone:
-        size = f'xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}"'
-        colour = style.SHAPE_COLOURS.get(said_of(evidence), style.GREY)
-        sheet = f"<style>{SHEET}.fit{{stroke:{colour}}}</style>"
-        paper = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{style.PAPER}"/>'
-        name = f'<text class="name" x="{WIDTH - 8}" y="14">{escape(title_of(evidence))}</text>'
-        # Title and description have to come first.
-        return f"<svg {size} {box}>{parts[0]}{sheet}{paper}{name}{''.join(parts[1:])}</svg>\n"
-    said = said_of(evidence)
-    colour = f" {said.lower()}" if said in style.SHAPES else ""
-    return f'<svg class="proof{colour}" {box}>{"".join(parts)}</svg>'
+    title = title_of(evidence)
+    # Title and description have to come first.
+    described = f"<title>{escape(title)}</title><desc>{escape(_description(evidence))}</desc>"
+    box, drawing = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img"', "".join(parts)
+    shape = statistical_verdict(evidence)
+    if not standalone:
+        colour = f" {shape.lower()}" if shape in style.SHAPES else ""
+        return f'<svg class="proof{colour}" {box}>{described}{drawing}</svg>'
+    size = f'xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}"'
+    colour = style.SHAPE_COLOURS.get(shape, style.GREY)
+    sheet = f"<style>{SHEET}.fit{{stroke:{colour}}}</style>"
+    paper = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{style.PAPER}"/>'
+    name = text(WIDTH - 8, 14, title, "name")
+    return f"<svg {size} {box}>{described}{sheet}{paper}{name}{drawing}</svg>\n"
 
 
 def shown_shape(evidence: dict[str, Any]) -> str | None:
     """The shape whose fit is drawn: that of the verdict, or the one with the largest weight."""
     by_shape = {fit["shape"]: fit for fit in evidence["shapes"]}
-    said = (evidence["verdict"] or {}).get("statistical")
-    said = "any" if said == "irregular" else said
-    return said if said in by_shape else _heaviest(by_shape.values())
+    verdict = (evidence["verdict"] or {}).get("statistical")
+    verdict = "any" if verdict == "irregular" else verdict
+    return verdict if verdict in by_shape else _heaviest(by_shape.values())
 
 
 def next_shape(evidence: dict[str, Any]) -> str | None:
@@ -156,217 +133,107 @@ def _heaviest(fits: Iterable[dict[str, Any]]) -> str | None:
     return max(weighed, key=lambda fit: fit["weight"])["shape"] if weighed else None
 
 
-def said_of(evidence: dict[str, Any]) -> str:
-    """The statistical verdict as a word; ``no verdict`` where there is none."""
+def statistical_verdict(evidence: dict[str, Any]) -> str:
     return (evidence["verdict"] or {}).get("statistical") or "no verdict"
 
 
 def title_of(evidence: dict[str, Any]) -> str:
     """What the curve is of, and its verdict."""
     names = [evidence["about"][name] for name in ("family", "task", "variant")]
-    return f"{', '.join(name for name in names if name)}: {said_of(evidence)}"
+    return f"{', '.join(name for name in names if name)}: {statistical_verdict(evidence)}"
 
 
-def _lines(evidence: dict[str, Any]) -> list[Line]:
-    at = [math.log10(scale) for scale in evidence["at"]]
+def _description(evidence: dict[str, Any]) -> str:
+    """The reason of the verdict, and the values, as measured."""
+    unit = evidence["unit"]
+    values = ", ".join(
+        f"{written(value, unit, 1 if unit == 'share' else 2)} at {size}"
+        for size, value in zip(evidence["sizes"], evidence["values"], strict=True)
+        if value is not None
+    )
+    because = (evidence["verdict"] or {}).get("because") or ""
+    return f"{because.rstrip('.')}. {values}." if because else f"{values}."
+
+
+def _lines(evidence: dict[str, Any], sign: float, values: np.ndarray) -> list[Line]:
+    scales = evidence["at"]
     fits = {fit["shape"]: fit["values"] for fit in evidence["shapes"]}
-    found = []
-    for kind, words, shape in (
-        ("next", "next", next_shape(evidence)),
-        ("fit", "fit", shown_shape(evidence)),
-    ):
-        if shape:
-            heights = [_sign(evidence) * value for value in fits[shape]]
-            found.append(Line(kind, f"{words}: {shape}", at, heights))
-    if not found:
-        found.append(Line("joined", "", at, _heights(evidence, "values")))
-    broken = (evidence["broken"] or {}).get("curve")
-    if broken:
-        found.append(Line("law", "broken law", broken["x"], broken["value"]))
-    mechanism = evidence["mechanism"] or {}
+    lines = [
+        Line(kind, f"{kind}: {shape}", scales, [sign * value for value in fits[shape]])
+        for kind, shape in (("next", next_shape(evidence)), ("fit", shown_shape(evidence)))
+        if shape
+    ] or [Line("joined", "", scales, values.tolist())]
+    broken, mechanism = evidence["broken"] or {}, evidence["mechanism"] or {}
+    curves = [("law", "broken law", "value", broken.get("curve"))]
     if mechanism.get("identifiable"):
-        curve = mechanism["curve"]
-        for kind, words, name in (
+        names = (
             ("mix", "mechanism", "accuracy"),
             ("true", "true task", "true"),
             ("false", "distractor", "distractor"),
-        ):
-            found.append(Line(kind, words, curve["x"], curve[name]))
-    return found
+        )
+        curves += [(*name, mechanism["curve"]) for name in names]
+    # Their scales are logarithms.
+    return lines + [
+        Line(kind, words, [10**x for x in curve["x"]], curve[column])
+        for kind, words, column, curve in curves
+        if curve
+    ]
 
 
-def _sign(evidence: dict[str, Any]) -> float:
-    return SIGNS[evidence["about"]["metric"]]
-
-
-def _heights(evidence: dict[str, Any], name: str) -> list[float]:
-    """Values or ends of intervals, turned so that higher is better, without missing ones."""
-    return [_sign(evidence) * value for value in evidence[name] or [] if value is not None]
-
-
-def _frame(evidence: dict[str, Any], lines: Sequence[Line]) -> Frame:
-    at = [math.log10(scale) for scale in evidence["at"]]
-    at += [place for line in lines for place in line.at]
-    margin = max(0.12, 0.04 * (max(at) - min(at)))
-    heights = [h for name in ("values", "low", "high") for h in _heights(evidence, name)]
-    heights += [height for line in lines for height in line.heights]
-    low, high = min(heights), max(heights)
+def _panel(evidence: dict[str, Any], lines: Sequence[Line], values: np.ndarray) -> Panel:
+    scales = [*evidence["at"], *(scale for line in lines for scale in line.scales)]
+    values = np.concatenate([values, *(line.values for line in lines)])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     # Chance is shown where that does not press the curve flat.
     chance = evidence["chance"]
-    if chance is not None and low - (high - low) <= chance <= high + (high - low):
+    if chance is not None and 2 * low - high <= chance <= 2 * high - low:
         low, high = min(low, chance), max(high, chance)
-    wanting = max(0.0, LEAST_SPAN - (high - low)) / 2
-    room = 0.05 * max(high - low, LEAST_SPAN)
-    low, high = low - wanting - room, high + wanting + room
+    room = max(0.0, LEAST_SPAN - (high - low)) / 2 + 0.05 * max(high - low, LEAST_SPAN)
+    low, high = low - room, high + room
     if evidence["unit"] == "share":
         low, high = max(low, -0.03), min(high, 1.03)
-    return Frame(min(at) - margin, max(at) + margin, low, high)
+    return Panel(LEFT, RIGHT, TOP, BOTTOM, style.limits(scales), (low, high))
 
 
-def round_ticks(low: float, high: float) -> list[float]:
-    """At most seven round numbers between two others."""
-    step = 10.0 ** math.floor(math.log10((high - low) / 2))
-    step *= next(s for s in (1, 2, 5, 10) if (high - low) / (s * step) <= 6)
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return [place * step for place in range(first, last + 1)]
-
-
-def _axes(evidence: dict[str, Any], frame: Frame) -> str:
-    share, sign = evidence["unit"] == "share", _sign(evidence)
-    heights = [h for h in round_ticks(frame.low, frame.high) if not share or -1e-9 <= h <= 1 + 1e-9]
-    grid = "".join(f"M{LEFT} {coordinate(frame.y(h))}H{RIGHT}" for h in heights)
-    digits = max(0, -math.floor(math.log10(heights[1] - heights[0]) + 1e-9) - 2 * share)
-    named = "".join(
-        _text(LEFT - 6, frame.y(h) + 4, written(sign * h, evidence["unit"], digits))
-        for h in heights
-    )
-    powers = [
-        at
-        for at in map(math.log10, style.decade_ticks(10**frame.first, 10**frame.last, most=7))
-        if frame.first <= at <= frame.last
-    ]
-    marks = "".join(f"M{coordinate(frame.x(at))} {BOTTOM}v5" for at in powers)
-    scale = [_text(frame.x(at), BOTTOM + 19, style.power_of_ten(10**at)) for at in powers]
-    scale.append(_text((LEFT + RIGHT) / 2, BOTTOM + 41, SCALES[evidence["scale"]]))
-    label = AXES.get(evidence["about"]["metric"], evidence["about"]["metric"])
-    return (
-        _path("grid", grid)
-        + _path("axis", f"M{LEFT} {BOTTOM}H{RIGHT}{marks}")
-        + f'<g text-anchor="end">{named}</g>'
-        + f'<g text-anchor="middle">{"".join([*scale, *_sizes(evidence, frame)])}</g>'
-        + f'<text class="y" x="6" y="14">{escape(label)}</text>'
-    )
-
-
-def _sizes(evidence: dict[str, Any], frame: Frame) -> list[str]:
+def _sizes(evidence: dict[str, Any], panel: Panel) -> str:
     """Names of the sizes above their points, in rows where they would touch."""
     ends = dict.fromkeys(SIZE_ROWS, -math.inf)
-    found = []
+    names = []
     for name, scale in zip(evidence["sizes"], evidence["at"], strict=True):
-        x, half = frame.x(math.log10(scale)), CHARACTER * len(name) / 2
+        x, half = panel.x(scale), CHARACTER * len(name) / 2
         row = next((row for row in SIZE_ROWS if ends[row] <= x - half), None)
         if row is not None:
             ends[row] = x + half + CHARACTER
-            found.append(_text(x, row, name))
-    return found
+            names.append(text(x, row, name))
+    return "".join(names)
 
 
-def _points(evidence: dict[str, Any], frame: Frame) -> str:
-    sign, marks, bars = _sign(evidence), [], []
-    missing = [None] * len(evidence["values"])
-    rows = zip(
-        evidence["at"],
-        evidence["values"],
-        evidence["low"] or missing,
-        evidence["high"] or missing,
-        strict=True,
-    )
-    for scale, value, low, high in rows:
-        if value is None:
-            continue
-        x = coordinate(frame.x(math.log10(scale)))
-        if low is not None and high is not None:
-            bars.append(
-                f"M{x} {coordinate(frame.y(sign * low))}V{coordinate(frame.y(sign * high))}"
-            )
-        marks.append(f'<circle cx="{x}" cy="{coordinate(frame.y(sign * value))}" r="4"/>')
-    return (_path("bar", "".join(bars)) if bars else "") + "".join(marks)
-
-
-def _chance(evidence: dict[str, Any], frame: Frame) -> str:
-    if evidence["chance"] is None or not frame.low <= evidence["chance"] <= frame.high:
-        return ""
-    return _path("chance", f"M{LEFT} {coordinate(frame.y(evidence['chance']))}H{RIGHT}")
-
-
-def _valley(evidence: dict[str, Any], frame: Frame) -> str:
+def _valley(evidence: dict[str, Any], panel: Panel) -> str:
     """The sizes at which the valley may lie, marked on the axis; neighbours are joined."""
     named = set((evidence["valley"] or {}).get("sizes") or ())
-    runs: list[list[float]] = []
-    before = False
+    runs: list[list[float]] = [[]]
     for size, scale in zip(evidence["sizes"], evidence["at"], strict=True):
         if size in named:
-            x = frame.x(math.log10(scale))
-            runs = [*runs[:-1], [*runs[-1], x]] if before else [*runs, [x]]
-        before = size in named
-    drawn = "".join(f"M{coordinate(run[0] - 5)} {BOTTOM}H{coordinate(run[-1] + 5)}" for run in runs)
-    return _path("valley", drawn) if drawn else ""
+            runs[-1].append(panel.x(scale))
+        elif runs[-1]:
+            runs.append([])
+    return "".join(f"M{run[0] - 5:.1f} {BOTTOM}H{run[-1] + 5:.1f}" for run in runs if run)
 
 
-def _key(evidence: dict[str, Any], lines: Sequence[Line], frame: Frame) -> str:
+def _key(evidence: dict[str, Any], lines: Sequence[Line], panel: Panel) -> str:
     interval = any(value is not None for value in evidence["low"] or ())
     entries = [("", "values, 95%" if interval else "values")]
     entries += [(line.kind, line.words) for line in reversed(lines) if line.words]
-    chance = evidence["chance"]
-    if chance is not None:
-        words = f"chance {written(chance, evidence['unit'], 0)}"
-        shown = frame.low <= chance <= frame.high
-        where = ", above" if chance > frame.high else ", below"
-        entries.append(("chance", words) if shown else ("none", words + where))
+    if (chance := evidence["chance"]) is not None:
+        words, (low, high) = f"chance {written(chance, evidence['unit'], 0)}", panel.values
+        where = ", above" if chance > high else ", below" if chance < low else ""
+        entries.append(("none" if where else "chance", words + where))
     if evidence["valley"]:
         entries.append(("valley", "valley, 95% set"))
     rows = []
     for place, (kind, words) in enumerate(entries):
         y = TOP + 8 + KEY_STEP * place
-        if not kind:
-            rows.append(f'<circle cx="{KEY + 12}" cy="{y}" r="4"/>')
-        elif kind != "none":
-            rows.append(_path(kind, f"M{KEY} {y}h24"))
-        rows.append(_text(KEY_TEXT, y + 4, words))
-    return f'<g class="k">{"".join(rows)}</g>'
-
-
-def _words(evidence: dict[str, Any]) -> str:
-    values = ", ".join(
-        f"{written(value, evidence['unit'], 1 if evidence['unit'] == 'share' else 2)} at {size}"
-        for size, value in zip(evidence["sizes"], evidence["values"], strict=True)
-        if value is not None
-    )
-    because = (evidence["verdict"] or {}).get("because") or ""
-    # No name of a file, so a sentence needs its full stop.
-    told = f"{because.rstrip('.')}. {values}." if because else f"{values}."
-    return f"<title>{escape(title_of(evidence))}</title><desc>{escape(told)}</desc>"
-
-
-def written(value: float, unit: str, digits: int) -> str:
-    text = f"{100 * value:.{digits}f}%" if unit == "share" else f"{value:.{digits}f}"
-    return text.replace("-", "−") if float(text.rstrip("%")) else text.replace("-", "")
-
-
-def _text(x: float, y: float, words: str) -> str:
-    return f'<text x="{coordinate(x)}" y="{coordinate(y)}">{escape(words)}</text>'
-
-
-def _path(kind: str, data: str) -> str:
-    return f'<path class="{kind}" d="{data}"/>'
-
-
-def coordinate(number: float) -> str:
-    """A coordinate with one decimal at most.
-
-    Examples
-    --------
-    >>> coordinate(12.04), coordinate(3.45678)
-    ('12', '3.5')
-    """
-    return f"{number:.1f}".removesuffix(".0")
+        sample = path(kind, f"M{KEY} {y}h24") if kind != "none" else ""
+        rows.append(sample if kind else f'<circle cx="{KEY + 12}" cy="{y}" r="4"/>')
+        rows.append(text(KEY_TEXT, y + 4, words))
+    return "".join(rows)

@@ -1,33 +1,34 @@
-"""What the figures of curves share: a curve with its band, seeds, chance, axes, legend entries."""
+"""What the figures of curves share: the curves of a panel, its axes, its legend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn.objects as so
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
-from ushaped.figures import style
+from ushaped.figures import style, theme
+from ushaped.figures.marks import Curves
 from ushaped.results import tables
+from ushaped.results.numbers import metric_prefix, percentage, power_of_ten
 from ushaped.terms import MAIN_VARIANT
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SCALES = {"training_flops": "Training compute (FLOPs)", "parameters": "Parameters"}
 SHORT_SCALES = {"training_flops": "FLOPs", "parameters": "Parameters"}
-TICKS = {"training_flops": style.power_of_ten, "parameters": style.metric_prefix}
+TICKS = {"training_flops": power_of_ten, "parameters": metric_prefix}
 CONSTANT = "constant-answer"
-# Opacity of bands. More curves than so many hide each other's bands and seeds: then only the main
-# variant has a band, and the seeds are left to the figure of seeds.
-BAND, NO_BAND, FEW = 0.15, 0.0, 4
+# More curves than so many hide each other's bands and seeds: then only the main variant has a band,
+# and the seeds are left to the figure of seeds.
+FEW = 4
 SMALL = 0.01
 DASHES = (0, (2.5, 1.8))
-STAR: dict[str, Any] = {"marker": "*", "markersize": 9, "markerfacecolor": style.PAPER}
+HOLLOW: dict[str, Any] = {"fillcolor": style.PAPER, "linewidth": 0}
 TITLES = {
     "accuracy": "Accuracy",
     "distractor_share": "Distractor answers",
@@ -37,20 +38,27 @@ TITLES = {
     "log_odds": "Log odds of the answer (nats)",
     "absolute_log_odds": "Absolute log odds (nats)",
 }
-# Judges of a task that are better where they are lower.
-TURNED = frozenset({"sequence_loss", "absolute_log_odds"})
+# Metrics that judge a task and are better where they are lower: their axis is inverted.
+INVERTED = frozenset({"sequence_loss", "absolute_log_odds"})
 SHARES = frozenset({"accuracy", "distractor_share", "label_mass", "parsed_accuracy"})
+WITH_CHANCE = ("accuracy", "loss", "log_odds")
+
+Looks = Mapping[str, style.Look]
 
 
-def curve(
+def name_series(rows: pd.DataFrame) -> pd.Series:
+    """Family and variant of each row, as one name."""
+    return rows["family"] + ", " + rows["variant"]
+
+
+def draw_curves(
     axis: Axes,
     rows: pd.DataFrame,
-    look: style.Look,
-    *,
-    x: str = "training_flops",
-    band: float = BAND,
+    looks: Looks,
+    x: str,
+    bands: Mapping[str, float],
 ) -> None:
-    """Draw one curve: line, markers, 95 % band; hollow markers where answers are constant.
+    """Draw lines with 95 % bands, hollow marks where answers are constant, and single seeds.
 
     Published points have a hollow star with its interval, and dashes lead to them.
 
@@ -59,131 +67,57 @@ def curve(
     axis : Axes
         Where to draw.
     rows : DataFrame
-        One row per size, columns ``tables.CURVE``.
-    look : Look
-        Colour, marker, line style.
+        Columns ``tables.CURVE``, of one metric; ``kind`` tells single seeds.
+    looks : dict
+        Look of each series of `name_series`.
     x : str
         Column of the horizontal position.
-    band : float
-        Opacity of the band; 0 for none.
+    bands : dict
+        Opacity of the band of each variant that has one.
     """
-    rows = rows.dropna(subset=[x, "value"]).sort_values(x)
-    if rows.empty:
-        return
-    theirs = tables.flagged(rows, tables.PUBLISHED_POINT)
-    if theirs.any():
-        _published_points(axis, rows, theirs.to_numpy(), look, x)
-        rows = rows[~theirs]
-    at, value = rows[x].to_numpy(), rows["value"].to_numpy()
-    low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
-    if len(rows) > 1 and band:
-        axis.fill_between(at, low, high, color=look.colour, alpha=band, linewidth=0)
-    elif len(rows) == 1:
-        axis.vlines(at, low, high, color=look.colour, linewidth=1.2, alpha=0.7)
-    axis.plot(at, value, color=look.colour, linestyle=look.line, zorder=3)
-    constant = rows["flags"].str.contains(CONSTANT, regex=False).to_numpy()
-    for chosen, face in ((~constant, look.colour), (constant, style.PAPER)):
-        if chosen.any():
-            axis.plot(
-                at[chosen],
-                value[chosen],
-                linestyle="none",
-                marker=look.marker,
-                markerfacecolor=face,
-                markeredgecolor=look.colour,
-                markeredgewidth=1.2,
-                zorder=4,
-            )
+    rows = rows.assign(series=name_series(rows)).dropna(subset=[x, "value"]).sort_values(x)
+    rows = rows[rows["series"].isin(list(looks))]
+    means, seeds = rows[rows["kind"] != "seed"], rows[rows["kind"] == "seed"]
+    theirs = tables.flagged(means, tables.PUBLISHED_POINT)
+    ours, stars = means[~theirs], means[theirs]
+    alone = ours.groupby("series")["series"].transform("size") == 1
+    several = seeds.groupby(["series", "size"])["size"].transform("size") > 1
+    banded = ours.assign(opacity=ours["variant"].map(bands))[~alone]
+    interval = {"ymin": "low", "ymax": "high"}
+    constant = ours[ours["flags"].str.contains(CONSTANT, regex=False)]
+    dot = so.Path(linewidth=2.6, alpha=0.55, artist_kws={"solid_capstyle": "round", "snap": False})
+    star = so.Line(marker="*", pointsize=9, edgewidth=1, **HOLLOW)
+    layers: list[theme.Layer] = [
+        *((so.Band(alpha=shade), part, interval) for shade, part in banded.groupby("opacity")),
+        (dot, _strokes(seeds[several], x), {}),
+        (so.Range(linewidth=theme.RANGE, alpha=0.7), pd.concat([ours[alone], stars]), interval),
+        (so.Line(linewidth=1.2, linestyle=DASHES), _joined(means, theirs), {"group": "run"}),
+        (Curves(looks=looks, edgewidth=1.2), ours, {}),
+        (Curves(looks=looks, parts=("color", "marker"), edgewidth=1.2, **HOLLOW), constant, {}),
+        (star, stars, {}),
+    ]
+    theme.draw_layers(axis, looks, "series", layers, x=x, y="value")
 
 
-def _published_points(
-    axis: Axes, rows: pd.DataFrame, theirs: np.ndarray, look: style.Look, x: str
-) -> None:
-    """Draw the published points of a curve, joined to the points beside them."""
-    at, value = rows[x].to_numpy(), rows["value"].to_numpy()
-    for place in range(len(rows) - 1):
-        if theirs[place] or theirs[place + 1]:
-            ends = slice(place, place + 2)
-            axis.plot(at[ends], value[ends], color=look.colour, linestyle=DASHES, linewidth=1.2)
-    own = rows[theirs]
-    axis.vlines(own[x], own["low"], own["high"], color=look.colour, linewidth=1.2, alpha=0.7)
-    axis.plot(at[theirs], value[theirs], color=look.colour, linestyle="none", zorder=4, **STAR)
+def _strokes(rows: pd.DataFrame, x: str) -> pd.DataFrame:
+    """Points as very short strokes of one path: a third of the bytes of markers in an SVG."""
+    ends, gaps = rows.assign(**{x: rows[x] * 1.0005}), rows.assign(value=np.nan)
+    return pd.concat([rows, ends, gaps]).sort_index(kind="stable").reset_index(drop=True)
 
 
-def seed_dots(
-    axis: Axes, rows: pd.DataFrame, look: style.Look, *, x: str = "training_flops"
-) -> None:
-    """Draw single training seeds as small dots, where a size has more than one of them."""
-    rows = rows.dropna(subset=[x, "value"])
-    rows = rows[rows.groupby("size")["size"].transform("size") > 1]
-    if rows.empty:
-        return
-    # Dots as very short strokes of one path: a third of the bytes of markers in an SVG.
-    gaps = np.full(len(rows), np.nan)
-    axis.plot(
-        np.column_stack([rows[x], rows[x] * 1.0005, gaps]).ravel(),
-        np.column_stack([rows["value"], rows["value"], gaps]).ravel(),
-        linewidth=2.6,
-        solid_capstyle="round",
-        color=look.colour,
-        alpha=0.55,
-        zorder=2,
-        snap=False,
-    )
-
-
-def chance_line(axis: Axes, level: float) -> None:
-    """Draw the level that guessing reaches; nothing if it is not defined."""
-    if pd.notna(level):
-        axis.axhline(level, color=style.MUTED, linewidth=1.1, linestyle=(0, (2, 2)), zorder=1)
+def _joined(means: pd.DataFrame, theirs: pd.Series) -> pd.DataFrame:
+    """The stretches of curves that begin or end at a published point, each with its number."""
+    if not theirs.any():
+        return means.iloc[:0]
+    ordered = means.assign(theirs=theirs).sort_values("series", kind="stable")
+    before = ordered.groupby("series")["theirs"].shift(fill_value=False)
+    return ordered.assign(run=(~(ordered["theirs"] | before)).cumsum())
 
 
 def chance_of(rows: pd.DataFrame) -> float:
     """The chance level of some rows; NaN if it is not defined or not the same in all of them."""
     levels = rows["chance"].dropna().round(6).unique()
     return float(levels[0]) if len(levels) == 1 else float("nan")
-
-
-def log_axis(
-    axis: Axes,
-    values: Iterable[float],
-    label: str,
-    write: Callable[[float], str] = style.power_of_ten,
-    most: int = 6,
-) -> None:
-    """Make the horizontal axis logarithmic, with few and readable ticks."""
-    present = [v for v in values if pd.notna(v) and v > 0]
-    bounds = style.limits(present) if present else (1.0, 10.0)
-    set_log_limits(axis, bounds, write, most)
-    axis.set_xlabel(label)
-
-
-def set_log_limits(
-    axis: Axes, bounds: tuple[float, float], write: Callable[[float], str], most: int = 6
-) -> None:
-    """Set logarithmic limits, and ticks written by ``write``."""
-    axis.set_xscale("log")
-    axis.set_xlim(*bounds)
-    axis.xaxis.set_major_locator(FixedLocator(style.decade_ticks(*bounds, most=most)))
-    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
-    axis.xaxis.set_minor_locator(NullLocator())
-
-
-def mark_cuts(axes: Sequence[Axes]) -> None:
-    """Show with two strokes where the axis leaves out an empty stretch."""
-    slanted: dict[str, Any] = {
-        "marker": [(-0.6, -1), (0.6, 1)],
-        "markersize": 8,
-        "linestyle": "none",
-        "color": style.MUTED,
-        "markeredgewidth": 1,
-        "clip_on": False,
-    }
-    for left, right in pairwise(axes):
-        left.plot([1], [0], transform=left.transAxes, **slanted)
-        right.plot([0], [0], transform=right.transAxes, **slanted)
-        right.spines["left"].set_visible(False)
-        right.tick_params(axis="y", length=0)
 
 
 def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:
@@ -193,7 +127,12 @@ def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:
     """
     smallest = values[values > 0].min()
     if metric == "label_mass" and smallest < SMALL:
-        _small_share_axis(axis, float(smallest))
+        low = max(float(smallest) / 3, 1e-12)
+        axis.set_yscale("log")
+        axis.set_ylim(low, 1.8)
+        axis.yaxis.set_major_locator(FixedLocator(style.decade_ticks(low, 1.0, most=4)))
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: percentage(value)))
+        axis.yaxis.set_minor_locator(NullLocator())
     elif metric in SHARES:
         axis.set_ylim(-0.03, 1.03)
         axis.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
@@ -201,28 +140,26 @@ def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:
     elif metric in tables.LOSSES:
         top = float(values.max()) if values.notna().any() else 1.0
         axis.set_ylim(0, (top or 1.0) * 1.06)
-    if metric in TURNED:
+    if metric in INVERTED:
         axis.invert_yaxis()
 
 
-def _small_share_axis(axis: Axes, smallest: float) -> None:
-    low = max(smallest / 3, 1e-12)
-    axis.set_yscale("log")
-    axis.set_ylim(low, 1.8)
-    axis.yaxis.set_major_locator(FixedLocator(style.decade_ticks(low, 1.0, most=4)))
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.percentage(value)))
-    axis.yaxis.set_minor_locator(NullLocator())
+def scale_axis(axis: Axes, values: pd.Series, x: str, most: int = 6, short: bool = False) -> None:
+    """Make the horizontal axis that of the column ``x``."""
+    present = values[values > 0]
+    limits = style.limits(present.to_list()) if len(present) else (1.0, 10.0)
+    theme.log_axis(axis, limits, TICKS[x], most, (SHORT_SCALES if short else SCALES)[x])
 
 
 def short_label(metric: str) -> str:
     """Label of the vertical axis of a small panel."""
     if metric in tables.NATS:
-        return "Nats, turned" if metric in tables.LOSSES else "Nats"
+        return "Nats, reversed axis" if metric in tables.LOSSES else "Nats"
     return "Accuracy"
 
 
-def metric_panel(
-    axis: Axes, rows: pd.DataFrame, metric: str, looks: dict[tuple[str, str], style.Look]
+def draw_metric(
+    axis: Axes, rows: pd.DataFrame, metric: str, looks: Looks, most: int = 6, short: bool = False
 ) -> None:
     """Draw one metric of one task against the scale, every family and variant.
 
@@ -237,104 +174,84 @@ def metric_panel(
     metric : str
         Which of them.
     looks : dict
-        Look of each (family, variant).
+        Look of each series of `name_series`.
+    most : int
+        Ticks along the scale.
+    short : bool
+        Whether the scale's label is a short one.
     """
     chosen = rows[rows["metric"] == metric]
-    means, seeds = chosen[chosen["kind"] == "mean"], chosen[chosen["kind"] == "seed"]
-    x = tables.axis_of(rows)
-    if metric in ("accuracy", "loss", "log_odds"):
-        chance_line(axis, chance_of(chosen))
-    crowded = is_crowded(rows)
-    for (family, variant), look in looks.items():
-        band = NO_BAND if crowded and variant != MAIN_VARIANT else BAND
-        if not crowded:
-            seed_dots(axis, _of(seeds, family, variant), look, x=x)
-        curve(axis, _of(means, family, variant), look, x=x, band=band)
+    means = chosen[chosen["kind"] == "mean"]
+    x, crowded = tables.axis_of(rows), is_crowded(rows)
+    banded = [MAIN_VARIANT] if crowded else rows["variant"]
+    bands = {name: theme.BAND for name in banded}
+    draw_curves(axis, means if crowded else chosen, looks, x, bands)
+    if metric in WITH_CHANCE:
+        theme.chance_line(axis, chance_of(chosen))
     value_axis(axis, metric, pd.concat([chosen["value"], means["high"]]))
-    log_axis(axis, means[x], SCALES[x], TICKS[x])
+    scale_axis(axis, means[x], x, most, short)
 
 
 def is_crowded(rows: pd.DataFrame) -> bool:
     """Whether more curves are drawn than bands can be told apart."""
-    return len(set(zip(rows["family"], rows["variant"], strict=True))) > FEW
+    return name_series(rows).nunique() > FEW
 
 
-def _of(rows: pd.DataFrame, family: str, variant: str) -> pd.DataFrame:
-    return rows[(rows["family"] == family) & (rows["variant"] == variant)]
-
-
-def curve_looks(rows: pd.DataFrame) -> dict[tuple[str, str], style.Look]:
-    """Looks by (family, variant): colour tells variants, or families once there are several."""
+def curve_looks(rows: pd.DataFrame) -> dict[str, style.Look]:
+    """Looks by series: colour tells variants, or families once there are several."""
+    families, variants = style.family_looks(rows["family"]), style.variant_looks(rows["variant"])
     pairs = set(zip(rows["family"], rows["variant"], strict=True))
-    families = style.family_looks(family for family, _ in pairs)
-    variants = style.variant_looks(variant for _, variant in pairs)
-    looks = {}
-    for family in families:
-        for variant, look in variants.items():
-            if (family, variant) not in pairs:
-                continue
-            colour = families[family].colour if len(families) > 1 else look.colour
-            looks[family, variant] = style.Look(colour, look.marker, look.line)
-    return looks
-
-
-def protocols(rows: pd.DataFrame) -> dict[str, str]:
-    """Protocol label of each variant."""
-    return dict(zip(rows["variant"], rows["protocol"], strict=True))
-
-
-def entry(label: str, **settings: Any) -> Line2D:
-    """One entry of a legend."""
-    return Line2D([], [], label=label, **settings)
-
-
-def published_entry() -> Line2D:
-    """The entry that explains published points."""
-    return entry("published, not run here", color=style.MUTED, linestyle=DASHES, **STAR)
+    return {
+        f"{family}, {variant}": style.Look(
+            families[family].colour if len(families) > 1 else look.colour, look.marker, look.line
+        )
+        for family in families
+        for variant, look in variants.items()
+        if (family, variant) in pairs
+    }
 
 
 def legend_entries(rows: pd.DataFrame) -> list[Line2D]:
     """Entries for every family and variant in ``rows``, and for the signs that occur there."""
-    looks, protocol = curve_looks(rows), protocols(rows)
-    several = len({family for family, _ in looks}) > 1
-    entries = [
-        entry(
-            (f"{family}, " if several else "") + tables.variant_label(variant, protocol[variant]),
-            color=look.colour,
-            marker=look.marker,
-            linestyle=look.line,
+    several = rows["family"].nunique() > 1
+    protocols = dict(zip(name_series(rows), rows["protocol"], strict=True))
+    labels = {
+        series: tables.variant_label(
+            series if several else series.partition(", ")[2], protocols[series]
         )
-        for (family, variant), look in looks.items()
+        for series in protocols
+    }
+    looks = curve_looks(rows)
+    return [
+        *theme.entries({labels[series]: look for series, look in looks.items()}),
+        *sign_entries(rows),
     ]
-    return entries + sign_entries(rows)
 
 
 def sign_entries(rows: pd.DataFrame) -> list[Line2D]:
     """Entries for the signs that occur in ``rows``, whatever the looks of their curves."""
+    seeds = rows[rows["kind"] == "seed"]
+    several = (seeds.groupby(["family", "size"])["seed"].nunique() > 1).any()
     entries = []
-    if not is_crowded(rows) and (rows["kind"] == "seed").any() and has_several_seeds(rows):
-        entries.append(entry("one training seed", color=style.MUTED, marker=".", linestyle="none"))
+    if several and not is_crowded(rows):
+        entries.append(theme.entry("one training seed", marker=".", linestyle="none"))
     if rows["flags"].str.contains(CONSTANT, regex=False).any():
-        entries.append(
-            entry(
-                "always the same answer",
-                color=style.MUTED,
-                marker="o",
-                markerfacecolor=style.PAPER,
-                linestyle="none",
-            )
-        )
+        hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": style.PAPER}
+        entries.append(theme.entry("always the same answer", linestyle="none", **hollow))
     if tables.flagged(rows, tables.PUBLISHED_POINT).any():
         entries.append(published_entry())
-    if rows.loc[rows["metric"].isin(["accuracy", "loss", "log_odds"]), "chance"].notna().any():
-        entries.append(entry("chance", color=style.MUTED, linestyle=(0, (2, 2)), linewidth=1.1))
-    return entries
+    return entries + chance_entry(rows[rows["metric"].isin(WITH_CHANCE)])
 
 
-def task_title(edition: tables.Edition, found: Sequence[tables.Edition]) -> str:
-    """Title of a panel; it says where the items come from if that is not the same in all panels."""
-    mixed = not tables.title_of_items(found)
-    return f"{edition.task}\n{edition.source} items" if mixed else edition.task
+def published_entry() -> Line2D:
+    """The entry that explains published points."""
+    star: dict[str, Any] = {"marker": "*", "markersize": 9, "markerfacecolor": style.PAPER}
+    return theme.entry("published, not run here", linestyle=DASHES, **star)
+
+
+def chance_entry(rows: pd.DataFrame) -> list[Line2D]:
+    """The legend entry of the chance line, if any row has a chance level."""
+    return [theme.entry("chance", **theme.CHANCE)] if rows["chance"].notna().any() else []
 
 
 def legend_title(found: Sequence[tables.Edition]) -> str:
@@ -343,41 +260,36 @@ def legend_title(found: Sequence[tables.Edition]) -> str:
     return f"{items}\nVariant (protocol)" if items else "Variant (protocol)"
 
 
-def has_several_seeds(rows: pd.DataFrame) -> bool:
-    """Whether any size was trained with more than one seed."""
-    seeds = rows[rows["kind"] == "seed"]
-    return bool((seeds.groupby(["family", "size"])["seed"].nunique() > 1).any())
+def small_multiples(
+    found: Sequence[tables.Edition], cells: int, height: float, below: float, columns: int = 4
+) -> tuple[Figure, list[Axes]]:
+    """Axes of one small panel for each edition, titled, and of the cells that are left, empty."""
+    columns = min(columns, max(1, cells))
+    lines = max(1, -(-cells // columns))
+    figure = Figure(figsize=(2.55 * columns, height * lines + below), layout="constrained")
+    axes = list(figure.subplots(lines, columns, squeeze=False).ravel())
+    for axis in axes[len(found) :]:
+        axis.axis("off")
+    return figure, axes
 
 
-def legend_cell(axis: Axes, entries: list[Line2D], title: str = "", columns: int = 1) -> None:
-    """Turn an axis into a place for the legend alone."""
-    axis.axis("off")
-    axis.legend(
-        handles=entries,
-        loc="center left",
-        title=title or None,
-        alignment="left",
-        borderaxespad=0,
-        handlelength=3.2,
-        ncols=columns,
-    )
-
-
-def _apart(at: np.ndarray, least: float = 0.08) -> list[bool]:
-    """Which positions, from the left, leave room for a name: a share ``least`` of their span."""
-    room = least * (at[-1] - at[0])
-    chosen: list[bool] = []
-    last = -np.inf
-    for position in at:
-        chosen.append(bool(position - last >= room))
-        last = position if chosen[-1] else last
-    return chosen
+def label_small(
+    axis: Axes, edition: tables.Edition, found: Sequence[tables.Edition], metric: str
+) -> None:
+    """Title and labels of a small panel; its title names the source if there are several."""
+    mixed = not tables.title_of_items(found)
+    title = f"{edition.task}\n{edition.source} items" if mixed else edition.task
+    axis.set_title(title, fontsize=8.5)
+    cell = axis.get_subplotspec()
+    first = cell is not None and cell.is_first_col()
+    axis.set_ylabel(short_label(metric) if first or metric in tables.NATS else "", fontsize=8)
+    axis.xaxis.label.set_fontsize(8)
+    axis.tick_params(labelsize=7.5)
 
 
 def size_axis(axis: Axes, rows: pd.DataFrame, *, x: str = "training_flops", most: int = 8) -> None:
     """Name the model sizes on top of a panel whose horizontal axis is the column ``x``."""
-    points = rows.dropna(subset=[x]).drop_duplicates("size")
-    points = points.sort_values(x)
+    points = rows.dropna(subset=[x]).drop_duplicates("size").sort_values(x)
     if points.empty:
         return
     points = points.iloc[:: max(1, -(-len(points) // most))]
@@ -390,3 +302,14 @@ def size_axis(axis: Axes, rows: pd.DataFrame, *, x: str = "training_flops", most
     top.xaxis.set_minor_locator(NullLocator())
     top.tick_params(axis="x", length=2, labelsize=7.5, labelcolor=style.MUTED)
     top.spines["top"].set_visible(False)
+
+
+def _apart(at: np.ndarray, least: float = 0.08) -> list[bool]:
+    """Which positions, from the left, leave room for a name: a share ``least`` of their span."""
+    room = least * (at[-1] - at[0])
+    chosen: list[bool] = []
+    last = -np.inf
+    for position in at:
+        chosen.append(bool(position - last >= room))
+        last = position if chosen[-1] else last
+    return chosen

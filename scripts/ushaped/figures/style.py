@@ -11,20 +11,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
-from ushaped.results.numbers import metric_prefix, percentage, power_of_ten, zetta
 from ushaped.variants import order_variants
-
-__all__ = [
-    "metric_prefix",
-    "order_variants",
-    "percentage",
-    "power_of_ten",
-    "zetta",
-]
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5a6472", "#e4e7eb", "#ffffff"
 
@@ -155,50 +144,6 @@ def family_looks(families: Iterable[str]) -> dict[str, Look]:
     return {name: FAMILIES.get(name) or spare[name] for name in names}
 
 
-def context() -> AbstractContextManager[None]:
-    """Matplotlib settings of this project, for a ``with`` block."""
-    import matplotlib
-
-    settings: dict[str, Any] = {
-        "figure.facecolor": PAPER,
-        "axes.facecolor": PAPER,
-        "savefig.facecolor": PAPER,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "axes.edgecolor": MUTED,
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "grid.color": GRID,
-        "grid.linewidth": 0.7,
-        "axes.linewidth": 0.8,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 9.5,
-        "axes.titleweight": "bold",
-        "axes.titlelocation": "left",
-        "axes.labelsize": 9,
-        "xtick.labelsize": 8.5,
-        "ytick.labelsize": 8.5,
-        "font.size": 9,
-        "legend.fontsize": 8.5,
-        "legend.frameon": False,
-        "lines.linewidth": 1.7,
-        "lines.markersize": 5,
-        # Laid out with the widest of the common fonts, so no text grows where another is used.
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
-        "path.simplify": False,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "ushaped",
-        "axes.unicode_minus": True,
-    }
-    return matplotlib.rc_context(settings)
-
-
 def for_dark_pages(svg: str) -> str:
     """Let a figure follow the reader's colour scheme: add what its style sheet says of colours.
 
@@ -208,7 +153,7 @@ def for_dark_pages(svg: str) -> str:
     Parameters
     ----------
     svg : str
-        Text of an SVG file written by `ushaped.figures.save`.
+        Text of an SVG file written by `ushaped.figures.theme.save`.
     """
     sheet = re.search(r"<style[^>]*>(.*?)</style>", svg, re.DOTALL)
     if sheet is None:
@@ -243,7 +188,9 @@ def decade_ticks(low: float, high: float, most: int = 6) -> list[float]:
     candidates = [m * 10.0**e for e in range(first - 1, last + 2) for m in (1, 2, 5)]
     # A span so short that it holds none of them is at least 1.5 wide, so it holds one of these.
     finer = [m * 10.0**e for e in range(first - 1, last + 2) for m in (1.5, 3, 4, 6, 7, 8, 9)]
-    return [c for c in candidates if low <= c <= high] or [c for c in finer if low <= c <= high]
+    inside, between = ([c for c in some if low <= c <= high] for some in (candidates, finer))
+    ticks = inside or between
+    return ticks[:: -(-len(ticks) // most)]
 
 
 def segments(values: Iterable[float], gap: float = 3.0) -> list[tuple[float, float]]:

@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from ushaped.figures import style
+from ushaped.figures import style, theme
+from ushaped.figures.matrix import name_columns, name_rows, shape_matrix
 from ushaped.results import tables
+from ushaped.results.numbers import draws
+from ushaped.variants import order_variants
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+TITLE = "verdict by task and prompt variant"
+CAPTION = """\
+The shape of every scaling curve, by task and prompt variant: U-shaped, inverse, positive,
+inverted-U or flat under the published-equivalent rule, with the share of bootstrap draws that give
+it.
+Below it the verdict of the literal rule, where it differs; prompt variants that only some tasks
+have are left out; the last column judges the published PaLM results, on official items, by the same
+rule.
+"""
 PUBLISHED = "PaLM"
-COLUMNS = [
-    "column",
-    "family",
-    "source",
-    "task",
-    "variant",
-    "protocol",
-    "metric",
-    "equivalent",
-    "literal",
-    "probability",
-    "recovery",
-    "sizes",
-    "flags",
-]
+COLUMNS = ["column", "family", "source", "task", "variant", "protocol", "metric"]
+COLUMNS += ["equivalent", "literal", "probability", "recovery", "sizes", "flags"]
 
 
-def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+def table(shapes: pd.DataFrame) -> pd.DataFrame:
     """Collect the verdicts of our families, and those of the published PaLM series on their tasks.
 
     Returns
@@ -48,7 +43,7 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
     ours = (shapes["source"] != "published") & everywhere
     shared = shapes["task"].isin(shapes.loc[ours, "task"]) if ours.any() else theirs
     rows = shapes[ours | (theirs & shared)]
-    variants = {v: i for i, v in enumerate(style.order_variants(rows["variant"]))}
+    variants = {v: i for i, v in enumerate(order_variants(rows["variant"]))}
     rows = rows.assign(
         probability=[tables.verdict_probability(row) for _, row in rows.iterrows()],
         _published=rows["source"] == "published",
@@ -65,122 +60,76 @@ def table(metrics: pd.DataFrame, shapes: pd.DataFrame, published: pd.DataFrame) 
 
 def figure(table: pd.DataFrame) -> Figure:
     """Draw the matrix."""
-    with style.context():
-        found = tables.editions(table) or _published_only(table)
-        count = int(table["column"].max()) + 1 if len(table) else 1
-        width = max(10.2, 2.2 + 1.55 * count)
-        drawn = Figure(figsize=(width, 1.2 + 0.58 * len(found)), layout="constrained")
-        matrix(drawn.subplots(), table, found, count)
+    with theme.theme():
+        # Where nothing was run here, the published tasks, which are on official items.
+        found = tables.editions(table) or [
+            tables.Edition("official", task) for task in tables.order_tasks(table["task"])
+        ]
+        items = tables.title_of_items(found)
+        headings = _headings(table)
+        size = (max(10.2, 2.2 + 1.55 * len(headings)), 1.2 + 0.58 * len(found))
+        drawn = Figure(figsize=size, layout="constrained")
+        axis = drawn.subplots()
+        cells = _beside_each_edition(table, found).set_index(["source", "task", "column"])
+        shapes, details = (
+            cells[name].unstack().reindex(index=found, columns=list(headings))
+            for name in ("equivalent", "details")
+        )
+        # Beside a task that has no published curve nothing is written.
+        published = sorted(set(table.loc[table["source"] == "published", "column"]))
+        details[published] = details[published].fillna("")
+        shape_matrix(axis, shapes, details)
+        name_rows(
+            axis,
+            [(edition.task, "" if items else f"{edition.source} items") for edition in found],
+            bold=tables.AVERAGE,
+        )
+        name_columns(axis, [("", items), *headings.values()])
+        _separate(axis, table, found)
+        axis.set_xlim(-1.35, len(headings) + 0.02)
+        axis.set_ylim(len(found) + 0.05, -0.8)
         return drawn
 
 
-def _published_only(table: pd.DataFrame) -> list[tables.Edition]:
-    """Rows where nothing was run here: the published tasks, which are on official items."""
-    return [tables.Edition("official", task) for task in tables.order_tasks(table["task"])]
+def _separate(axis: Axes, table: pd.DataFrame, found: list[tables.Edition]) -> None:
+    """Leave room between families, and above the average."""
+    families = table.drop_duplicates("column").sort_values("column")["family"].to_list()
+    for column, (left, right) in enumerate(pairwise(families), start=1):
+        if left != right:
+            axis.axvline(column, color=style.PAPER, linewidth=14)
+    for row, edition in enumerate(found):
+        if edition.task == tables.AVERAGE and row:
+            axis.axhline(row, color=style.PAPER, linewidth=9)
+            break
 
 
-def matrix(axis: Axes, table: pd.DataFrame, found: Sequence[tables.Edition], count: int) -> None:
-    """Draw the cells and their headings on one axis.
-
-    Parameters
-    ----------
-    axis : Axes
-        Where to draw; its frame is removed.
-    table : DataFrame
-        As made by `table`.
-    found : sequence of Edition
-        Rows from top to bottom.
-    count : int
-        Number of columns.
-    """
-    heights = _heights(found)
-    one_source = tables.title_of_items(found)
-    left = _positions(table, count)
-    for _, cell in table.iterrows():
-        for one, y in heights.items():
-            if cell["task"] == one.task and cell["source"] in (one.source, "published"):
-                _cell(axis, cell, left[int(cell["column"])], y)
-    for one, y in heights.items():
-        weight = "bold" if one.task == tables.AVERAGE else "normal"
-        axis.text(-0.08, y, one.task, ha="right", va="center", fontsize=9, fontweight=weight)
-        if not one_source:
-            _small(axis, -0.08, y + 0.29, f"{one.source} items", ha="right")
-    _small(axis, -0.08, -0.66, one_source, ha="right")
-    for column, heading in _headings(table).items():
-        top, below = heading
-        x = left[column] + 0.5
-        axis.text(x, -0.98, top, ha="center", va="center", fontsize=9, fontweight="bold")
-        axis.text(x, -0.66, below, ha="center", va="center", fontsize=8, color=style.MUTED)
-    axis.set_xlim(-1.35, max(left.values(), default=0) + 1.02)
-    axis.set_ylim(max(heights.values(), default=0) + 0.55, -1.25)
-    axis.axis("off")
+def _beside_each_edition(table: pd.DataFrame, found: list[tables.Edition]) -> pd.DataFrame:
+    """The cells, published ones once for each edition of their task; with their small lines."""
+    published = table["source"] == "published"
+    copies = pd.DataFrame(found, columns=["source", "task"]).merge(
+        table[published].drop(columns="source"), on="task"
+    )
+    cells = pd.concat([table[~published], copies], ignore_index=True)
+    return cells.assign(details=[_details(cell) for _, cell in cells.iterrows()])
 
 
-def _heights(found: Sequence[tables.Edition]) -> dict[tables.Edition, float]:
-    """Vertical position of each row; the averages stand a little apart."""
-    return {one: i + (0.2 if one.task == tables.AVERAGE else 0.0) for i, one in enumerate(found)}
-
-
-def _positions(table: pd.DataFrame, count: int) -> dict[int, float]:
-    """Horizontal position of each column, with a gap between families."""
-    family = dict(zip(table["column"], table["family"], strict=True))
-    left, shift = {}, 0.0
-    for column in range(count):
-        if column and family.get(column) != family.get(column - 1):
-            shift += 0.14
-        left[column] = column + shift
-    return left
+def _details(cell: pd.Series) -> str:
+    """Share of draws, and the literal rule's verdict where it differs."""
+    lines = [draws(cell["probability"])]
+    if cell["literal"] != cell["equivalent"]:
+        lines.append(f"literal {cell['literal']}" if cell["literal"] else "")
+    return "\n".join(filter(None, lines))
 
 
 def _headings(table: pd.DataFrame) -> dict[int, tuple[str, str]]:
     several = table.loc[table["source"] != "published", "family"].nunique() > 1
     headings = {}
-    for column, rows in table.groupby("column"):
-        first = rows.iloc[0]
-        published = first["source"] == "published"
-        name = f"{first['family']}, published" if published else str(first["variant"])
-        if several and not published:
-            name = f"{first['family']} {name}"
-        below = f"{first['protocol']} protocol"
-        if published:
+    for _, first in table.drop_duplicates("column").iterrows():
+        name, below = str(first["variant"]), f"{first['protocol']} protocol"
+        if first["source"] == "published":
+            name = f"{first['family']}, published"
             below = f"{first['variant']}, {first['protocol']}"
-        headings[int(str(column))] = (name, below)
+        elif several:
+            name = f"{first['family']} {name}"
+        headings[int(first["column"])] = (name, below)
     return headings
-
-
-def _cell(axis: Axes, cell: pd.Series, x: float, y: float) -> None:
-    shape = str(cell["equivalent"])
-    colour = style.SHAPE_COLOURS.get(shape, style.PAPER)
-    axis.add_patch(
-        Rectangle((x + 0.02, y - 0.45), 0.96, 0.9, facecolor=colour, alpha=0.16, linewidth=0)
-    )
-    if shape in style.SHAPE_CURVES:
-        points = style.SHAPE_CURVES[shape]
-        axis.plot(
-            [x + 0.08 + 0.13 * px for px, _ in points],
-            [y + 0.2 - 0.4 * py for _, py in points],
-            color=colour,
-            linewidth=2.4,
-            solid_capstyle="round",
-        )
-    below = _evidence(cell)
-    top = y - 0.13 * len(below)
-    axis.text(x + 0.28, top, shape or "none", va="center", fontsize=9)
-    for place, text in enumerate(below):
-        _small(axis, x + 0.28, top + 0.29 + 0.24 * place, text)
-
-
-def _small(axis: Axes, x: float, y: float, text: str, **settings: Any) -> None:
-    axis.text(x, y, text, va="center", fontsize=7, color=style.MUTED, **settings)
-
-
-def _evidence(cell: pd.Series) -> list[str]:
-    """Small lines of a cell: probability, and the literal rule's verdict where it differs."""
-    lines = []
-    if pd.notna(cell["probability"]):
-        lines.append(tables.say_probability(cell["probability"]))
-    if cell["literal"] and cell["literal"] != cell["equivalent"]:
-        lines.append(f"literal {cell['literal']}")
-    if "one-size" in str(cell["flags"]):
-        lines.append("one size")
-    return lines

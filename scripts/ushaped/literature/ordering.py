@@ -1,256 +1,129 @@
-"""Which points of the source figure stand at the wrong size, found from the numbers alone.
+"""Series that the source figure labels in two orders of sizes, and the check of our correction.
 
-A figure draws, for each model series, ten tasks and their average at size labels. Where the labels
-are right, the average at a label is the mean of the ten values at that label. Where the tasks were
-put together from two lists in different orders of sizes, the average belongs to one of the lists:
-at a label it is the mean of the values of some tasks at that label and of the others at another.
-We try every split of the tasks into two groups and every matching of the labels. A split that
-explains all averages of a series, when no other does, tells which points were moved.
+The source figure draws, for each series, ten tasks and their average at size labels. Where the
+labels are right, the average at a label is the mean of the ten values at that label. For some
+series it is instead the mean of some tasks at that label and of the others at another one: two
+lists in different orders of sizes were merged. ``literature/series.csv`` states the correction,
+``plotted_size`` (where a point is drawn) beside ``size`` (where it belongs). It is checked here:
+every corrected average is the mean of its ten tasks to `TOLERANCE`, and, since that could be luck,
+the splits of the tasks into two groups that explain the averages at all are counted.
 
-Which of the two orders is right, the averages cannot say. We keep that of the larger group.
+Which of the two orders is right, the averages cannot say. The file keeps that of the larger group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import product
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from ushaped.errors import UserError
-from ushaped.literature.points import UNKNOWN_SIZE, Point, series_names
-from ushaped.shapes.rules import Floats
+from ushaped.literature.points import UNKNOWN_SIZE, Point
 from ushaped.terms import AVERAGE, TEN_TASKS
 
-# Values and averages are given to six digits.
+# Values and averages are published to six digits.
 TOLERANCE = 1e-5
 # Smaller differences come from adding the same numbers in another order.
 DIGITS = 9
+COLUMNS = ("plotted_size", "size")
+TEN = list(TEN_TASKS)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """One series as the figure draws it.
+def ordering_rows(points: Sequence[Point]) -> list[dict[str, object]]:
+    """Rows of the table, one per series and plotted label, smallest training compute first.
 
-    Attributes
-    ----------
-    series : str
-    labels : tuple of str
-        Smallest training compute first.
-    flops : ndarray of float, shape (labels,)
-        Training compute that belongs to each label.
-    average : ndarray of float, shape (labels,)
-        The average drawn at each label.
-    values : ndarray of float, shape (labels, 10)
-        What is drawn of each of ``TEN_TASKS`` at each label.
-    """
-
-    series: str
-    labels: tuple[str, ...]
-    flops: Floats
-    average: Floats
-    values: Floats
-
-
-@dataclass(frozen=True)
-class Solution:
-    """A split of the tasks and a matching of the labels that explain all averages.
-
-    Attributes
-    ----------
-    together : tuple of bool
-        For each task, whether it stands in the order of the average.
-    partner : tuple of int
-        For each label, the label at which the other tasks' values of the same model stand.
-    """
-
-    together: tuple[bool, ...]
-    partner: tuple[int, ...]
-
-
-def as_drawn(points: Sequence[Point]) -> list[Drawn]:
-    """Arrange points by series, plotted label and task, as the figure draws them.
+    ``mean_at_label`` is the mean of the ten tasks drawn at the label, ``size`` where the average
+    drawn there belongs, and ``mean_across`` the mean of the ten tasks of that size.
+    ``mean_corrected`` and ``average_corrected`` belong to the label itself. The ``error`` columns
+    are differences from the average, as shares of 1. ``explanations`` is that of `explanations`
+    where tasks are moved, else 0.
 
     Raises
     ------
     UserError
-        If the average or a task is not drawn at one of the labels of its series.
+        If the average or a task is not drawn at one of the labels of its series, or if the
+        averages of a series with corrected sizes are not the means of its tasks.
     """
-    wanted = {AVERAGE, *TEN_TASKS}
-    chosen = [p for p in points if p.metric == "accuracy" and p.task in wanted]
-    found = []
-    for series in series_names(chosen):
-        own = [p for p in chosen if p.series == series and p.plotted_size != UNKNOWN_SIZE]
-        flops = {p.size: p.flops for p in own}
-        labels = sorted({p.plotted_size for p in own}, key=lambda label: flops.get(label, 0.0))
-        cells = {(p.plotted_size, p.task): p.value for p in own}
-        for label, task in product(labels, sorted(wanted)):
-            if (label, task) not in cells or label not in flops:
-                where = f"series '{series}', task '{task}'"
-                raise UserError(where, f"has no point drawn at {label}", "add or mend its row")
-        found.append(
-            Drawn(
-                series,
-                tuple(labels),
-                np.array([flops[label] for label in labels]),
-                np.array([cells[label, AVERAGE] for label in labels]),
-                np.array([[cells[label, task] for task in TEN_TASKS] for label in labels]),
-            )
-        )
-    return found
+    table = pd.DataFrame([asdict(point) for point in points])
+    table = table[(table["metric"] == "accuracy") & (table["plotted_size"] != UNKNOWN_SIZE)]
+    table = table[table["task"].isin([*TEN, AVERAGE])]
+    series = table.groupby("series", sort=False)
+    return [row for name, own in series for row in _series_rows(str(name), own)]
 
 
-def is_consistent(drawn: Drawn, tolerance: float = TOLERANCE) -> bool:
-    """Whether every average is the mean of the values drawn at its own label."""
-    return bool((np.abs(drawn.values.mean(axis=1) - drawn.average) < tolerance).all())
+def _series_rows(series: str, points: pd.DataFrame) -> list[dict[str, object]]:
+    models = points.sort_values("flops", kind="stable").drop_duplicates("size")
+    flops = models.set_index("size")["flops"]
+    plotted, corrected = (_values(points, column, flops.index) for column in COLUMNS)
+    moved = set(points.loc[points["size"] != points["plotted_size"], "task"])
+    tasks = [task for task in TEN_TASKS if task in moved]
+    at_label, of_size = (values[TEN].mean(axis=1) for values in (plotted, corrected))
+    wrong = (corrected[AVERAGE] - of_size).abs() >= TOLERANCE
+    if tasks and wrong.any():
+        where = f"series '{series}', size {wrong.idxmax()}"
+        what = "the corrected average is not the mean of its ten tasks"
+        raise UserError(where, what, f"correct {' and '.join(COLUMNS)} of its rows")
+    splits = explanations(plotted) if tasks else 0
+    averages = points[points["task"] == AVERAGE].set_index("plotted_size")
+    return [
+        {
+            "series": series,
+            "plotted_size": label,
+            "size": size,
+            "training_flops": flops[label],
+            "plotted_average": plotted.loc[label, AVERAGE],
+            "mean_at_label": at_label[label],
+            "error_before": _difference(plotted.loc[label, AVERAGE], at_label[label]),
+            "mean_across": of_size[size],
+            "error_across": _difference(plotted.loc[label, AVERAGE], of_size[size]),
+            "mean_corrected": of_size[label],
+            "average_corrected": corrected.loc[label, AVERAGE],
+            "error_after": _difference(corrected.loc[label, AVERAGE], of_size[label]),
+            "explanations": splits,
+            "moved_tasks": ";".join(tasks),
+        }
+        for label, size in averages.loc[flops.index, "size"].items()
+    ]
 
 
-def solutions(drawn: Drawn, tolerance: float = TOLERANCE) -> list[Solution]:
-    """All splits and matchings that explain the averages of a series.
+def _values(points: pd.DataFrame, column: str, sizes: pd.Index) -> pd.DataFrame:
+    """Values by size and task; ``column`` says which of the two sizes of a point counts."""
+    values = points.pivot(index=column, columns="task", values="value")
+    values = values.reindex(index=sizes.union(values.index, sort=False), columns=[*TEN, AVERAGE])
+    for row, column_of_task in np.argwhere(values.isna().to_numpy())[:1]:
+        size, task = values.index[row], values.columns[column_of_task]
+        where = f"series '{points['series'].iloc[0]}', task '{task}'"
+        raise UserError(where, f"has no point with {column} {size}", "add or correct its row")
+    return values
+
+
+def explanations(plotted: pd.DataFrame) -> int:
+    """How many splits of the ten tasks into two groups explain all averages of a series.
+
+    A split S does if the labels can be matched one to one such that, for each label i and its j,
+
+        average[i] = (sum of values[i, S] + sum of values[j, not S]) / 10.
 
     Parameters
     ----------
-    drawn : Drawn
-    tolerance : float
-        Largest difference between an average and its explanation, as a share of 1.
-
-    Returns
-    -------
-    list of Solution
-        Empty if nothing explains them.
-
-    Notes
-    -----
-    With a split S, label i matches label j if
-
-        average[i] = (sum of values[i, S] + sum of values[j, not S]) / tasks.
-
-    All 2**tasks - 2 splits are tried at once; what is left are the few whose labels can be matched
-    one to one.
+    plotted : DataFrame
+        One row per label, columns `TEN_TASKS` and `AVERAGE`, as drawn.
     """
-    tasks = drawn.values.shape[1]
-    splits = np.array(list(product((False, True), repeat=tasks))[1:-1])
-    same, other = splits @ drawn.values.T, ~splits @ drawn.values.T
-    means = (same[:, :, None] + other[:, None, :]) / tasks
-    fits = np.abs(means - drawn.average[None, :, None]) < tolerance
-    possible = fits.any(axis=2).all(axis=1) & fits.any(axis=1).all(axis=1)
-    return [
-        Solution(tuple(map(bool, splits[split])), partner)
-        for split in np.flatnonzero(possible)
-        for partner in _matchings([np.flatnonzero(row).tolist() for row in fits[split]])
-    ]
+    values, averages = plotted[TEN].to_numpy(), plotted[AVERAGE].to_numpy()
+    # Neither group is empty.
+    splits = np.array(list(product((False, True), repeat=len(TEN))))[1:-1]
+    means = (splits @ values.T)[:, :, None] + (~splits @ values.T)[:, None, :]
+    fits = np.abs(means / len(TEN) - averages[:, None]) < TOLERANCE
+    # Few splits are left whose labels have a partner at all.
+    possible = fits[fits.any(axis=2).all(axis=1)]
+    return sum(bool((maximum_bipartite_matching(csr_array(fit)) >= 0).all()) for fit in possible)
 
 
-def _matchings(choices: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
-    """All ways to take one of each row's choices, none of them twice."""
-    if not choices:
-        yield ()
-        return
-    for first in choices[0]:
-        rest = [[one for one in row if one != first] for row in choices[1:]]
-        for others in _matchings(rest):
-            yield (first, *others)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the averages of a series say about its labels.
-
-    Attributes
-    ----------
-    drawn : Drawn
-    fits : int
-        How many splits and matchings explain the averages; 0 also where nothing is to be explained.
-    moved : tuple of str
-        Tasks of the smaller group; empty unless exactly one split fits.
-    average_moves : bool
-        Whether the average stands with the smaller group.
-    target : tuple of int
-        For each label, the place of the label at which the smaller group's points belong.
-    """
-
-    drawn: Drawn
-    fits: int
-    moved: tuple[str, ...]
-    average_moves: bool
-    target: tuple[int, ...]
-
-    @property
-    def corrected(self) -> Floats:
-        """The values with the smaller group's moved, shape (labels, tasks)."""
-        values = self.drawn.values.copy()
-        for column, task in enumerate(TEN_TASKS):
-            if task in self.moved:
-                values[list(self.target), column] = self.drawn.values[:, column]
-        return values
-
-    @property
-    def average(self) -> Floats:
-        """The drawn average, moved where it stands with the smaller group, shape (labels,)."""
-        average = self.drawn.average.copy()
-        if self.average_moves:
-            average[list(self.target)] = self.drawn.average
-        return average
-
-
-def find(drawn: Drawn, tolerance: float = TOLERANCE) -> Finding:
-    """Find out which points of a series stand at the wrong size.
-
-    Where several explanations fit, or two groups of equal size, nothing is moved.
-    """
-    unmoved = tuple(range(len(drawn.labels)))
-    if is_consistent(drawn, tolerance):
-        return Finding(drawn, 0, (), False, unmoved)
-    found = solutions(drawn, tolerance)
-    together = sum(found[0].together) if len(found) == 1 else 0
-    if together == 0 or 2 * together == len(found[0].together):
-        return Finding(drawn, len(found), (), False, unmoved)
-    average_moves = 2 * together < len(found[0].together)
-    moved = tuple(
-        task
-        for task, with_average in zip(TEN_TASKS, found[0].together, strict=True)
-        if with_average == average_moves
-    )
-    # The partner of a label is where the others stand; seen from the others it is the inverse.
-    partner = found[0].partner
-    target = partner if average_moves else tuple(map(int, np.argsort(partner)))
-    return Finding(drawn, 1, moved, average_moves, target)
-
-
-def rows(found: Finding) -> list[dict[str, object]]:
-    """Rows of the table of one series, one per plotted label.
-
-    ``mean_across`` is the mean of the tasks that stand in the order of the
-    average at the plotted label and of the others at the label matched with it; ``mean_corrected``
-    and ``average_corrected`` belong to the label itself, after the correction.
-    """
-    drawn = found.drawn
-    at_label = drawn.values.mean(axis=1)
-    corrected = found.corrected.mean(axis=1)
-    # Where the average stands still, it is explained at its own label.
-    across = corrected[list(found.target)] if found.average_moves else corrected
-    return [
-        {
-            "series": drawn.series,
-            "plotted_size": label,
-            "size": drawn.labels[found.target[place]],
-            "training_flops": float(drawn.flops[place]),
-            "plotted_average": float(drawn.average[place]),
-            "mean_at_label": float(at_label[place]),
-            "error_before": _difference(drawn.average[place], at_label[place]),
-            "mean_across": float(across[place]),
-            "error_across": _difference(drawn.average[place], across[place]),
-            "mean_corrected": float(corrected[place]),
-            "average_corrected": float(found.average[place]),
-            "error_after": _difference(found.average[place], corrected[place]),
-            "explanations": found.fits,
-            "moved_tasks": ";".join(found.moved),
-        }
-        for place, label in enumerate(drawn.labels)
-    ]
-
-
-def _difference(one: float, other: float) -> float:
+def _difference(average: float, mean: float) -> float:
     # Adding zero turns -0.0 into 0.0.
-    return round(float(one - other), DIGITS) + 0.0
+    return round(float(average - mean), DIGITS) + 0.0

@@ -181,12 +181,8 @@ def count_rows(known: Literature) -> list[Row]:
 
 
 def ordering_rows(known: Literature) -> list[Row]:
-    """What the averages say about the labels of every series; see `ordering`."""
-    return [
-        row
-        for drawn in ordering.as_drawn(known.points)
-        for row in ordering.rows(ordering.find(drawn))
-    ]
+    """Averages of every series as plotted and as corrected; see `ordering`."""
+    return ordering.ordering_rows(known.points)
 
 
 # File by file: what its rows are made by.

@@ -20,13 +20,10 @@ class Question(NamedTuple):
     reads : tuple of str
         Its inputs: ``published`` (the published series), or ``metrics``, ``items`` and
         ``protocols`` of the run.
-    figure : bool
-        Whether `ushaped.figures` has a figure of its name.
     """
 
     title: str
     reads: tuple[str, ...]
-    figure: bool = False
 
 
 QUESTIONS = {
@@ -37,6 +34,6 @@ QUESTIONS = {
         "do inverse curves go on falling? (measured)", reads=("metrics", "items")
     ),
     "chains": Question("does reasoning first change the verdict?", reads=("metrics", "protocols")),
-    "matching": Question("equal compute or equal parameters?", reads=("published",), figure=True),
-    "selection": Question("how many U by chance alone?", reads=("published",), figure=True),
+    "matching": Question("equal compute or equal parameters?", reads=("published",)),
+    "selection": Question("how many U by chance alone?", reads=("published",)),
 }

@@ -38,6 +38,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from ushaped.metrics.intervals import generator
 from ushaped.questions.inputs import Inputs
@@ -331,3 +332,15 @@ def fresh_fall(curves: Sequence[Curve], kind: str, tau: float) -> tuple[float, f
     if error == 0:
         return fall, float(fall <= 0)
     return fall, 0.5 * math.erfc(fall / error / math.sqrt(2))
+
+
+def closest_fall(rows: pd.DataFrame) -> pd.Series:
+    """The row of the table whose simulated fall is closest to the observed one.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Of one kind and ranking.
+    """
+    off = (rows["fall_median"] - rows["observed_fall"]).abs()
+    return rows.iloc[int(off.to_numpy().argmin())]

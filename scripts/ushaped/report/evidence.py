@@ -15,6 +15,7 @@ from ushaped.results.numbers import by_metric, p_value, signed
 from ushaped.results.records import Key, key_of
 from ushaped.shapes.evidence_record import Verdict as VerdictRecord
 from ushaped.terms import PALM, PUBLISHED, SIGNIFICANCE, SIGNS, STATISTICAL_SHAPES, UNDETERMINED
+from ushaped.variants import order_variants
 
 if TYPE_CHECKING:
     from ushaped.report.findings import Findings
@@ -81,7 +82,7 @@ class CurveEvidence:
 def index_evidence(curves: Sequence[dict[str, Any]]) -> dict[Key, CurveEvidence]:
     """The evidence on all curves by their keys, in reading order; every slug once."""
     tasks = {t: i for i, t in enumerate(tables.order_tasks(c["about"]["task"] for c in curves))}
-    variants = style.order_variants(curve["about"]["variant"] for curve in curves)
+    variants = order_variants(curve["about"]["variant"] for curve in curves)
 
     def reading_order(curve: dict[str, Any]) -> tuple[Any, ...]:
         family, source, task, variant = key_of(curve["about"])

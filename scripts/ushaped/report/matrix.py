@@ -29,6 +29,7 @@ from ushaped.terms import (
     STATISTICAL_SHAPES,
     UNDETERMINED,
 )
+from ushaped.variants import order_variants
 
 RULES = {
     "equivalent": "published-equivalent rule",
@@ -196,7 +197,7 @@ def every_variant(
     """Verdicts, editions by variants; one more column for the published PaLM series."""
     ours = {v.key: v for v in verdicts if v.source != PUBLISHED}
     palm = {v.task: v for v in verdicts if v.source == PUBLISHED and v.family == PALM}
-    order = style.order_variants(v.variant for v in ours.values())
+    order = order_variants(v.variant for v in ours.values())
     seen: dict[tuple[str, str], Column] = {}
     for v in ours.values():
         column = Column(v.family, v.variant, v.protocol, v.modified)
@@ -246,7 +247,7 @@ def verdict_matrix(findings: Findings) -> VerdictMatrix | None:
 def variants_of(variants: Iterable[Variant]) -> list[Variant]:
     """Variants, each once, in reading order."""
     by_name = {variant.name: variant for variant in variants}
-    return [by_name[name] for name in style.order_variants(by_name)]
+    return [by_name[name] for name in order_variants(by_name)]
 
 
 def cells_of(findings: Findings) -> dict[Key, Cell]:

@@ -34,14 +34,25 @@ from ushaped.report.tasks import JUDGES, PANELS, SHOWN, TasksView, tasks_view
 from ushaped.report.verdicts import VerdictsView, verdicts_view
 from ushaped.results import numbers
 from ushaped.results.folder import Results
+from ushaped.results.numbers import zetta
 from ushaped.terms import AVERAGE
 
-# Functions that the templates use as filters.
-NUMBERS = (
-    *("percent", "number", "whole_number", "signed", "small_number", "by_metric", "probability"),
-    *("draw_share", "draws", "p_value", "scientific", "scale_at", "duration", "setting", "zetta"),
+FILTERS = (
+    "percent",
+    "number",
+    "whole_number",
+    "signed",
+    "small_number",
+    "by_metric",
+    "probability",
+    "draw_share",
+    "draws",
+    "p_value",
+    "scientific",
+    "scale_at",
+    "duration",
+    "setting",
 )
-WORDS = ("slug", "listing", "plural")
 # Tests between neighbouring sizes in words.
 TESTS = {
     "mcnemar": "McNemar, exact",
@@ -115,9 +126,9 @@ def environment(folder: Path) -> Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.do"],
     )
-    templates.filters.update({name: getattr(numbers, name) for name in NUMBERS})
-    templates.filters.update({name: getattr(text, name) for name in WORDS})
-    templates.filters.update(as_json=as_json, pack=pack)
+    templates.filters.update({name: getattr(numbers, name) for name in FILTERS})
+    templates.filters.update(slug=text.slug, listing=text.listing, plural=text.plural)
+    templates.filters.update(as_json=as_json, pack=pack, zetta=zetta)
     templates.filters["test_name"] = lambda test: TESTS.get(test, test)
     templates.globals.update(
         average=AVERAGE,

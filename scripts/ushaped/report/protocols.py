@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 
 import pandas as pd
 
-from ushaped.figures import style
 from ushaped.report.findings import Findings
 from ushaped.report.matrix import Column
 from ushaped.report.pictures import Picture
@@ -16,6 +15,7 @@ from ushaped.report.verdicts import ONE_SIZE
 from ushaped.results import tables
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, CONFIDENCE, LOSSES, MAIN_VARIANT
+from ushaped.variants import order_variants
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def read_comparisons(table: pd.DataFrame | None) -> list[Comparison]:
     names = [field.name for field in fields(Comparison)]
     rows = [Comparison(**{name: row[name] for name in names}) for _, row in table.iterrows()]
     tasks = tables.order_tasks(table["task"])
-    variants = style.order_variants(table["variant"])
+    variants = order_variants(table["variant"])
     return sorted(
         rows,
         key=lambda c: (tasks.index(c.task), c.source, c.family, variants.index(c.variant)),
@@ -138,7 +138,7 @@ def count(who: str, comparisons: Iterable[Comparison]) -> Count:
     literal = [c for c in judged if c.flips_literal == "yes"]
     return Count(
         who,
-        style.order_variants(c.variant for c in judged),
+        order_variants(c.variant for c in judged),
         len(judged),
         len(flips),
         sum(c.settled == "yes" for c in flips),
@@ -176,7 +176,7 @@ def tabulate(
     comparisons: Sequence[Comparison],
 ) -> tuple[list[Column], list[tuple[Edition, list[Comparison | None]]]]:
     """Columns family by family, and rows of a table editions x variants; a missing cell is None."""
-    order = style.order_variants(c.variant for c in comparisons)
+    order = order_variants(c.variant for c in comparisons)
     modified: dict[tuple[str, str], set[str]] = {}
     for c in comparisons:
         modified.setdefault((c.family, c.variant), set()).add(c.modified)

@@ -16,7 +16,7 @@ from ushaped.report.pictures import Picture, picture
 from ushaped.report.text import listing, plural
 from ushaped.results import tables
 from ushaped.results.folder import find_figures
-from ushaped.results.numbers import by_metric, percent
+from ushaped.results.numbers import by_metric, metric_prefix, percent, zetta
 from ushaped.terms import AVERAGE, PALM
 
 TABLES = ("tasks", "series", "palm", "averages", "verdicts", "verdict-counts", "ordering")
@@ -280,8 +280,8 @@ def _describe_compute(series: Sequence[Row]) -> str:
     tokens = [float(row["implied_tokens"]) for row in series]
     return (
         f"Parameters against training compute of {plural(len(series), 'published model')}, from "
-        f"{style.zetta(min(flops))} to {style.zetta(max(flops))} zettaFLOPs. Their compute implies "
-        f"{style.metric_prefix(min(tokens))} to {style.metric_prefix(max(tokens))} training tokens."
+        f"{zetta(min(flops))} to {zetta(max(flops))} zettaFLOPs. Their compute implies "
+        f"{metric_prefix(min(tokens))} to {metric_prefix(max(tokens))} training tokens."
     )
 
 

@@ -8,15 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.figures import selection as selection_figure
-from ushaped.figures import style
-from ushaped.questions.selection import SELECTED, SUBMITTED
+from ushaped.questions.selection import SELECTED, SUBMITTED, closest_fall
 from ushaped.report.findings import Findings
 from ushaped.report.methods import rule_settings
 from ushaped.report.pictures import Picture
 from ushaped.report.text import listing, plural
 from ushaped.results import tables
-from ushaped.results.numbers import draws, percent, signed
+from ushaped.results.numbers import draws, metric_prefix, percent, signed, zetta
 from ushaped.terms import (
     AVERAGE,
     CONFIDENCE,
@@ -28,6 +26,7 @@ from ushaped.terms import (
     PUBLISHED,
     SIGNIFICANCE,
 )
+from ushaped.variants import order_variants
 
 # Directions of the last step, of one task and of several.
 DIRECTIONS = {
@@ -119,7 +118,7 @@ def last_steps(parts: Sequence[pd.DataFrame | None]) -> list[LastSteps]:
     if not filled:
         return []
     table = pd.concat(filled, ignore_index=True)
-    order = style.order_variants(table["variant"])
+    order = order_variants(table["variant"])
     groups = [LastSteps(**curve, rows=rows) for curve, rows in group_curves(table)]
     return sorted(
         [group for group in groups if group.single],
@@ -233,8 +232,8 @@ def outcome(row: Row) -> str:
 def format_scale(axis: str, scale: float) -> str:
     """A scale with its unit."""
     if axis == FLOPS:
-        return f"{style.zetta(scale)} zettaFLOPs"
-    return f"{style.metric_prefix(scale)} parameters"
+        return f"{zetta(scale)} zettaFLOPs"
+    return f"{metric_prefix(scale)} parameters"
 
 
 def matches(table: pd.DataFrame | None) -> list[Match]:
@@ -322,8 +321,8 @@ def selection(table: pd.DataFrame | None) -> Selection | None:
     independent, walk = (slope[slope["kind"] == kind] for kind in ("independent", "walk"))
     return Selection(
         noise=as_row(independent.iloc[0]),
-        independent=SelectionOutcome("independent", as_row(selection_figure.closest(independent))),
-        walk=SelectionOutcome("walk", as_row(selection_figure.closest(walk))),
+        independent=SelectionOutcome("independent", as_row(closest_fall(independent))),
+        walk=SelectionOutcome("walk", as_row(closest_fall(walk))),
         bounding=at_bound(independent),
         walk_bounding=at_bound(walk),
         rows=[as_row(row) for _, row in table.iterrows()],

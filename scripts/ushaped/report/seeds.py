@@ -7,11 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.figures import seeds as seeds_figure
-from ushaped.figures import style
 from ushaped.report.findings import Findings
 from ushaped.report.pictures import Picture
+from ushaped.results.spread import seed_curves, spread
 from ushaped.terms import MAIN_VARIANT
+from ushaped.variants import order_variants
 
 ALT = "One small panel per task and source of items: each training seed and their mean."
 
@@ -45,9 +45,8 @@ def seeds_view(findings: Findings) -> SeedsView:
 
 def seed_spread(metrics: pd.DataFrame) -> list[dict[str, Any]]:
     """Spread between training seeds under the main variant, per family and edition."""
-    variants = style.order_variants(metrics["variant"])
+    variants = order_variants(metrics["variant"])
     if not variants:
         return []
-    table = seeds_figure.table(metrics, pd.DataFrame(), pd.DataFrame(), variant=variants[0])
-    rows = seeds_figure.spread(table).to_dict("records")
+    rows = spread(seed_curves(metrics, variants[0])).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]

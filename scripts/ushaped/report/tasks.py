@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from ushaped.errors import UserError
-from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.findings import Findings
@@ -23,6 +22,7 @@ from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
 from ushaped.results.tables import Edition
 from ushaped.terms import MAIN_VARIANT, PALM, PUBLISHED
+from ushaped.variants import order_variants
 
 SHOWN = {
     "accuracy": "Accuracy",
@@ -273,7 +273,7 @@ def examples(prompts: Mapping[tuple[str, str, str], Path], edition: Edition) -> 
     """One example per variant of an edition: the same item, the first that all variants have."""
     own = {v: path for (source, task, v), path in prompts.items() if (source, task) == edition}
     item = shared_item(own.values())
-    return [read_example(own[v], edition.source, v, item) for v in style.order_variants(own)]
+    return [read_example(own[v], edition.source, v, item) for v in order_variants(own)]
 
 
 def shared_item(paths: Iterable[Path]) -> int | None:
@@ -344,7 +344,7 @@ def _curves(rows: pd.DataFrame) -> Iterator[Curve]:
     means = rows[rows["model"] == ""]
     for family in sorted(set(means["family"])):
         of_family = means[means["family"] == family]
-        for variant in style.order_variants(of_family["variant"]):
+        for variant in order_variants(of_family["variant"]):
             own = of_family[of_family["variant"] == variant]
             own = own.iloc[tables.scale(own).argsort(kind="stable")]
             singles = rows[(rows["family"] == family) & (rows["variant"] == variant)]

@@ -18,6 +18,7 @@ from ushaped.results import tables
 from ushaped.results.numbers import by_metric
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, CONFIDENCE, LADDER, PUBLISHED, SIGNIFICANCE, UNDETERMINED
+from ushaped.variants import order_variants
 
 if TYPE_CHECKING:
     from ushaped.report.evidence import CurveEvidence
@@ -114,7 +115,7 @@ def read_verdicts(shapes: pd.DataFrame) -> list[Verdict]:
 
 
 def _reading_order(shapes: pd.DataFrame) -> Callable[[Verdict], tuple[Any, ...]]:
-    variants = {v: i for i, v in enumerate(style.order_variants(shapes["variant"]))}
+    variants = {v: i for i, v in enumerate(order_variants(shapes["variant"]))}
     tasks = {t: i for i, t in enumerate(tables.order_tasks(shapes["task"]))}
     return lambda v: (
         tasks[v.task],
@@ -305,7 +306,7 @@ def tally_families(verdicts: Sequence[Verdict], metrics: pd.DataFrame) -> list[T
 
 def main_variant(verdicts: Iterable[Verdict]) -> str:
     """Zero-shot where it was run, else the first one."""
-    return style.order_variants(v.variant for v in verdicts)[0]
+    return order_variants(v.variant for v in verdicts)[0]
 
 
 def seed_count(metrics: pd.DataFrame, family: str) -> int:

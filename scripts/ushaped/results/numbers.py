@@ -69,20 +69,6 @@ def probability(value: Any) -> str:
     return ">0.99" if value > 0.99 else "<0.01" if value < 0.01 else f"{value:.2f}"
 
 
-def say_probability(value: Any) -> str:
-    """Write a share of bootstrap draws with its letter; "" if it is missing.
-
-    Examples
-    --------
-    >>> say_probability(0.731), say_probability(1.0)
-    ('p = 0.73', 'p > 0.99')
-    """
-    if is_missing(value):
-        return ""
-    text = probability(value)
-    return f"p {text[0]} {text[1:]}" if text[0] in "<>" else f"p = {text}"
-
-
 def draw_share(value: Any) -> str:
     """Write a share of bootstrap draws; never as an exact 0 or 1, which draws cannot show.
 

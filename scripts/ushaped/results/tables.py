@@ -13,12 +13,11 @@ import pandas as pd
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import wilson
 from ushaped.results import columns
-from ushaped.results.numbers import say_probability
 from ushaped.results.text_files import read_csv
 from ushaped.terms import AVERAGE, LOSSES, MAIN_VARIANT, NATS, PRIMARY, PUBLISHED, TASKS
 from ushaped.variants import order_variants
 
-__all__ = ["AVERAGE", "LOSSES", "NATS", "PRIMARY", "TASKS", "order_variants", "say_probability"]
+__all__ = ["AVERAGE", "LOSSES", "NATS", "PRIMARY", "TASKS", "order_variants"]
 
 CHANCE = "chance"
 # The flag of a result that stands on a family's curve but was not measured here.

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+import seaborn.objects as so
 from matplotlib.figure import Figure
 
-from ushaped.figures import panels, style
+from ushaped.figures import panels, style, theme
+from ushaped.figures.marks import Curves
 from ushaped.figures.published import parts
 from ushaped.results import tables
+from ushaped.results.numbers import metric_prefix
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+TITLE = "modus-tollens, the share of Yes"
+CAPTION = """\
+modus-tollens: every right answer is " Yes", so accuracy is the share of "Yes", and many models are
+near 0 or 100 %. Rings are the items without the faulty ones.
+"""
 TASK = "modus-tollens"
 RELEASED, CORRECTED = "accuracy", "accuracy_corrected_items"
 COLUMNS = 5
-RELEASED_MARK: dict[str, Any] = {"color": style.MUTED, "marker": "s", "linewidth": 2.4}
-CORRECTED_MARK: dict[str, Any] = {
-    "linestyle": "none",
-    "marker": "o",
-    "markersize": 9,
-    "markerfacecolor": "none",
-    "markeredgecolor": style.INK,
-}
+NOTE: dict[str, Any] = {"fontsize": 7.5, "color": style.MUTED}
+RING: dict[str, Any] = {"marker": "o", "edgecolor": style.INK, "fillcolor": (0.0, 0.0, 0.0, 0.0)}
 
 
 def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
@@ -35,39 +34,39 @@ def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
 
 def figure(table: pd.DataFrame) -> Figure:
     """Draw one panel per series: filled marks for released items, rings for corrected ones."""
-    with style.context():
-        names = parts.order(table["family"])
-        lines = -(-len(names) // COLUMNS)
+    names, looks = parts.order(table["family"]), style.family_looks(table["family"])
+    released, corrected = (table[table["metric"] == m] for m in (RELEASED, CORRECTED))
+    limits = style.limits(table["parameters"].tolist())
+    lines = -(-len(names) // COLUMNS)
+    with theme.theme():
         drawn = Figure(figsize=(10.2, 2.2 * lines + 0.6), layout="constrained")
         axes = drawn.subplots(lines, COLUMNS, squeeze=False, sharex=True, sharey=True).ravel()
-        looks = style.family_looks(names)
         for axis, name in zip(axes, names, strict=False):
-            _panel(axis, table[table["family"] == name], looks[name])
+            own, rings = (rows[rows["family"] == name] for rows in (released, corrected))
+            theme.chance_line(axis, panels.chance_of(own))
+            layers = [
+                (so.Range(linewidth=1.7), own, parts.ENDS),
+                (Curves(looks=looks, linewidth=2.4, pointsize=5.5), own, {}),
+                (so.Line(linewidth=0, pointsize=9, **RING), rings, {}),
+            ]
+            theme.draw_layers(axis, looks, "family", layers, x="parameters", y="value")
+            if rings.empty:
+                axis.text(
+                    0.04, 0.1, "no values for\ncorrected items", transform=axis.transAxes, **NOTE
+                )
+            theme.log_axis(axis, limits, metric_prefix, most=3)
+            axis.set_xlabel("Parameters", fontsize=8)
             axis.set_title(name, fontsize=8)
-            panels.log_axis(axis, table["parameters"], "Parameters", style.metric_prefix, most=3)
-            axis.xaxis.label.set_fontsize(8)
-            axis.tick_params(labelbottom=True)
+            axis.tick_params(labelbottom=True, labelleft=name in names[::COLUMNS])
         for axis in axes[len(names) :]:
             axis.axis("off")
         panels.value_axis(axes[0], "accuracy", table["value"])
-        # Room for the rings, many of which lie on 0 % or 100 %.
+        # Room for the rings, many of which are at 0 % or 100 %.
         axes[0].set_ylim(-0.08, 1.08)
         drawn.supylabel('Share of "Yes" = accuracy', fontsize=9)
-        entries = [
-            panels.entry("released items", **RELEASED_MARK),
-            panels.entry("corrected items", **CORRECTED_MARK),
-            *parts.chance_entry(table),
-        ]
-        drawn.legend(handles=entries, loc="outside lower center", ncols=3, handlelength=3.2)
+        ring = theme.entry("corrected items", color=style.INK, marker="o", markersize=9)
+        ring.set(linestyle="none", markerfacecolor="none")
+        released_items = theme.entry("released items", marker="s", linewidth=2.4)
+        handles = [released_items, ring, *panels.chance_entry(table)]
+        theme.legend_below(drawn, handles)
         return drawn
-
-
-def _panel(axis: Axes, own: pd.DataFrame, look: style.Look) -> None:
-    panels.chance_line(axis, panels.chance_of(own))
-    parts.series(axis, own[own["metric"] == RELEASED], look, front=True, x="parameters")
-    corrected = own[own["metric"] == CORRECTED].sort_values("parameters")
-    axis.plot(corrected["parameters"], corrected["value"], **CORRECTED_MARK, zorder=7)
-    if corrected.empty:
-        place: dict[str, Any] = {"x": 0.04, "y": 0.1}
-        place["transform"] = axis.transAxes
-        axis.text(s="no values for\ncorrected items", **place, fontsize=7.5, color=style.MUTED)

@@ -1,4 +1,4 @@
-"""prompt-injection: the loss of the completion, turned, and its mean probability."""
+"""prompt-injection: the negated loss of the completion, and its mean probability."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ushaped.figures import style
+from ushaped.figures import style, theme
 from ushaped.figures.published import parts
 from ushaped.results import tables
 
+TITLE = "prompt-injection by loss and by probability"
+CAPTION = """\
+prompt-injection by two metrics: (a) the negated loss of the completion, in nats; (b) its mean
+probability, which was not published for PaLM.
+"""
 TASK = "prompt-injection"
 LOSS, PROBABILITY = "sequence_loss", "mean_probability"
 
@@ -22,30 +27,23 @@ def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
 
 def figure(table: pd.DataFrame) -> Figure:
     """Draw the negated loss (left) and the mean probability (right): in both, up is better."""
-    with style.context():
+    losses, shares = (table[table["metric"] == metric] for metric in (LOSS, PROBABILITY))
+    with theme.theme():
         drawn = Figure(figsize=(10.2, 4.6), layout="constrained")
         left, right = drawn.subplots(1, 2)
-        losses = table[table["metric"] == LOSS]
-        shares = table[table["metric"] == PROBABILITY]
-        parts.all_series(left, losses.assign(value=-losses["value"]))
-        parts.all_series(right, shares)
-        for axis in (left, right):
+        for axis, rows, title, label in (
+            (left, losses.assign(value=-losses["value"]), "a\u2002Loss", "Negated loss (nats)"),
+            (right, shares, "b\u2002Mean probability", "Mean over the items"),
+        ):
+            parts.all_series(axis, rows)
             parts.zetta_axis(axis, table["training_flops"])
-        left.set_title("a\u2002Log probability of the completion")
-        left.set_ylabel("Negated loss (nats)")
-        right.set_title("b\u2002Mean probability of the completion")
-        right.set_ylabel("Mean over the items")
+            axis.set_title(f"{title} of the completion")
+            axis.set_ylabel(label)
         right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        missing = sorted(set(losses["family"]) - set(shares["family"]))
-        if missing:
-            said = f"{', '.join(missing)}: no probability published"
-            place = {"x": 0.98, "y": 0.96, "ha": "right", "va": "top"}
-            right.text(s=said, **place, transform=right.transAxes, color=style.MUTED)
         right.set_ylim(-0.03, 1.03)
-        drawn.legend(
-            handles=parts.entries(table),
-            loc="outside lower center",
-            ncols=4,
-            handlelength=3.2,
-        )
+        if missing := sorted(set(losses["family"]) - set(shares["family"])):
+            said = f"{', '.join(missing)}: no probability published"
+            corner = {"ha": "right", "va": "top", "transform": right.transAxes}
+            right.text(0.98, 0.96, said, **corner, color=style.MUTED)
+        theme.legend_below(drawn, parts.entries(table))
         return drawn

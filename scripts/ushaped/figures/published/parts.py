@@ -1,28 +1,29 @@
-"""What the figures of the literature share: series before and behind, axes, legend, markers."""
+"""What the figures of the literature share: series in front and behind, their axis and legend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+import seaborn.objects as so
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from ushaped.figures import panels, style
+from ushaped.figures import panels, style, theme
+from ushaped.figures.marks import Curves
 from ushaped.results import tables
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from ushaped.results.numbers import zetta
 
 LEAD = "PaLM"
 ZETTA = "Training compute (zettaFLOPs)"
-CHANCE: dict[str, Any] = {"color": style.MUTED, "linestyle": (0, (2, 2)), "linewidth": 1.1}
+MARKERS = ("series", "task", "metric", "value", "direction", "protocol", "source", "note")
+
+ENDS = {"ymin": "low", "ymax": "high"}
 
 # Whether the series of a family and source is one that the figure is about.
 Front = Callable[[str, str], bool]
-
-MARKERS = ("series", "task", "metric", "value", "direction", "protocol", "source", "note")
 
 
 def read_markers(path: str | Path) -> pd.DataFrame:
@@ -36,86 +37,52 @@ def order(names: Iterable[str]) -> list[str]:
     return sorted(set(names), key=lambda name: (known.get(name, len(known)), name))
 
 
-def series(
-    axis: Axes, rows: pd.DataFrame, look: style.Look, *, front: bool, x: str = "training_flops"
-) -> None:
-    """Draw one series: thick, on top and with its intervals in front, thin and pale behind.
-
-    Parameters
-    ----------
-    axis : Axes
-        Where to draw.
-    rows : DataFrame
-        One row per size, columns ``tables.CURVE``.
-    look : Look
-        Colour, marker, line style.
-    front : bool
-        Whether it is a series that the figure is about.
-    x : str
-        Column of the horizontal position.
-    """
-    rows = rows.dropna(subset=[x, "value"]).sort_values(x)
-    if front:
-        known = rows.dropna(subset=["low", "high"])
-        axis.vlines(known[x], known["low"], known["high"], color=look.colour, zorder=5)
-    axis.plot(
-        rows[x].to_numpy(),
-        rows["value"].to_numpy(),
-        color=look.colour,
-        marker=look.marker,
-        linestyle=look.line,
-        linewidth=2.4 if front else 0.9,
-        markersize=5.5 if front else 3.6,
-        alpha=1.0 if front else 0.6,
-        zorder=6 if front else 3,
-    )
-
-
 def leads(family: str, source: str) -> bool:
-    """Whether a series stands in front where nothing was run here: PaLM alone does."""
     return source == "published" and family == LEAD
 
 
 def all_series(
-    axis: Axes, rows: pd.DataFrame, front: Front = leads, looks: dict[str, style.Look] | None = None
+    axis: Axes,
+    rows: pd.DataFrame,
+    front: Front = leads,
+    looks: Mapping[str, style.Look] | None = None,
+    y: str = "value",
 ) -> None:
-    """Draw every series of some rows against training compute, those in front last.
+    """Draw rows of ``tables.CURVE`` against compute: thick with intervals in front, thin behind.
 
-    The looks are those of the families of all rows, where these are a part of them.
+    ``looks`` are by family; without them each family of ``rows`` has its own.
     """
     looks = looks or style.family_looks(rows["family"])
-    for family, source in reversed(drawn_series(rows, front)):
-        own = rows[(rows["family"] == family) & (rows["source"] == source)]
-        series(axis, own, looks[family], front=front(family, source))
+    rows = rows.dropna(subset=["training_flops", y])
+    rows = rows.assign(curve=rows["family"] + " " + rows["source"])
+    by_curve = dict(zip(rows["curve"], rows["family"].map(looks), strict=True))
+    in_front = np.array([*map(front, rows["family"], rows["source"])], bool)
+    ahead, behind = rows[in_front], rows[~in_front]
+    thin = Curves(looks=by_curve, linewidth=0.9, pointsize=3.6, alpha=0.6)
+    thick = Curves(looks=by_curve, linewidth=2.4, pointsize=5.5)
+    layers = [(thin, behind, {}), (so.Range(linewidth=1.7), ahead, ENDS), (thick, ahead, {})]
+    theme.draw_layers(axis, by_curve, "curve", layers, x="training_flops", y=y)
 
 
-def drawn_series(rows: pd.DataFrame, front: Front) -> list[tuple[str, str]]:
-    """Family and source of each series in the order of a legend: those in front first."""
-    pairs = set(zip(rows["family"], rows["source"], strict=True))
-    place = {family: place for place, family in enumerate(order(rows["family"]))}
-    return sorted(pairs, key=lambda pair: (not front(*pair), place[pair[0]], pair[1]))
-
-
-def zetta_axis(axis: Axes, flops: Iterable[float], label: str = ZETTA, most: int = 7) -> None:
+def zetta_axis(axis: Axes, flops: pd.Series, most: int = 7) -> None:
     """Make the horizontal axis logarithmic, counted in zettaFLOPs."""
-    panels.log_axis(axis, flops, label, style.zetta, most=most)
+    theme.log_axis(axis, style.limits(flops.dropna().tolist()), zetta, most, ZETTA)
 
 
 def entries(rows: pd.DataFrame, front: Front = leads) -> list[Line2D]:
-    """Legend entries of series, those in front first; whose items it has, if run here."""
+    """Legend entries of the series, those in front first, and of chance where it is known.
+
+    A family that was run here is named with the source of its items.
+    """
     looks = style.family_looks(rows["family"])
-    return [
-        panels.entry(
+    place = {family: place for place, family in enumerate(order(rows["family"]))}
+    series = set(zip(rows["family"], rows["source"], strict=True))
+    handles = [
+        theme.entry(
             family if source == "published" else f"{family}, {source} items",
-            color=looks[family].colour,
-            marker=looks[family].marker,
-            linestyle=looks[family].line,
+            looks[family],
             linewidth=2.4 if front(family, source) else 0.9,
         )
-        for family, source in drawn_series(rows, front)
+        for family, source in sorted(series, key=lambda s: (not front(*s), place[s[0]], s[1]))
     ]
-
-
-def chance_entry(rows: pd.DataFrame) -> list[Line2D]:
-    """The legend entry of the chance line, if any row has a chance level."""
-    return [panels.entry("chance", **CHANCE)] if rows["chance"].notna().any() else []
+    return handles + panels.chance_entry(rows)

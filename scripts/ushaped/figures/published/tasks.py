@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ushaped.figures import panels, style
+from ushaped.figures import panels, style, theme
 from ushaped.figures.published import parts
 from ushaped.results import tables
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.gridspec import SubplotSpec
-
+TITLE = "every task, all series"
+CAPTION = """\
+Every task and every published series, PaLM in front with 95 % intervals over items (for
+prompt-injection the loss of the completion, on an inverted axis).
+An arrow at the right edge stands for a result whose source gives neither a number nor the training
+compute.
+"""
 COLUMNS = 4
 MARKER = "marker"
 DOT: dict[str, Any] = {"color": style.INK, "marker": "o", "linestyle": "none"}
-ARROW: dict[str, Any] = {"color": style.INK, "marker": "^", "linewidth": 1.6}
+ARROW: dict[str, Any] = {"color": style.INK, "marker": "^", "linewidth": 1.6, "markevery": [1]}
 
 
 def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
@@ -34,39 +38,27 @@ def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
         the source does say.
     """
     points = tables.published_curves(published[published["task"] != tables.AVERAGE])
-    given = {name: markers[name] for name in tables.CURVE if name in markers}
-    numbers = dict.fromkeys(
-        ("parameters", "training_flops", "low", "high", "n", "chance"), math.nan
-    )
-    made = {"family": markers["series"], "source": "published", "kind": MARKER}
-    texts = {"variant": "zero-shot", "size": "", "seed": "", "flags": markers["direction"]}
-    edge = pd.DataFrame(given | made | texts | numbers, columns=tables.CURVE, index=markers.index)
-    return pd.concat([points, edge.astype({"value": float})], ignore_index=True)
+    texts = {"source": "published", "kind": MARKER, "variant": "zero-shot", "size": "", "seed": ""}
+    edge = markers.assign(family=markers["series"], flags=markers["direction"], **texts)
+    edge = edge.reindex(columns=tables.CURVE).astype({"value": float})
+    return pd.concat([points, edge], ignore_index=True)
 
 
 def figure(table: pd.DataFrame) -> Figure:
     """Draw small multiples, PaLM in front; the last cell holds the legend."""
-    with style.context():
-        points = table[table["kind"] != MARKER]
+    with theme.theme():
+        points, markers = (table[(table["kind"] == MARKER) == edge] for edge in (False, True))
         drawn, last, cell = panel_grid(points)
-        for task, axis in last.items():
-            _edge(axis, table[(table["kind"] == MARKER) & (table["task"] == task)])
-        legend = parts.entries(points) + parts.chance_entry(points)
-        panels.legend_cell(cell, legend + _edge_entries(table))
+        for marker in markers.to_dict("records"):
+            _edge(last[marker["task"]], marker["value"])
+        theme.legend_cell(cell, parts.entries(points) + _edge_entries(markers))
         return drawn
 
 
 def panel_grid(
     points: pd.DataFrame, front: parts.Front = parts.leads
 ) -> tuple[Figure, dict[str, Axes], Axes]:
-    """Draw one panel per task, its axis cut where no model lies, and an empty one for the legend.
-
-    Parameters
-    ----------
-    points : DataFrame
-        Columns ``tables.CURVE``, one metric per task.
-    front : callable
-        Whether the series of a family and source is drawn in front.
+    """Draw one panel per task, its axis cut where no model lies.
 
     Returns
     -------
@@ -74,11 +66,9 @@ def panel_grid(
     dict of str to Axes
         The last piece of the panel of each task.
     Axes
-        The empty one.
+        An empty one for the legend.
     """
-    tasks = tables.order_tasks(points["task"])
-    pieces = style.segments(points["training_flops"].dropna())
-    looks = style.family_looks(points["family"])
+    tasks, looks = tables.order_tasks(points["task"]), style.family_looks(points["family"])
     columns = min(COLUMNS, len(tasks) + 1)
     lines = -(-(len(tasks) + 1) // columns)
     drawn = Figure(figsize=(2.55 * columns, 2.35 * lines + 0.1), layout="constrained")
@@ -87,80 +77,38 @@ def panel_grid(
     for place, task in enumerate(tasks):
         rows = points[points["task"] == task]
         metric = tables.primary_metric(rows)
-        axes = _pieces(drawn, grid[divmod(place, columns)], pieces)
-        for axis, piece in zip(axes, pieces, strict=True):
-            panels.chance_line(axis, panels.chance_of(rows))
-            inside = rows[rows["training_flops"].between(*piece)]
+        pieces = theme.cut_axis(drawn, grid[divmod(place, columns)], points["training_flops"])
+        for axis, limits in pieces:
+            last[task] = axis
+            inside = rows[rows["training_flops"].between(*limits)]
+            theme.chance_line(axis, panels.chance_of(rows))
             parts.all_series(axis, inside, front, looks)
-            panels.value_axis(axis, metric, rows["value"])
-            _compute_axis(axis, piece, 4 if len(pieces) == 1 else 3 if axis is axes[-1] else 2)
-            axis.tick_params(labelsize=7.5, labelleft=axis is axes[0])
-        panels.mark_cuts(axes)
-        _title(axes, task)
+            most = 4 if len(pieces) == 1 else 3 if axis is pieces[-1][0] else 2
+            theme.compute_axis(axis, limits, most)
+            axis.xaxis.label.set_fontsize(8)
+            axis.tick_params(labelsize=7.5)
+        first = pieces[0][0]
+        panels.value_axis(first, metric, rows["value"])
+        first.set_title(task, fontsize=8.5)
         if place % columns == 0 or metric in tables.LOSSES:
-            axes[0].set_ylabel(panels.short_label(metric), fontsize=8)
-        last[task] = axes[-1]
+            first.set_ylabel(panels.short_label(metric), fontsize=8)
     return drawn, last, drawn.add_subplot(grid[divmod(len(tasks), columns)])
 
 
-def _title(axes: list[Axes], words: str) -> None:
-    """Write a title on the first of some axes; it may reach over those that follow."""
-    if len(axes) == 1:
-        axes[0].set_title(words, fontsize=8.5)
-        return
-    # The room that a title takes in height, and not in width.
-    axes[0].set_title(" ", fontsize=8.5)
-    title = axes[0].annotate(
-        words,
-        (0, 1),
-        xycoords="axes fraction",
-        xytext=(0, 6),
-        textcoords="offset points",
-        annotation_clip=False,
-        weight="bold",
-        size=8.5,
-    )
-    title.set_in_layout(False)
+def _edge(axis: Axes, value: float) -> None:
+    """Mark a result of unknown compute at the right edge: a dot, or an arrow if without number."""
+    if math.isnan(value):
+        axis.plot([1, 1], [0.55, 0.95], **ARROW, transform=axis.transAxes, clip_on=False, zorder=7)
+    else:
+        across = axis.get_yaxis_transform()
+        axis.plot([1], [value], **DOT, transform=across, clip_on=False, zorder=7)
 
 
-def _pieces(drawn: Figure, cell: SubplotSpec, pieces: list[tuple[float, float]]) -> list[Axes]:
-    """Axes side by side, as wide as their pieces of the horizontal axis are long."""
-    spans = [math.log10(high / low) for low, high in pieces]
-    widths = [max(span / sum(spans), 0.36) for span in spans]
-    inner = cell.subgridspec(1, len(pieces), width_ratios=widths, wspace=0.05)
-    return [drawn.add_subplot(inner[place]) for place in range(len(pieces))]
-
-
-def _compute_axis(axis: Axes, piece: tuple[float, float], most: int) -> None:
-    """Count in zettaFLOPs where the piece reaches a tenth of one."""
-    large = piece[1] >= 1e20
-    write = style.zetta if large else style.power_of_ten
-    panels.set_log_limits(axis, piece, write, most)
-    axis.set_xlabel("zettaFLOPs" if large else "FLOPs", fontsize=8)
-
-
-def _edge(axis: Axes, markers: pd.DataFrame) -> None:
-    """Mark results of unknown compute at the right edge: a dot, or an arrow if without number."""
-    for _, row in markers.iterrows():
-        if pd.notna(row["value"]):
-            at: dict[str, Any] = {"transform": axis.get_yaxis_transform()}
-            axis.plot([1], [row["value"]], **at, **DOT, clip_on=False, zorder=7)
-        else:
-            at = {"transform": axis.transAxes, "markevery": [1]}
-            axis.plot([1, 1], [0.55, 0.95], **at, **ARROW, clip_on=False, zorder=7)
-
-
-def _edge_entries(table: pd.DataFrame) -> list[Line2D]:
-    markers = table[table["kind"] == MARKER]
-    known = markers["value"].notna()
-    dots = [
-        panels.entry(f"{name}: compute not published", **DOT)
-        for name in sorted(set(markers.loc[known, "family"]))
-    ]
-    arrows = [
-        panels.entry(f"{name}: {said}\n(number and compute not given)", **ARROW, markevery=[1])
-        for name, said in sorted(
-            set(zip(markers.loc[~known, "family"], markers.loc[~known, "flags"], strict=True))
-        )
-    ]
-    return dots + arrows
+def _edge_entries(markers: pd.DataFrame) -> list[Line2D]:
+    entries = {}
+    for row in markers.sort_values("family").to_dict("records"):
+        words = f"{row['family']}: {row['flags']}\n(number and compute not given)"
+        if not math.isnan(row["value"]):
+            words = f"{row['family']}: compute not published"
+        entries[words] = theme.entry(words, **(ARROW if math.isnan(row["value"]) else DOT))
+    return list(entries.values())
