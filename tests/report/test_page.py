@@ -1018,7 +1018,6 @@ def test_captions_are_templates_that_snakemake_can_render(question: str) -> None
     from jinja2 import Environment
 
     snakemake = SimpleNamespace(
-        rule="questions",
         wildcards=SimpleNamespace(question=question),
         rule="shapes",
         config={"families": ["ladder"], "ladder": {}},
