@@ -18,14 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import seaborn as sns
 import seaborn.objects as so
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from PIL import Image
 
 from ushaped.errors import UserError
 from ushaped.figures import style
@@ -308,16 +312,17 @@ def save(figure: Figure, table: pd.DataFrame, prefix: str | Path, title: str = "
 def _svg(figure: Figure, title: str) -> str:
     written = io.BytesIO()
     metadata = {**dict.fromkeys(("Date", "Creator", "Format", "Type")), "Title": title}
-    figure.savefig(written, format="svg", metadata=metadata)
+    # Figure.savefig draws everything twice.
+    FigureCanvasSVG(figure).print_svg(written, metadata=metadata)
     return compact(written.getvalue().decode())
 
 
 def _png(figure: Figure) -> bytes:
     """Draw with a palette of few colours: a third of the bytes, and no difference to the eye."""
-    from PIL import Image
-
-    written, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(written, format="png", dpi=DPI, metadata={"Software": None})
-    image = Image.open(written).convert("RGB").quantize(PNG_COLOURS, dither=Image.Dither.NONE)
+    figure.set_dpi(DPI)
+    canvas, packed = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image = image.quantize(PNG_COLOURS, dither=Image.Dither.NONE)
     image.save(packed, format="png", optimize=True, dpi=(DPI, DPI))
     return packed.getvalue()
