@@ -1,8 +1,8 @@
 """Figures: a module with a ``TITLE`` is one, and nothing else has to name it.
 
 Its title and ``CAPTION`` (reStructuredText) stand in Snakemake's report. Its function ``table``
-takes the inputs that its parameters are named after (`INPUTS`) and returns the numbers that are
-drawn and written; its function ``figure`` draws them. Options after ``*`` tell the figures of one
+takes the inputs that its parameters are named after and returns the numbers that are drawn and
+written; its function ``figure`` draws them. Options after ``*`` tell the figures of one
 module apart. Reading the modules imports none of them.
 """
 
@@ -25,15 +25,7 @@ LITERATURE = frozenset({"published", "markers", "matching", "selection"})
 
 @dataclass(frozen=True)
 class Entry:
-    """A figure, as far as it is known without importing it.
-
-    Attributes
-    ----------
-    path : Path
-        Of its module.
-    inputs, options : tuple of str
-        Parameters of its function ``table``.
-    """
+    """A figure, as far as it is known without importing it: its module, and what that says."""
 
     path: Path
     title: str

@@ -25,16 +25,6 @@ def compact(svg: str) -> str:
     exchange on a dark page), coordinates are rounded (the paths of curves to a tenth of a point, a
     seventh of a pixel), lines say how far they go and not where to, ids that nothing refers to and
     groups that say nothing are dropped, and so is the metadata block.
-
-    Parameters
-    ----------
-    svg : str
-        Text of an SVG file whose styles are in ``style`` attributes.
-
-    Returns
-    -------
-    str
-        Text of the smaller file.
     """
     Xml.register_namespace("", SVG)
     Xml.register_namespace("xlink", LINK)

@@ -62,18 +62,8 @@ def draw_curves(
 
     Published points have a hollow star with its interval, and dashes lead to them.
 
-    Parameters
-    ----------
-    axis : Axes
-        Where to draw.
-    rows : DataFrame
-        Columns ``tables.CURVE``, of one metric; ``kind`` tells single seeds.
-    looks : dict
-        Look of each series of `name_series`.
-    x : str
-        Column of the horizontal position.
-    bands : dict
-        Opacity of the band of each variant that has one.
+    Rows are of one metric, with the columns ``tables.CURVE``; looks are those of `name_series`,
+    and ``bands`` the opacity of the band of each variant that has one.
     """
     rows = rows.assign(series=name_series(rows)).dropna(subset=[x, "value"]).sort_values(x)
     rows = rows[rows["series"].isin(list(looks))]
@@ -163,22 +153,7 @@ def draw_metric(
 ) -> None:
     """Draw one metric of one task against the scale, every family and variant.
 
-    The scale is that of `tables.axis_of` all rows.
-
-    Parameters
-    ----------
-    axis : Axes
-        Where to draw.
-    rows : DataFrame
-        Columns ``tables.CURVE``, any metrics.
-    metric : str
-        Which of them.
-    looks : dict
-        Look of each series of `name_series`.
-    most : int
-        Ticks along the scale.
-    short : bool
-        Whether the scale's label is a short one.
+    Rows are of all metrics, with the columns ``tables.CURVE``: they share a scale.
     """
     chosen = rows[rows["metric"] == metric]
     means = chosen[chosen["kind"] == "mean"]

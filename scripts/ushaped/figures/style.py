@@ -85,15 +85,14 @@ FAMILIES: dict[str, Look] = {
     "GPT-2": Look(GREY, "h", "-"),
     "OPT": Look(SKY, "*", "-"),
 }
-SPARE_FAMILIES = (
-    Look(SKY, "P", "-"),
-    Look(BROWN, "X", "-"),
-    Look(GREY, "<", "-"),
-    Look(INK, ">", "-"),
-    Look(GREEN, "8", (0, (4.0, 1.5))),
-    Look(PURPLE, "1", (0, (7.0, 2.0))),
-    Look(ORANGE, "H", (0, (1.4, 1.3))),
-    Look(BLUE, "2", (0, (4.0, 1.5))),
+_DASHED: Line = (0, (4.0, 1.5))
+SPARE_FAMILIES = tuple(
+    map(
+        Look,
+        (SKY, BROWN, GREY, INK, GREEN, PURPLE, ORANGE, BLUE),
+        "PX<>81H2",
+        ("-", "-", "-", "-", _DASHED, (0, (7.0, 2.0)), (0, (1.4, 1.3)), _DASHED),
+    )
 )
 
 SHAPES = ("U-shaped", "inverse", "positive", "inverted-U", "flat")
@@ -149,11 +148,6 @@ def for_dark_pages(svg: str) -> str:
 
     They stand in an element of their own, ``<style id="dark">``, without which the text is the
     file's again.
-
-    Parameters
-    ----------
-    svg : str
-        Text of an SVG file written by `ushaped.figures.theme.save`.
     """
     sheet = re.search(r"<style[^>]*>(.*?)</style>", svg, re.DOTALL)
     if sheet is None:

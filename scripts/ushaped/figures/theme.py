@@ -18,14 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import seaborn as sns
 import seaborn.objects as so
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from PIL import Image
 
 from ushaped.errors import UserError
 from ushaped.figures import style
@@ -45,48 +49,23 @@ Layer = tuple[so.Mark, pd.DataFrame, Mapping[str, str | None]]
 
 SETTINGS: dict[str, Any] = {
     **sns.axes_style("whitegrid"),
-    "figure.facecolor": style.PAPER,
-    "axes.facecolor": style.PAPER,
-    "savefig.facecolor": style.PAPER,
-    "text.color": style.INK,
-    "axes.labelcolor": style.INK,
-    "axes.edgecolor": style.MUTED,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.labelsize": 9,
-    **{
-        f"{axis}tick.{name}": value
-        for axis in "xy"
-        for name, value in {
-            "color": style.MUTED,
-            "labelcolor": style.INK,
-            "labelsize": 8.5,
-            "major.size": 3.5,
-            "major.width": 0.8,
-            "major.pad": 3.5,
-        }.items()
-    },
-    "xtick.bottom": True,
-    "ytick.left": True,
-    "grid.color": style.GRID,
-    "grid.linewidth": 0.7,
-    "font.size": 9,
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "lines.linewidth": 1.7,
-    "lines.markersize": 5,
-    "lines.markeredgewidth": 1,
-    "lines.solid_capstyle": "butt",
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), style.PAPER),
+    **dict.fromkeys(("text.color", "axes.labelcolor"), style.INK),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), style.INK),
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), style.MUTED),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("xtick.bottom", "ytick.left"), True),
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 8.5),
+    **{"axes.titlesize": 9.5, "axes.titleweight": "bold", "axes.titlelocation": "left"},
+    **{"axes.linewidth": 0.8, "lines.linewidth": 1.7, "lines.markersize": 5},
+    **{"lines.markeredgewidth": 1, "lines.solid_capstyle": "butt"},
+    **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 3.5),
+    **dict.fromkeys(("xtick.major.pad", "ytick.major.pad"), 3.5),
+    **dict.fromkeys(("xtick.major.width", "ytick.major.width"), 0.8),
+    **{"grid.color": style.GRID, "grid.linewidth": 0.7, "font.size": 9, "axes.labelsize": 9},
     # Laid out with the widest of the common fonts, so no text grows where another is used.
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "path.simplify": False,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "ushaped",
+    **{"font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"]},
+    **{"svg.fonttype": "none", "svg.hashsalt": "ushaped", "path.simplify": False},
 }
 
 
@@ -105,16 +84,7 @@ def plot(
 ) -> so.Plot:
     """Begin a plot in which the column ``series`` chooses colour, marker and line.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        Tidy; values of ``series`` are keys of ``looks``.
-    looks : mapping
-        Look of each series.
-    series : str
-        Column of names.
-    **variables : str
-        Columns of ``x``, ``y``, ``ymin``, ...
+    Its values are keys of ``looks``; ``variables`` name the columns of ``x``, ``y``, ``ymin``, ...
     """
     scales = {
         name: {key: getattr(look, part) for key, look in looks.items()}
@@ -140,13 +110,7 @@ def draw_layers(
 
     Where a plot has rows too, seaborn takes from those of a layer only what the layer names again.
 
-    Parameters
-    ----------
-    axis, looks, series, **variables
-        As for `plot`.
-    layers : iterable of (mark, rows, variables)
-        The variables replace those of the plot; None takes one away. Marks have the colours of
-        their series, `Curves` the looks that they hold.
+    Marks have the colours of their series, `Curves` the looks that they hold.
     """
     plotted = so.Plot().scale(color={key: look.colour for key, look in looks.items()})
     for mark, rows, changed in layers:
@@ -182,19 +146,8 @@ def cut_axis(
 ) -> list[tuple[Axes, tuple[float, float]]]:
     """Make axes side by side for a horizontal axis that leaves out its long empty stretches.
 
-    Parameters
-    ----------
-    figure, cell
-        Where they are placed.
-    values : iterable of float
-        Positions along the axis.
-    least : float
-        Smallest share of the width that a piece has.
-
-    Returns
-    -------
-    list of (Axes, (low, high))
-        Each piece with its limits; two strokes stand where the axis is cut.
+    Returns each piece with its limits; two strokes stand where the axis is cut. ``least`` is the
+    smallest share of the width that a piece has.
     """
     pieces = style.segments(values)
     spans = [math.log10(high / low) for low, high in pieces]
@@ -281,17 +234,7 @@ def save(figure: Figure, table: pd.DataFrame, prefix: str | Path, title: str = "
 
     The same figure gives the same bytes: ids in the SVG come from a fixed salt, and no file
     carries a date or a program's version.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        What is drawn.
-    table : pandas.DataFrame
-        The numbers in it.
-    prefix : str or Path
-        Path without its ending.
-    title : str
-        Title inside the SVG, for screen readers.
+    ``title`` stands inside the SVG, for screen readers.
     """
     try:
         with theme(), whole(f"{prefix}.svg") as svg, whole(f"{prefix}.png") as png:
@@ -308,16 +251,17 @@ def save(figure: Figure, table: pd.DataFrame, prefix: str | Path, title: str = "
 def _svg(figure: Figure, title: str) -> str:
     written = io.BytesIO()
     metadata = {**dict.fromkeys(("Date", "Creator", "Format", "Type")), "Title": title}
-    figure.savefig(written, format="svg", metadata=metadata)
+    # Figure.savefig draws everything twice.
+    FigureCanvasSVG(figure).print_svg(written, metadata=metadata)
     return compact(written.getvalue().decode())
 
 
 def _png(figure: Figure) -> bytes:
     """Draw with a palette of few colours: a third of the bytes, and no difference to the eye."""
-    from PIL import Image
-
-    written, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(written, format="png", dpi=DPI, metadata={"Software": None})
-    image = Image.open(written).convert("RGB").quantize(PNG_COLOURS, dither=Image.Dither.NONE)
+    figure.set_dpi(DPI)
+    canvas, packed = FigureCanvasAgg(figure), io.BytesIO()
+    canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image = image.quantize(PNG_COLOURS, dither=Image.Dither.NONE)
     image.save(packed, format="png", optimize=True, dpi=(DPI, DPI))
     return packed.getvalue()

@@ -22,6 +22,7 @@ An arrow at the right edge stands for a result whose source gives neither a numb
 compute.
 """
 COLUMNS = 4
+TITLE_FONT = {"weight": "bold", "size": 8.5}
 MARKER = "marker"
 DOT: dict[str, Any] = {"color": style.INK, "marker": "o", "linestyle": "none"}
 ARROW: dict[str, Any] = {"color": style.INK, "marker": "^", "linewidth": 1.6, "markevery": [1]}
@@ -89,7 +90,11 @@ def panel_grid(
             axis.tick_params(labelsize=7.5)
         first = pieces[0][0]
         panels.value_axis(first, metric, rows["value"])
-        first.set_title(task, fontsize=8.5)
+        # A long name reaches over the pieces: the layout has to give it height alone.
+        first.set_title(" " if len(pieces) > 1 else task, fontsize=8.5)
+        if len(pieces) > 1:
+            title = first.text(0, 1.04, task, TITLE_FONT, transform=first.transAxes)
+            title.set_in_layout(False)
         if place % columns == 0 or metric in tables.LOSSES:
             first.set_ylabel(panels.short_label(metric), fontsize=8)
     return drawn, last, drawn.add_subplot(grid[divmod(len(tasks), columns)])
