@@ -2,7 +2,7 @@
 
 
 rule protocols:
-    """Compare the ways of asking."""
+    """Compare the prompt variants."""
     input:
         code=code("protocols"),
         metrics=rules.metrics.output.table,
@@ -12,7 +12,7 @@ rule protocols:
             f"{OUT}/protocols.csv",
             caption="../report/captions/protocols.rst",
             category="Tables",
-            labels={"table": "ways of asking against zero-shot", "format": "CSV"},
+            labels={"table": "prompt variants against zero-shot", "format": "CSV"},
         ),
     log:
         f"{LOGS}/protocols.log",
