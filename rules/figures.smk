@@ -23,8 +23,9 @@ rule measured_figures:
     localrule: True
     conda:
         environment
+    threads: 8
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=20,
     params:
         names=[entry.name for entry in MEASURED_FIGURES],
@@ -35,7 +36,7 @@ rule measured_figures:
     shell:
         "python {input.code[0]:q} {params.names:q} --editions {params.editions:q}"
         " --literature {params.literature:q} --store {params.store:q} --results {params.results:q}"
-        " 2>&1 | tee {log:q} >&2"
+        " --threads {threads} 2>&1 | tee {log:q} >&2"
 
 
 rule published_figures:
@@ -56,8 +57,9 @@ rule published_figures:
     localrule: True
     conda:
         environment
+    threads: 8
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=20,
     params:
         names=[entry.name for entry in LITERATURE_FIGURES],
@@ -66,4 +68,5 @@ rule published_figures:
         results=lambda wildcards, input: str(Path(input.questions[0]).parents[1]),
     shell:
         "python {input.code[0]:q} {params.names:q} --literature {params.literature:q}"
-        " --store {params.store:q} --results {params.results:q} 2>&1 | tee {log:q} >&2"
+        " --store {params.store:q} --results {params.results:q} --threads {threads}"
+        " 2>&1 | tee {log:q} >&2"

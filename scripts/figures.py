@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from functools import cache
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -51,34 +53,57 @@ def main() -> None:
         return READERS[name](path)
 
     every = [{"source": source, "task": task} for source, task in given.editions]
-    used = set()
-    for name in given.names:
-        entry = entries()[name]
+    drawings = []
+    for entry in map(entries().__getitem__, given.names):
         for options in entry.each(every):
-            inputs = {needed: read(needed) for needed in entry.inputs}
+            inputs = {name: read(name) for name in entry.inputs}
             table = tables.rounded(entry.make_table(inputs, **options))
-            stored = draw(entry, table, given.store, " ".join([name, *options.values()]))
-            used.add(stored.name)
-            target = given.results / entry.target(options)
-            for ending in ENDINGS:
-                with whole(f"{target}.{ending}") as beside:
-                    shutil.copy(f"{stored}.{ending}", beside)
-            write_text(f"{target}.rst", caption(entry, options, given.editions))
+            drawings.append(Drawing(entry, options, table, given.store))
+    with ProcessPoolExecutor(given.threads) as pool:
+        for title in pool.map(Drawing.draw, [d for d in drawings if not d.is_stored]):
+            print(f"{title}: drawn", flush=True)
+    for drawing in drawings:
+        target = given.results / drawing.entry.target(drawing.options)
+        for ending in ENDINGS:
+            with whole(f"{target}.{ending}") as beside:
+                shutil.copy(f"{drawing.stored}.{ending}", beside)
+        write_text(f"{target}.rst", caption(drawing.entry, drawing.options, given.editions))
+    used = {drawing.stored.name for drawing in drawings}
     for path in given.store.glob("*"):
         if path.stem not in used:
             path.unlink()
 
 
-def draw(entry: Entry, table: pd.DataFrame, store: Path, title: str) -> Path:
-    """Draw a figure to the store if it is not there; return its path without an ending."""
-    code = [Path(path).read_bytes() for path in closure(entry.path, SCRIPTS)]
-    libraries = [f"{library} {version(library)}" for library in LIBRARIES]
-    numbers = table.to_csv(index=False)
-    path = store / digest(title, numbers, *libraries, *code)
-    if not all(path.with_suffix(f".{ending}").exists() for ending in ENDINGS):
-        print(f"{title}: drawn", flush=True)
-        save(entry.module().figure(table), table, path, title)
-    return path
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with its numbers, and its place in the store."""
+
+    entry: Entry
+    options: dict[str, str]
+    table: pd.DataFrame
+    store: Path
+
+    @property
+    def title(self) -> str:
+        """Inside the SVG, and in the log."""
+        return " ".join([self.entry.name, *self.options.values()])
+
+    @cached_property
+    def stored(self) -> Path:
+        """Path without an ending: it names numbers, code and libraries."""
+        code = [Path(path).read_bytes() for path in closure(self.entry.path, SCRIPTS)]
+        libraries = [f"{library} {version(library)}" for library in LIBRARIES]
+        return self.store / digest(self.title, self.table.to_csv(index=False), *libraries, *code)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it was drawn before."""
+        return all(self.stored.with_suffix(f".{ending}").exists() for ending in ENDINGS)
+
+    def draw(self) -> str:
+        """Draw it to the store; return its title."""
+        save(self.entry.module().figure(self.table), self.table, self.stored, self.title)
+        return self.title
 
 
 def caption(entry: Entry, options: dict[str, str], editions: list[tuple[str, str]]) -> str:
@@ -105,6 +130,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("names", nargs="+", choices=entries(), metavar="NAME", help="of a figure")
     parser.add_argument("--literature", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--editions", nargs="*", type=edition, default=[], metavar="SOURCE/TASK")
+    parser.add_argument("--threads", type=int, default=1, help="figures drawn side by side")
     parser.add_argument("--store", type=Path, required=True, help="folder of drawn figures")
     parser.add_argument("--results", type=Path, required=True, help="folder of tables and figures")
     return parser.parse_args()

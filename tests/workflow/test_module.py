@@ -63,7 +63,8 @@ def test_another_workflow_runs_this_one_below_a_prefix_and_reads_what_it_made(
     assert places(using.folder) - before == {"u-shaped.txt", "scaling"}
     assert places(using.folder / "scaling") == {"results", "logs"}
     assert places(using.folder / "modules/ushaped") == {
-        *("Snakefile", "config", "profiles", "report", "rules", "scripts", "tasks", "tiny.yaml")
+        *("Snakefile", "config", "literature", "profiles", "report", "rules", "scripts", "tasks"),
+        "tiny.yaml",
     }
     assert "<svg" in using.read(figure)
     assert using.plan("all", figure) == []
@@ -91,7 +92,7 @@ def test_below_a_prefix_no_command_names_a_place_beside_it(tmp_path: Path) -> No
         "plan",
     } <= programs
     for command in commands:
-        assert not re.findall(r"(?<![\w./])(?:results|logs)(?=[/ ])", command), command
+        assert not re.findall(r"(?<![\w./-])(?:results|logs)(?=[/ ])", command), command
 
 
 def test_what_it_is_not_told_is_that_of_the_default_settings(tmp_path: Path) -> None:
