@@ -285,11 +285,16 @@ def shown_figures(figures):
 
 
 def figure_code(figures):
-    """The modules of some figures and all that they import."""
+    """The modules of some figures, those of the questions that they show, and all imports."""
     scripts = ROOT / "scripts"
-    return sorted(
-        {file for entry in figures for file in closure(entry.module_of(scripts), scripts)}
-    )
+    shown = [name for entry in figures for name in entry.inputs if name in QUESTIONS]
+    modules = [entry.module_of(scripts) for entry in figures] + list(map(question_module, shown))
+    return sorted({file for module in modules for file in closure(module, scripts)})
+
+
+def question_module(name):
+    """The module of an open question."""
+    return ROOT / f"scripts/ushaped/questions/{name.replace('-', '_')}.py"
 
 
 def literature_tables(wildcards, input):

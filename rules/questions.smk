@@ -12,8 +12,7 @@ PUBLISHED_ANSWER_FILES = [
 
 def question_code(wildcards):
     """The module of a question and the modules that it imports."""
-    name = wildcards.question.replace("-", "_")
-    return closure(ROOT / f"scripts/ushaped/questions/{name}.py", ROOT / "scripts")
+    return closure(question_module(wildcards.question), ROOT / "scripts")
 
 
 def question_inputs(wildcards):

@@ -241,4 +241,4 @@ def test_lock(tmp_path: Path) -> None:
     path = tmp_path / "models.lock.yaml"
     valid = {"a/b@main": "0" * 40, "a/c@main": "1" * 40}
     files = texts(valid, random.Random(SEED), as_yaml)
-    outcomes(path, files, lambda: lock.known(path, "a/b", "main"))
+    outcomes(path, files, lambda: lock.pinned_commit(path, "a/b", "main"))

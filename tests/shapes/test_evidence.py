@@ -519,7 +519,7 @@ def test_p_values_are_corrected_over_the_tasks_of_a_family_and_variant_only() ->
 # -- the step -------------------------------------------------------------------------------------
 
 
-SETTINGS = ("--recovery", 0.3333, "--equivalence", 0.02, "--draws", 60, "--seed", 0)
+OPTIONS = ("--recovery", 0.3333, "--equivalence", 0.02, "--draws", 60, "--seed", 0)
 
 
 class Step:
@@ -538,7 +538,7 @@ class Step:
         """Run the step; the bytes of both of its files."""
         made = (self.folder / "made" / "shapes.csv", self.folder / "made" / "evidence.json")
         words = ["--metrics", self.folder / "metrics.csv", "--items", self.folder / "items.parquet"]
-        words += ["--output", made[0], "--evidence", made[1], *SETTINGS, *more]
+        words += ["--output", made[0], "--evidence", made[1], *OPTIONS, *more]
         self.monkeypatch.setattr(sys, "argv", ["shapes.py", *map(str, words)])
         run(shapes_step.main)
         return made[0].read_bytes(), made[1].read_bytes()
