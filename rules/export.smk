@@ -5,6 +5,7 @@ rule export:
     """Write every verdict and number as JSON, and tables for papers in LaTeX and Markdown."""
     input:
         code=code("export"),
+        questions_code=QUESTION_CODE,
         metrics=rules.metrics.output.table,
         parts=rules.metrics.output.parts,
         flips=rules.flips.output.table,

@@ -10,6 +10,12 @@ PUBLISHED_ANSWER_FILES = [
 ]
 
 
+# Readers of answers take their columns from the modules.
+QUESTION_CODE = sorted(
+    {file for name in QUESTIONS for file in closure(question_module(name), ROOT / "scripts")}
+)
+
+
 def question_code(wildcards):
     """The module of a question and the modules that it imports."""
     return closure(question_module(wildcards.question), ROOT / "scripts")

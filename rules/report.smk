@@ -32,6 +32,7 @@ rule report:
     """Render the page."""
     input:
         code=code("report"),
+        questions_code=QUESTION_CODE,
         metrics=rules.metrics.output.table,
         shapes=rules.shapes.output.table,
         figures=figure_files(MEASURED_FIGURES),
