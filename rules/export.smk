@@ -46,7 +46,7 @@ rule export:
         mem_mb=1000,
         runtime=10,
     params:
-        results=PLACE,
+        results=OUTPUT_ROOT,
         tasks=str(ROOT / "tasks"),
         literature=str(ROOT / "literature"),
         tables=target,

@@ -31,7 +31,7 @@ rule measured_figures:
         names=[entry.name for entry in MEASURED_FIGURES],
         editions=["/".join(edition) for edition in EDITIONS],
         literature=literature_tables,
-        store=f"{PLACE}/store/figures/measured",
+        store=f"{OUTPUT_ROOT}/store/figures/measured",
         results=lambda wildcards, input: str(Path(input.metrics).parent),
     shell:
         "python {input.code[0]:q} {params.names:q} --editions {params.editions:q}"
@@ -64,7 +64,7 @@ rule published_figures:
     params:
         names=[entry.name for entry in LITERATURE_FIGURES],
         literature=literature_tables,
-        store=f"{PLACE}/store/figures/published",
+        store=f"{OUTPUT_ROOT}/store/figures/published",
         results=lambda wildcards, input: str(Path(input.questions[0]).parents[1]),
     shell:
         "python {input.code[0]:q} {params.names:q} --literature {params.literature:q}"

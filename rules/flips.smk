@@ -25,7 +25,7 @@ rule flips:
     conda:
         environment
     resources:
-        mem_mb=growing(2000),
+        mem_mb=memory_per_attempt(2000),
         runtime=10,
     params:
         scores=score_folder,

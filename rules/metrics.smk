@@ -32,7 +32,7 @@ rule metrics:
     conda:
         environment
     resources:
-        mem_mb=growing(2000),
+        mem_mb=memory_per_attempt(2000),
         runtime=10,
     params:
         # Not file by file: there are too many for a command line with some dozens of models.

@@ -10,8 +10,8 @@ rule corpus:
     """Write the ladder's training text, tokenizer and token rows."""
     input:
         code=code("corpus"),
-        generators=sorted({path for task in TAUGHT for path in task_code(task)}),
-        facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TAUGHT),
+        generators=sorted({path for task in TASKS_WITH_GENERATOR for path in task_code(task)}),
+        facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS_WITH_GENERATOR),
     output:
         summary=f"{OUT}/ladder/corpus.json",
         text=f"{OUT}/ladder/corpus.jsonl",
@@ -25,13 +25,13 @@ rule corpus:
     conda:
         environment
     resources:
-        mem_mb=growing(2000),
+        mem_mb=memory_per_attempt(2000),
         runtime=10,
     params:
         settings=as_json(LADDER["corpus"]),
         vocabulary=LADDER["vocabulary"],
         row_lengths=LADDER["row_lengths"],
-        folders=expand(str(ROOT / "tasks/{task}"), task=TAUGHT),
+        folders=expand(str(ROOT / "tasks/{task}"), task=TASKS_WITH_GENERATOR),
         target=target,
     shell:
         "python {input.code[0]:q} --tasks {params.folders:q} --settings {params.settings:q}"
@@ -66,13 +66,13 @@ rule train:
     # Two trainings of one thread each beat one of two threads at these sizes.
     threads: 1
     resources:
-        mem_mb=growing(2000),
+        mem_mb=memory_per_attempt(2000),
         runtime=60,
     params:
         rung=rung,
         recipe=RECIPE,
         corpus=corpus_folder,
-        store=f"{PLACE}/store/weights",
+        store=f"{OUTPUT_ROOT}/store/weights",
         target=target,
     shell:
         "python {input.code[0]:q} --corpus {params.corpus:q} --rung {params.rung:q}"
@@ -93,8 +93,8 @@ rule fetch:
     log:
         f"{LOGS}/models/{{model}}.log",
     wildcard_constraints:
-        model="|".join(map(re.escape, BROUGHT)) or "none",
-    priority: millions
+        model="|".join(map(re.escape, DOWNLOADED_MODELS)) or "none",
+    priority: size_priority
     conda:
         environment
     resources:
@@ -106,7 +106,7 @@ rule fetch:
         # A name only: what the file holds is read by the step, so one more line reruns nothing.
         lock=LOCK,
         commit=commit,
-        store=f"{PLACE}/store/fetched",
+        store=f"{OUTPUT_ROOT}/store/fetched",
         target=target,
     shell:
         "python {input.code[0]:q} --entry {params.entry:q} --name {wildcards.model:q}"
@@ -114,14 +114,14 @@ rule fetch:
         " --output {params.target:q} --benchmark {output.benchmark:q} 2>&1 | tee {log:q} >&2"
 
 
-# A model that stays where it is, with a server or in a folder. It may change there, so it is nothing
-# for a cache.
+# A model on a server or in a local folder. It may change in place, so it must not be cached.
 use rule fetch as describe with:
     output:
         about=f"{OUT}/models/{{model}}/model.json",
         benchmark=f"{BENCHMARKS}/models/{{model}}.tsv",
     wildcard_constraints:
-        model="|".join(re.escape(name) for name in FETCHED if name not in BROUGHT) or "none",
+        model="|".join(re.escape(name) for name in FETCHED if name not in DOWNLOADED_MODELS)
+        or "none",
 
 
 rule lock:
@@ -141,7 +141,7 @@ rule lock:
     params:
         revisions=[
             f"{entry['hub']}@{entry['revision']}"
-            for entry in (MODELS[name]["entry"] for name in BROUGHT)
+            for entry in (MODELS[name]["entry"] for name in DOWNLOADED_MODELS)
             if "hub" in entry
         ],
         lock=LOCK,

@@ -10,7 +10,7 @@ try:
 except UserError as error:
     sys.exit(f"error: {error}")
 
-# Who names config/paper.yaml as the configuration has these rules already, as the default ones.
+# With --configfile config/paper.yaml the default rules already do this.
 if PAPER["output"] != OUT:
 
     module paper_workflow:

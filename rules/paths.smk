@@ -41,7 +41,7 @@ from ushaped.variants import parse_variant
 from ushaped.yaml_files import read_mapping
 
 
-def placed(path):
+def with_prefix(path):
     """A path as Snakemake makes it if this workflow is a module with a prefix; otherwise as it is."""
     return workflow.modifier.path_modifier.replace_prefix(path)
 
@@ -49,7 +49,7 @@ def placed(path):
 # Relative, so that a project folder that was moved or copied with its results is still up to date;
 # but a module's prefix would go before it too.
 ROOT = Path(os.path.relpath(HOME))
-if placed(str(ROOT)) != str(ROOT):
+if with_prefix(str(ROOT)) != str(ROOT):
     ROOT = HOME
 
 try:
@@ -64,16 +64,16 @@ except UserError as error:
     sys.exit(f"error: {error}")
 
 OUT = config["output"]
-# The same for what Snakemake puts no prefix before: parameters, and files that are looked for here.
-PLACE = placed(f"{OUT}/").rstrip("/")
+# The output folder for parameters and file checks, to which Snakemake adds no prefix of a module.
+OUTPUT_ROOT = with_prefix(f"{OUT}/").rstrip("/")
 # A folder elsewhere has its logs here too.
-ELSEWHERE = (os.sep, os.pardir)
-LOGS = str(Path("logs", *(part for part in Path(OUT).parts if part not in ELSEWHERE)))
+RELATIVE_PARTS = (os.sep, os.pardir)
+LOGS = str(Path("logs", *(part for part in Path(OUT).parts if part not in RELATIVE_PARTS)))
 BENCHMARKS = f"{OUT}/benchmarks"
 TASKS = config["tasks"]
-# Pairs of source and task: what is asked once, scored once, and never mixed.
+# Pairs of source and task. Numbers of different editions are never mixed.
 EDITIONS = editions(config)
-TAUGHT = tasks_with_generator(TASKS, ROOT)
+TASKS_WITH_GENERATOR = tasks_with_generator(TASKS, ROOT)
 VARIANTS = config["variants"]
 SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
@@ -82,11 +82,11 @@ PUBLISHED = str(ROOT / "literature/series.csv")
 PUBLISHED_MARKERS = str(ROOT / "literature/markers.csv")
 PUBLISHED_LABELS = str(ROOT / "literature/labels.csv")
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
-# Commits of what was fetched from the hub, in the folder where Snakemake is run.
+# Commits of the fetched models, in the working directory.
 LOCK = "models.lock.yaml"
-# Those whose weights come here; others stay with a server or in a folder.
-BROUGHT = [name for name in FETCHED if {"hub", "package"} & MODELS[name]["entry"].keys()]
-# Held by a server: scoring them here only waits.
+# Models whose weights are downloaded. The others run on a server or are read from a local folder.
+DOWNLOADED_MODELS = [name for name in FETCHED if {"hub", "package"} & MODELS[name]["entry"].keys()]
+# Models on a server: their scoring jobs only wait.
 SERVED = [name for name in FETCHED if "endpoint" in MODELS[name]["entry"]]
 
 EVERY_EDITION = [dict(zip(("source", "task"), edition)) for edition in EDITIONS]
@@ -148,31 +148,31 @@ def own_items(wildcards):
 
 
 def main_file(source, task):
-    """The prompts of the main way of asking: zero-shot where it is one, else the first."""
+    """The prompt file of the main variant, or of the first one if that is not run."""
     own = [file for file in PROMPT_FILES if file.startswith(f"{source}/{task}/")]
     return min(own, key=lambda file: Path(file).stem != MAIN_VARIANT)
 
 
-def at_hand(file):
+def is_available_offline(file):
     """Whether a file of prompts can be built without a download."""
     source, task, _ = file.split("/")
-    if source in (REPLICA, OWN) or Path(f"{PLACE}/tasks/{source}/{task}.jsonl").exists():
+    if source in (REPLICA, OWN) or Path(f"{OUTPUT_ROOT}/tasks/{source}/{task}.jsonl").exists():
         return True
     name = FACTS[task].items_file(source).file
     return bool(mirror(config)) and (Path(mirror(config)) / name).exists()
 
 
 def demonstrations(wildcards):
-    """Our demonstrations for items; nothing where there are none: no variant asks for them then."""
+    """Demonstrations file of a task and source; nothing if no variant needs one."""
     path = demonstrations_file(ROOT / "tasks" / wildcards.task, wildcards.source)
     return str(path) if path.exists() else []
 
 
 def entry(wildcards):
     """The registry entry of a released model as JSON, without what its weights do not depend on."""
-    told = MODELS[wildcards.model]["entry"].items()
+    values = MODELS[wildcards.model]["entry"].items()
     other = ("source", "architecture", "chain_tokens")
-    return as_json({key: value for key, value in told if key not in other})
+    return as_json({key: value for key, value in values if key not in other})
 
 
 def commit(wildcards, output):
@@ -182,13 +182,13 @@ def commit(wildcards, output):
     takes no other commit's weights. With `output` in its signature it is no reason to run again: a
     branch becomes known when it is first fetched.
     """
-    told = MODELS[wildcards.model]["entry"]
-    if "hub" not in told:
+    source = MODELS[wildcards.model]["entry"]
+    if "hub" not in source:
         return None
     shared = {"fetch", "paper_fetch"} & set(workflow.workflow_settings.cache or ())
     try:
         pinned = require_pinned_commit if shared else pinned_commit
-        return pinned(Path(LOCK), told["hub"], told["revision"])
+        return pinned(Path(LOCK), source["hub"], source["revision"])
     except UserError as error:
         sys.exit(f"error: {error}")
 
@@ -228,7 +228,7 @@ def paper_table(kind, source):
     files = [f"{OUT}/tables/{name}.{ending}" for ending in formats]
     category = "Tables for papers"
     pairs = zip(files, labels)
-    return [report(f, caption=caption, category=category, labels=told) for f, told in pairs]
+    return [report(f, caption=caption, category=category, labels=label) for f, label in pairs]
 
 
 def score_folder(wildcards, input):
@@ -249,12 +249,12 @@ def weights(wildcards):
 
 
 def chain_tokens(wildcards):
-    """Longest chain of a model: what its family says, else what the configuration says."""
+    """Longest chain of a model in tokens: its family's setting, else the configuration's."""
     return MODELS[wildcards.model].get("entry", {}).get("chain_tokens", SCORING["chain_tokens"])
 
 
 def scoring_settings(wildcards):
-    """What the registry says of how a model is run, as words of a command line."""
+    """Options of the scoring step from the registry entry of a model."""
     settings = MODELS[wildcards.model].get("entry", {})
     words = ["--bos", settings.get("bos", "default")]
     return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)
@@ -274,7 +274,7 @@ def shown_figure(entry, options):
     """The SVG file of a figure, as Snakemake's own report shows it."""
     target = entry.target(options)
     # Written beside the figure, from the text in its module.
-    caption = os.path.abspath(f"{PLACE}/{target}.rst")
+    caption = os.path.abspath(f"{OUTPUT_ROOT}/{target}.rst")
     labels = {**entry.label(options), "format": "SVG"}
     return report(f"{OUT}/{target}.svg", caption=caption, category=entry.category, labels=labels)
 

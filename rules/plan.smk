@@ -9,7 +9,7 @@ rule plan:
         code=code("plan"),
         registry=str(ROOT / "config/models.yaml"),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
-        prompts=[f"{OUT}/prompts/{file}" for file in PROMPT_FILES if at_hand(file)],
+        prompts=[f"{OUT}/prompts/{file}" for file in PROMPT_FILES if is_available_offline(file)],
     log:
         f"{LOGS}/plan.log",
     localrule: True
@@ -19,11 +19,11 @@ rule plan:
         mem_mb=2000,
         runtime=10,
     params:
-        absent=[file for file in PROMPT_FILES if not at_hand(file)],
+        absent=[file for file in PROMPT_FILES if not is_available_offline(file)],
         families=config["families"],
         ladder=as_json(config["ladder"]),
-        tokenizer=f"{PLACE}/ladder/tokenizer.json",
-        models=f"{PLACE}/models",
+        tokenizer=f"{OUTPUT_ROOT}/ladder/tokenizer.json",
+        models=f"{OUTPUT_ROOT}/models",
         tasks=tasks_folder,
         batch_tokens=SCORING["batch_tokens"],
         chain_tokens=SCORING["chain_tokens"],
@@ -32,7 +32,7 @@ rule plan:
         dtype="bfloat16" if SCORING["dtype"] == "auto" else SCORING["dtype"],
         gpu=config["plan"]["gpu"],
         utilisation=config["plan"]["utilisation"],
-        output=f"{PLACE}/plan.csv",
+        output=f"{OUTPUT_ROOT}/plan.csv",
     shell:
         "python {input.code[0]:q} --registry {input.registry:q} --families {params.families:q}"
         " --ladder {params.ladder:q} --ladder-tokenizer {params.tokenizer:q}"

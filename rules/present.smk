@@ -6,6 +6,6 @@
 from ushaped.settings import check_present
 
 try:
-    check_present(config | {"output": PLACE}, REGISTRY, ROOT)
+    check_present(config | {"output": OUTPUT_ROOT}, REGISTRY, ROOT)
 except UserError as error:
     sys.exit(f"error: {error}")

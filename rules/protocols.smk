@@ -21,7 +21,7 @@ rule protocols:
     conda:
         environment
     resources:
-        mem_mb=growing(2000),
+        mem_mb=memory_per_attempt(2000),
         runtime=10,
     params:
         recovery=config["shapes"]["recovery"],

@@ -38,7 +38,7 @@ rule published_shapes:
         environment
     threads: 2
     resources:
-        mem_mb=growing(1000),
+        mem_mb=memory_per_attempt(1000),
         runtime=10,
     params:
         recovery=config["shapes"]["recovery"],

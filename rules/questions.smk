@@ -53,7 +53,7 @@ rule questions:
         mem_mb=2000,
         runtime=10,
     params:
-        results=PLACE,
+        results=OUTPUT_ROOT,
         published=PUBLISHED,
         recovery=config["shapes"]["recovery"],
         equivalence=config["shapes"]["equivalence"],

@@ -74,7 +74,7 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        results=PLACE,
+        results=OUTPUT_ROOT,
         tasks=str(ROOT / "tasks"),
         literature=str(ROOT / "literature"),
     shell:

@@ -1,16 +1,15 @@
 # Threads, memory, time and GPUs of the jobs, by the size of their model.
 
 
-def millions(wildcards):
-    """Parameters of a released model, in millions: the order in which they are fetched and scored.
+def size_priority(wildcards):
+    """Priority of a released model by its size: parameters in millions, the largest first.
 
-    Of a model whose parameters are not known it is seven billion. Those that are trained here have
-    none: their weights are files that Snakemake sees the size of.
+    A model of unknown size counts as seven billion. Models that are trained here have priority 0:
+    Snakemake itself sees the size of their weights.
     """
     if wildcards.model not in FETCHED:
         return 0
-    parameters = MODELS[wildcards.model]["entry"]["parameters"]
-    return 7000 if parameters == UNKNOWN else parameters // 10**6
+    return parameters(wildcards.model) // 10**6
 
 
 def scoring_threads(wildcards):
@@ -26,12 +25,12 @@ def scoring_threads(wildcards):
 
 def parameters(model):
     """Parameters of a released model; seven billion if they are not known."""
-    told = MODELS[model]["entry"]["parameters"]
-    return 7 * 10**9 if told == UNKNOWN else told
+    count = MODELS[model]["entry"]["parameters"]
+    return 7 * 10**9 if count == UNKNOWN else count
 
 
-def growing(megabytes):
-    """Main memory in MB that grows with every attempt: want of it may have ended the last one."""
+def memory_per_attempt(megabytes):
+    """Main memory in MB, more with every attempt: the last one may have run out of it."""
 
     def memory(wildcards, attempt):
         return megabytes * attempt
@@ -49,7 +48,7 @@ def scoring_memory(wildcards, attempt):
 
 
 def fetching_memory(wildcards, attempt):
-    """Main memory in MB: weights that are no safetensors yet are converted a file at a time."""
+    """Main memory in MB: weights that are not safetensors yet are converted file by file."""
     return min(4000 + parameters(wildcards.model) * 5 // 10**6, 32000) * attempt
 
 
@@ -67,7 +66,7 @@ def scoring_gpu_memory(wildcards):
 def scoring_runtime(wildcards):
     """Minutes of a scoring job: by size, at most a day.
 
-    A job that is ended by its time limit has kept what it scored, and the next one goes on from there.
+    A job that reaches its time limit has stored its scores, and the next one resumes there.
     """
     if wildcards.model not in FETCHED:
         return 120

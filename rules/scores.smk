@@ -16,7 +16,7 @@ rule scores:
     log:
         f"{LOGS}/scores/{{model}}.log",
     # Longest first, so that no large model is left alone at the end.
-    priority: millions
+    priority: size_priority
     conda:
         environment
     threads: scoring_threads
@@ -34,8 +34,8 @@ rule scores:
         too_long=SCORING["too_long"],
         dtype=scoring_dtype(),
         model_settings=scoring_settings,
-        store=f"{PLACE}/store/scores",
-        target=f"{PLACE}/scores/{{model}}",
+        store=f"{OUTPUT_ROOT}/store/scores",
+        target=f"{OUTPUT_ROOT}/scores/{{model}}",
     shell:
         "python {input.code[0]:q} --model {input.about:q} --prompts {input.prompts:q}"
         " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens:q}"

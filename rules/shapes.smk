@@ -29,7 +29,7 @@ rule shapes:
         environment
     threads: 2
     resources:
-        mem_mb=growing(2000),
+        mem_mb=memory_per_attempt(2000),
         runtime=10,
     params:
         recovery=config["shapes"]["recovery"],
@@ -65,7 +65,7 @@ rule power:
     conda:
         environment
     resources:
-        mem_mb=growing(1000),
+        mem_mb=memory_per_attempt(1000),
         runtime=10,
     params:
         recovery=config["shapes"]["recovery"],

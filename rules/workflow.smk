@@ -1,4 +1,4 @@
-# The stages in the order of the data; what they run is said by `config`.
+# The stages in the order of the data; `config` sets what they run.
 
 
 include: "paths.smk"

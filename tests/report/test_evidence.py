@@ -26,11 +26,11 @@ from ushaped.report.evidence import (
     Group,
     explain_difference,
     index_evidence,
-    read_published_verdicts,
 )
 from ushaped.report.power import describe_power
 from ushaped.report.text import FLAGS
 from ushaped.results import tables
+from ushaped.results.folder import Results
 from ushaped.results.numbers import number, p_value, percent, scale_at, signed
 from ushaped.shapes.evidence_record import check_evidence
 from ushaped.shapes.read import read_published
@@ -294,7 +294,7 @@ def test_evidence_that_cannot_be_shown_is_refused_in_one_line(told: dict[str, An
 
 
 def test_the_published_verdicts_on_palm_are_those_of_the_rule() -> None:
-    said = read_published_verdicts(str(ROOT / "literature/verdicts.csv"))
+    said = Results(ROOT, ROOT / "tasks", ROOT / "literature").published_verdicts
     palm = {
         (c.family, c.task): verdict(c.heights, Rule.published_equivalent())
         for c in read_published(ROOT / "literature/series.csv")

@@ -31,7 +31,7 @@ CHAIN_SHARE = 0.1
 """Share of chains without an answer, or cut at the limit, above which a number is flagged."""
 
 LABEL_MASS = 0.5
-"""Label mass below which a number is flagged: the model would rather have said something else."""
+"""Label mass below which a number is flagged: the model prefers another text."""
 
 Values = Mapping[str, float]
 """Of one model: the mean of each metric by its name, and what `values_of` adds."""
@@ -139,7 +139,7 @@ FLAGS = {
         Flag(
             LEFT_OUT,
             "items left out",
-            "some items of the task cannot be asked in this way and are left out",
+            "some items of the task have no prompt in this variant and are left out",
             lambda values: values.get("unsplit_share", 0) > 0,
             _left_out,
         ),
@@ -163,7 +163,7 @@ FLAGS = {
             LOW_MASS,
             "low label mass",
             f"the offered answers together have less than {LABEL_MASS:.0%} of the probability, so "
-            "the model would rather have said something else",
+            "the model prefers another text",
             lambda values: values.get("label_mass", 1) < LABEL_MASS,
             _low_mass,
         ),

@@ -23,7 +23,7 @@ FLAGS = {flag.name: flag.words for flag in DOUBTS.values()} | {
     "label-share-score": "a size that decides the shape has exactly as many right answers as one "
     "answer given to every item would have",
     "moves-together": "between two neighbouring sizes nine items in ten or more change the same "
-    "way, so their number says little of how sure the step is",
+    "way, so their number overstates the certainty of the step",
     "one-size": "a single size is no curve",
     "two-sizes": "two sizes cannot show a turn",
     "ordered-by-parameters": "the training compute of some sizes was never published, so the sizes "
