@@ -29,7 +29,7 @@ FRAMES: dict[str, tuple[Any, str]] = {
     "yes": ("-", "differs from zero-shot, both verdicts in at least 95 % of draws"),
     "no": ((0, (2.2, 1.6)), "differs from zero-shot, not settled"),
 }
-CELL_WIDTH, CELL_HEIGHT, HEADING = 1.16, 0.47, 0.9
+CELL_WIDTH, CELL_HEIGHT, HEADING = 1.24, 0.47, 0.9
 
 
 def table(protocols: pd.DataFrame) -> pd.DataFrame:

@@ -38,7 +38,7 @@ from ushaped.figures.marks import LOOK, Curves
 from ushaped.files import whole
 from ushaped.results.numbers import power_of_ten, zetta
 
-DPI, PNG_COLOURS = 160, 96
+DPI, PNG_COLOURS = 160, 128
 # Opacity of a band, width of an interval, dashes of the chance line, length of a legend's lines.
 BAND, RANGE = 0.15, 1.2
 CHANCE: dict[str, Any] = {"color": style.MUTED, "linewidth": 1.1, "linestyle": (0, (2, 2))}
