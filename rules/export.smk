@@ -47,9 +47,9 @@ rule export:
         mem_mb=1000,
         runtime=10,
     params:
-        results=OUTPUT_ROOT,
-        tasks=str(ROOT / "tasks"),
-        literature=str(ROOT / "literature"),
+        results=results_folder,
+        tasks=tasks_folder,
+        literature=literature_tables,
         tables=target,
     shell:
         "python {input.code[0]:q} --results {params.results:q} --tasks {params.tasks:q}"

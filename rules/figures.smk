@@ -32,7 +32,7 @@ rule measured_figures:
         editions=["/".join(edition) for edition in EDITIONS],
         literature=literature_tables,
         store=f"{OUTPUT_ROOT}/store/figures/measured",
-        results=lambda wildcards, input: str(Path(input.metrics).parent),
+        results=results_folder,
     shell:
         "python {input.code[0]:q} {params.names:q} --editions {params.editions:q}"
         " --literature {params.literature:q} --store {params.store:q} --results {params.results:q}"

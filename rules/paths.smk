@@ -306,3 +306,29 @@ def figure_questions(figures):
     """The answers to open questions that some figures show."""
     shown = {name for entry in figures for name in entry.inputs}
     return [f"{OUT}/questions/{name}.csv" for name in QUESTIONS if name in shown]
+
+
+def question_code(wildcards):
+    """The module of a question and the modules that it imports."""
+    return closure(question_module(wildcards.question), ROOT / "scripts")
+
+
+def question_inputs(wildcards):
+    """The tables that a question is answered from."""
+    files = {
+        "published": PUBLISHED,
+        "metrics": f"{OUT}/metrics.csv",
+        "items": f"{OUT}/items.parquet",
+        "protocols": f"{OUT}/protocols.csv",
+    }
+    return [files[name] for name in QUESTIONS[wildcards.question].reads]
+
+
+def folder_of_answers(wildcards, output):
+    """The output folder, which holds that of the answers."""
+    return str(Path(output[0]).parents[1])
+
+
+def results_folder(wildcards, input):
+    """The output folder."""
+    return str(Path(input.metrics).parent)

@@ -16,22 +16,6 @@ QUESTION_CODE = sorted(
 )
 
 
-def question_code(wildcards):
-    """The module of a question and the modules that it imports."""
-    return closure(question_module(wildcards.question), ROOT / "scripts")
-
-
-def question_inputs(wildcards):
-    """The tables that a question is answered from."""
-    files = {
-        "published": PUBLISHED,
-        "metrics": f"{OUT}/metrics.csv",
-        "items": f"{OUT}/items.parquet",
-        "protocols": f"{OUT}/protocols.csv",
-    }
-    return [files[name] for name in QUESTIONS[wildcards.question].reads]
-
-
 rule questions:
     """Answer an open question."""
     input:
@@ -58,7 +42,7 @@ rule questions:
         mem_mb=2000,
         runtime=10,
     params:
-        results=OUTPUT_ROOT,
+        results=folder_of_answers,
         published=PUBLISHED,
         recovery=config["shapes"]["recovery"],
         equivalence=config["shapes"]["equivalence"],

@@ -42,6 +42,7 @@ rule report:
         scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
         benchmarks=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=MODELS),
         evidence=rules.shapes.output.evidence,
+        published=PUBLISHED,
         verdicts=str(ROOT / "literature/verdicts.csv"),
         power=rules.power.output,
         parts_table=rules.metrics.output.parts,
@@ -75,9 +76,9 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
-        results=OUTPUT_ROOT,
-        tasks=str(ROOT / "tasks"),
-        literature=str(ROOT / "literature"),
+        results=results_folder,
+        tasks=tasks_folder,
+        literature=literature_tables,
     shell:
         "python {input.code[0]:q} --results {params.results:q} --tasks {params.tasks:q}"
         " --literature {params.literature:q} --template {input.template:q}"

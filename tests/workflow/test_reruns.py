@@ -148,7 +148,7 @@ def test_an_edit_of_a_generator_that_leaves_the_corpus_as_it_was_trains_nothing(
     kept = project.times("results/store/**/*")
     done = project.run(scores("ladder-tiny-s0"))
     assert done.returncode == 0, done.stdout
-    assert "kept" in project.read("logs/results/models/ladder-tiny-s0.log")
+    assert "reused" in project.read("logs/results/models/ladder-tiny-s0.log")
     assert scored(project, "ladder-tiny-s0") == []
     assert project.times("results/store/**/*") == kept
 
