@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import shutil
@@ -23,7 +22,7 @@ from matplotlib.text import Text
 
 import drawing
 import figures
-from drawing import in_sight
+from drawing import overlapping_labels
 from fabricate import (
     ALL_TASKS,
     LITERATURE,
@@ -130,18 +129,7 @@ def test_verdict_cells_say_what_the_table_says(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_two_labels_overlap(name: str, drawn: dict[str, tuple[pd.DataFrame, Figure]]) -> None:
-    figure = drawn[name][1]
-    canvas = FigureCanvasAgg(figure)
-    with theme.theme():
-        canvas.draw()
-    renderer = canvas.get_renderer()
-    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if in_sight(t)]
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        wide = min(a.x1, b.x1) - max(a.x0, b.x0)
-        high = min(a.y1, b.y1) - max(a.y0, b.y0)
-        # A pixel or two is the empty rim of the letters' boxes.
-        assert wide < 2 or high < 2, f"{one!r} and {other!r} overlap"
+    assert overlapping_labels(drawn[name][1]) == []
 
 
 def start(folder: Path, *words: str, seed: str = "1") -> subprocess.Popen[str]:

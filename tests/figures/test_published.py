@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
-from drawing import in_sight, make
+from drawing import make, overlapping_labels
 from fabricate import LITERATURE, metrics
-from ushaped.figures import beside, style, theme
+from ushaped.figures import beside, style
 from ushaped.figures.published import compute, parts, tasks
 from ushaped.figures.theme import save
 from ushaped.results import tables
@@ -89,17 +86,7 @@ def test_every_number_in_the_csv_is_drawn(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_two_labels_overlap(name: str, drawn: dict[str, tuple[pd.DataFrame, Figure]]) -> None:
-    figure = drawn[name][1]
-    canvas = FigureCanvasAgg(figure)
-    with theme.theme():
-        canvas.draw()
-    renderer = canvas.get_renderer()
-    texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if in_sight(t)]
-    for (one, a), (other, b) in itertools.combinations(boxes, 2):
-        wide = min(a.x1, b.x1) - max(a.x0, b.x0)
-        high = min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert wide < 2 or high < 2, f"{one!r} and {other!r} overlap"
+    assert overlapping_labels(drawn[name][1]) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -89,7 +89,7 @@ def curve_views(
     metrics: Sequence[str],
 ) -> list[dict[str, Any]]:
     order = [variant.name for variant in variants]
-    judged = {v.key: v.metric for v in findings.verdicts}
+    judged: dict[Key, str] = {v.key: v.metric for v in findings.verdicts}
     cells = cells_of(findings)
     return [
         {

@@ -137,7 +137,7 @@ def flips_views(findings: Findings, edition: Edition) -> list[FlipsView]:
         for curve in results.evidence
         for test in curve["neighbours"] or ()
     }
-    shapes = {verdict.key: verdict.shape for verdict in findings.verdicts}
+    shapes: dict[Key, str] = {verdict.key: verdict.shape for verdict in findings.verdicts}
     views = []
     for key, curve in results.flip_items.items():
         if key[1:3] == edition and results.flips is not None and len(curve["sizes"]) > 1:

@@ -195,7 +195,7 @@ def every_variant(
     verdicts: Sequence[Verdict],
 ) -> tuple[list[Column], list[tuple[Edition, list[Verdict | None]]]]:
     """Verdicts, editions by variants; one more column for the published PaLM series."""
-    ours = {v.key: v for v in verdicts if v.source != PUBLISHED}
+    ours: dict[Key, Verdict] = {v.key: v for v in verdicts if v.source != PUBLISHED}
     palm = {v.task: v for v in verdicts if v.source == PUBLISHED and v.family == PALM}
     order = order_variants(v.variant for v in ours.values())
     seen: dict[tuple[str, str], Column] = {}

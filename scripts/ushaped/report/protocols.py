@@ -13,6 +13,7 @@ from ushaped.report.pictures import Picture
 from ushaped.report.text import plural
 from ushaped.report.verdicts import ONE_SIZE
 from ushaped.results import tables
+from ushaped.results.columns import OfCurve
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, CONFIDENCE, LOSSES, MAIN_VARIANT
 from ushaped.variants import order_variants
@@ -32,16 +33,9 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One row of ``protocols.csv``; see `ushaped.protocols.COLUMNS`."""
+class Comparison(OfCurve):
+    """One row of ``protocols.csv``; see `ushaped.results.columns.PROTOCOLS`."""
 
-    family: str
-    source: str
-    task: str
-    variant: str
-    protocol: str
-    modified: str
-    metric: str
     size: str
     equivalent: str
     base_equivalent: str

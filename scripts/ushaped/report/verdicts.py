@@ -15,6 +15,7 @@ from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.text import in_order, listing, plural
 from ushaped.results import tables
+from ushaped.results.columns import OfCurve
 from ushaped.results.numbers import by_metric
 from ushaped.results.tables import Edition
 from ushaped.terms import AVERAGE, CONFIDENCE, LADDER, PUBLISHED, SIGNIFICANCE, UNDETERMINED
@@ -32,20 +33,13 @@ NUMBERS = ("n", "first", "lowest", "last", "recovery", "recovery_low", "recovery
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(OfCurve):
     """What is concluded about one curve, and on which evidence.
 
     ``shape`` and ``literal`` are the verdicts of the two rules, ``probability`` the share of
     bootstrap draws that give ``shape`` (NaN if there are none), ``shares`` those of all shapes.
     """
 
-    family: str
-    source: str
-    task: str
-    variant: str
-    protocol: str
-    modified: str
-    metric: str
     shape: str
     literal: str
     probability: float
@@ -60,10 +54,6 @@ class Verdict:
     recovery_low: float
     recovery_high: float
     flags: list[str]
-
-    @property
-    def key(self) -> Key:
-        return self.family, self.source, self.task, self.variant
 
     @property
     def agree(self) -> bool:
