@@ -197,7 +197,7 @@ def test_an_own_task_runs_to_the_page_and_trains_nothing_again(
     page = project.read("results/report.html")
     assert '<article id="task-fewer"' in page
     assert "Own items: fewer, swayed; replica items: all other tasks." in page
-    assert "Of fewer and swayed the text holds nothing, since no generator writes any." in page
+    assert "The text holds nothing of fewer and swayed, since no generator exists for it." in page
     check_log_odds(project, page)
     assert project.plan() == []
 
