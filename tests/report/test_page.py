@@ -51,7 +51,7 @@ from page import (
 from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.files import write_json
-from ushaped.questions import QUESTIONS
+from ushaped.questions import QUESTIONS, Question
 from ushaped.report import page as page_module
 from ushaped.report import render
 from ushaped.report.limits import frequencies
@@ -622,6 +622,19 @@ def test_it_renders_with_nothing_but_tables(results: Path) -> None:
     parsed = Page(render(TEMPLATE, given))
     assert "This figure was not drawn." in parsed.words
     assert "not known" in parsed.words
+
+
+def test_a_question_without_words_of_its_own_is_answered_by_its_table(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(QUESTIONS, "longest", Question("which item is the longest?", ("items",)))
+    answer = pd.DataFrame({"task": ["neqa", "memo-trap"], "mean_length": [81.25, float("nan")]})
+    text = render(TEMPLATE, inputs(results, questions={"longest": answer}))
+    section = text[text.index('id="question-longest"') :]
+    words = spaced(section[: section.index("</section>")])
+    assert "which item is the longest?" in words
+    assert "task mean length neqa 81.250 memo-trap" in words
+    assert "nan" not in words
 
 
 def test_the_command_writes_the_page(results: Path, tmp_path: Path, page: str) -> None:

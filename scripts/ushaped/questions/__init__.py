@@ -2,7 +2,8 @@
 
 A question is a module of its name, with its ``COLUMNS``, those of text that no other table has
 (``TEXT``), and ``answer``; and an entry in `QUESTIONS`, from which rules and report take theirs.
-What the answers say is written by `ushaped.report.questions`.
+The page shows the answer as a table under its title, unless `ushaped.report.questions` has words
+for it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ class Question(NamedTuple):
     Attributes
     ----------
     title : str
-        What Snakemake's own report calls it.
+        What the page and Snakemake's own report call it.
     reads : tuple of str
         Its inputs: ``published`` (the published series), or ``metrics``, ``items`` and
         ``protocols`` of the run.

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ushaped.questions import QUESTIONS
 from ushaped.questions.selection import SELECTED, SUBMITTED, closest_fall
 from ushaped.report.findings import Findings
 from ushaped.report.methods import rule_settings
@@ -335,6 +336,30 @@ def at_bound(rows: pd.DataFrame) -> Row:
     return as_row(enough.iloc[0] if len(enough) else rows.iloc[-1])
 
 
+# -- all other questions --------------------------------------------------------------------------
+
+WORDED = ("continuing-published", "continuing-measured", "chains", "matching", "selection")
+"""Questions whose answers the partial puts into words; every other one is shown as its table."""
+
+
+@dataclass(frozen=True)
+class Tabled:
+    """A question without words of its own on the page, and the table that answers it."""
+
+    name: str
+    title: str
+    columns: list[str]
+    rows: list[list[object]]
+
+
+def tabled(answers: Mapping[str, pd.DataFrame]) -> list[Tabled]:
+    return [
+        Tabled(name, QUESTIONS[name].title, list(table.columns), table.to_numpy().tolist())
+        for name, table in answers.items()
+        if name not in WORDED
+    ]
+
+
 # -- the partial ----------------------------------------------------------------------------------
 
 
@@ -348,6 +373,7 @@ class QuestionsView:
     matches: list[Match]
     points: list[Row]
     selection: Selection | None
+    tabled: list[Tabled]
     matching_picture: Picture
     selection_picture: Picture
     submitted: int
@@ -368,6 +394,7 @@ def questions_view(findings: Findings) -> QuestionsView:
         matches=matches(matching),
         points=matched_points(matching),
         selection=selection(simulated),
+        tabled=tabled(answers),
         matching_picture=findings.picture("matching", 3, alts["matching"]),
         selection_picture=findings.picture("selection", 4, alts["selection"]),
         submitted=SUBMITTED,
