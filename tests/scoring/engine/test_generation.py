@@ -11,10 +11,11 @@ from transformers import PreTrainedModel
 from tiny_models import CONTEXT, PLAIN, PROMPTS, TREES, greedy
 from ushaped.errors import UserError
 from ushaped.scoring.engine import generation
-from ushaped.scoring.engine.encoding import Encoder
+from ushaped.scoring.engine.encoding import Encoder, data, tokens
 from ushaped.scoring.engine.engine import Engine
 from ushaped.scoring.engine.generation import Chain, GenerationRequest, chains
 from ushaped.scoring.engine.methods import Methods
+from ushaped.scoring.engine.tree import Batch
 
 
 def continued(
@@ -73,6 +74,58 @@ def test_a_finished_chain_leaves_the_batch(
         greedy(model, tokenizer, prompt, limit)
         for prompt, limit in zip(prompts, [2, 9, 5], strict=True)
     ]
+
+
+def by_four(rows: list[bytes], *_: Any) -> list[Batch]:
+    """Batches of four rows that keep no prefix."""
+    return [Batch(at, min(at + 4, len(rows))) for at in range(0, len(rows), 4)]
+
+
+def test_the_last_chains_of_all_batches_go_on_together(
+    model: PreTrainedModel, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(model)
+    steps: list[int] = []
+    step = generation._Memory.step
+
+    def counting(memory: Any, engine: Engine, new: list[int]) -> list[int]:
+        steps.append(len(new))
+        return step(memory, engine, new)
+
+    monkeypatch.setattr(generation, "plan_batches", by_four)
+    monkeypatch.setattr(generation._Memory, "step", counting)
+    prompts = sorted(set(PROMPTS))[:8]
+    limits = [2, 2, 9, 2, 2, 9, 2, 2]
+    found = continued(engine, tokenizer, prompts, limits, stop=())
+    # Both batches stop with one of their four; the two get their third token from their rows.
+    assert steps == [4, 4, 2, 2, 2, 2, 2, 2]
+    assert [found[i].text for i in range(8)] == [
+        greedy(model, tokenizer, prompt, limit)
+        for prompt, limit in zip(prompts, limits, strict=True)
+    ]
+
+
+def test_a_chain_that_has_become_another_prompt_waits_for_it(
+    model: PreTrainedModel, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(model)
+    (row,) = Encoder(tokenizer)(["Which one"])
+    (whole,) = dict(
+        pair
+        for batch in chains(engine, tokenizer, [GenerationRequest(row, 12)], ())
+        for pair in batch
+    ).values()
+    # Two steps in the first batch, one in the second: then both rows are the same.
+    first, second = row, row + data(whole.ids[:1])
+    others = [data([*tokens(row), 0, n]) for n in range(6)]
+    order = sorted([first, second, *others])
+    assert order == [first, *others, second]
+    limits = [12, 2, 2, 2, 1, 1, 1, 12]
+    asked = [GenerationRequest(*one) for one in zip(order, limits, strict=True)]
+    monkeypatch.setattr(generation, "plan_batches", by_four)
+    found = dict(pair for batch in chains(engine, tokenizer, asked, ()) for pair in batch)
+    assert found[0].ids == whole.ids
+    assert found[7].ids[:11] == whole.ids[1:]
 
 
 def test_a_resumed_job_generates_the_same(model: PreTrainedModel, tokenizer: Any) -> None:

@@ -2,7 +2,8 @@
 
 The prompts of a batch go through the model as a prefix tree; keys and values of their common prefix
 are held once. From then on each prompt gets a token per step, until its chain ends with a stop
-string or reaches its limit; it then leaves the batch.
+string or reaches its limit; it then leaves the batch. The last chains of all batches are generated
+together, from their tokens so far.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaLis
 
 from ushaped.errors import UserError
 from ushaped.scoring.engine import attention
-from ushaped.scoring.engine.encoding import TOKEN, tokens
+from ushaped.scoring.engine.encoding import TOKEN, data, tokens
 from ushaped.scoring.engine.engine import Engine, out_of_memory
 from ushaped.scoring.engine.methods import PADDED, PROBE_UP_TO, SINGLE, TREE
 from ushaped.scoring.engine.plain import logits_at
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 # Memory for the keys and values of a batch on a CPU; on a GPU, the share of what is free.
 CPU_MEMORY = 1 << 30
 GPU_SHARE = 0.25
+# A batch stops when at most this share of its chains is left, and others can join them.
+FEW = 0.25
 
 
 @dataclass(frozen=True)
@@ -111,30 +114,76 @@ def chains(
     by_row: dict[bytes, list[int]] = {}
     for number, request in enumerate(requests):
         by_row.setdefault(request.data, []).append(number)
-    limits = {row: max(requests[number].limit for number in by_row[row]) for row in by_row}
     missing = set(range(len(requests)) if missing is None else missing)
-    by_method: dict[str, list[bytes]] = {}
+    by_method: dict[str, list[_Growing]] = {}
     for row in sorted(by_row):
-        longest = len(row) // TOKEN.itemsize + limits[row]
-        by_method.setdefault(engine.methods.of(longest), []).append(row)
-    for method, rows in by_method.items():
-        room = _room(engine, method)
-        lengths = [len(row) // TOKEN.itemsize for row in rows]
-        for batch in plan_batches(rows, lengths, [limits[row] for row in rows], room, room):
-            open_rows = [
-                (row, limits[row])
-                for row in rows[batch.first : batch.last]
-                if any(number in missing for number in by_row[row])
-            ]
+        chain = _Growing(row, max(requests[number].limit for number in by_row[row]))
+        longest = len(row) // TOKEN.itemsize + chain.limit
+        by_method.setdefault(engine.methods.of(longest), []).append(chain)
+    for method, growing in by_method.items():
+        needed = {row for row in by_row if any(number in missing for number in by_row[row])}
+        for ended in _rounds(engine, ending, method, growing, needed):
             answers: list[tuple[int, Chain]] = []
-            for row, ids in _continued(engine, ending, method, open_rows, batch.prefix):
+            for row, ids in ended:
                 for number in by_row[row]:
                     if number in missing:
-                        chain = _chain(ending, row, ids[: requests[number].limit])
-                        answers.append((number, chain))
-                        engine.counts.total_tokens += len(row) // TOKEN.itemsize + chain.tokens
+                        answer = _chain(ending, row, ids[: requests[number].limit])
+                        answers.append((number, answer))
+                        engine.counts.total_tokens += len(row) // TOKEN.itemsize + answer.tokens
             if answers:
                 yield answers
+
+
+@dataclass
+class _Growing:
+    """A chain that is being generated: its prompt, its longest length, its tokens so far."""
+
+    prompt: bytes
+    limit: int
+    generated: list[int] = field(default_factory=list)
+
+    @property
+    def row(self) -> bytes:
+        """The prompt and the tokens so far."""
+        return self.prompt + data(self.generated)
+
+    @property
+    def left(self) -> int:
+        """Tokens that it may still get."""
+        return self.limit - len(self.generated)
+
+    def ended(self, ending: Ending) -> bool:
+        """Whether its last token was the last one."""
+        return self.left <= 0 or ending.met(self.prompt, self.generated)
+
+
+def _rounds(
+    engine: Engine, ending: Ending, method: str, growing: list[_Growing], needed: set[bytes]
+) -> Iterator[list[tuple[bytes, list[int]]]]:
+    """Prompts and generated tokens of the chains that have ended, batch by batch.
+
+    A step costs little less with few chains than with many. So a batch stops when few of its chains
+    are left, and those of all batches go on together in the next round.
+    """
+    room = _room(engine, method)
+    while growing:
+        rows = {chain.row: chain for chain in growing}
+        order = sorted(rows)
+        lengths = [len(row) // TOKEN.itemsize for row in order]
+        left = [rows[row].left for row in order]
+        batches = plan_batches(order, lengths, left, room, room)
+        # A prompt and its chain may equal another prompt: that one waits for the next round.
+        waiting = [chain for chain in growing if rows[chain.row] is not chain]
+        share = FEW if method == TREE and (len(batches) > 1 or waiting) else 0.0
+        growing = waiting
+        for batch in batches:
+            part = [rows[row] for row in order[batch.first : batch.last]]
+            part = [chain for chain in part if chain.prompt in needed]
+            for chain, ids in _continued(engine, ending, method, part, batch.prefix, share):
+                chain.generated += ids
+            ended = [chain for chain in part if not share or chain.ended(ending)]
+            growing += [chain for chain in part if chain not in ended]
+            yield [(chain.prompt, chain.generated) for chain in ended]
 
 
 def _chain(ending: Ending, row: bytes, generated: list[int]) -> Chain:
@@ -157,39 +206,47 @@ def _room(engine: Engine, method: str) -> int:
 
 
 def _continued(
-    engine: Engine, ending: Ending, method: str, open_rows: list[tuple[bytes, int]], prefix: int
-) -> Iterator[tuple[bytes, list[int]]]:
-    """Generated tokens of each row, in smaller batches if memory runs out."""
-    if not open_rows:
+    engine: Engine,
+    ending: Ending,
+    method: str,
+    growing: list[_Growing],
+    prefix: int,
+    share: float,
+) -> Iterator[tuple[_Growing, list[int]]]:
+    """New tokens of each chain, until at most ``share`` of them are left.
+
+    In smaller batches if memory runs out.
+    """
+    if not growing:
         return
-    rows, limits = [row for row, _ in open_rows], [limit for _, limit in open_rows]
     try:
         if method == TREE:
-            generated = _by_tree(engine, ending, rows, limits, prefix)
+            generated = _by_tree(engine, ending, growing, prefix, int(share * len(growing)))
         else:
-            generated = _without_tree(engine, ending, method, rows, limits)
-        yield from zip(rows, generated, strict=True)
+            generated = _without_tree(engine, ending, method, growing)
+        yield from zip(growing, generated, strict=True)
         return
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
-    if len(open_rows) == 1:
+    if len(growing) == 1:
         raise UserError(
-            f"a prompt of {len(rows[0]) // TOKEN.itemsize} tokens",
+            f"a prompt of {len(growing[0].prompt) // TOKEN.itemsize} tokens",
             "does not fit into memory together with the model",
             "use a larger device, or leave out the variant",
         )
-    engine.log(f"out of memory with {len(open_rows)} chains at once: going on with half of them")
-    half = len(open_rows) // 2
-    yield from _continued(engine, ending, method, open_rows[:half], prefix)
-    yield from _continued(engine, ending, method, open_rows[half:], prefix)
+    engine.log(f"out of memory with {len(growing)} chains at once: going on with half of them")
+    half = len(growing) // 2
+    yield from _continued(engine, ending, method, growing[:half], prefix, share)
+    yield from _continued(engine, ending, method, growing[half:], prefix, share)
 
 
 @torch.inference_mode()
 def _by_tree(
-    engine: Engine, ending: Ending, rows: list[bytes], limits: list[int], prefix: int
+    engine: Engine, ending: Ending, growing: list[_Growing], prefix: int, few: int
 ) -> list[list[int]]:
-    """Continue rows that share ``prefix`` tokens."""
+    """Continue chains whose rows share ``prefix`` tokens, until ``few`` are left."""
+    rows = [chain.row for chain in growing]
     # The last token of a row is not part of the prefix: its prediction is needed.
     prefix = min(prefix, min(len(row) for row in rows) // TOKEN.itemsize - 1)
     max_keys = CHAIN_BATCH_FACTOR * engine.batch_tokens
@@ -197,19 +254,20 @@ def _by_tree(
     tree_pass = attention.TreePass(layout, engine.prefix_pass(rows[0], prefix), keep=True)
     last = np.array([indices[-1] for indices in layout.logit_indices])
     best = engine.run(layout.tokens, layout.positions, tree_pass, last).argmax(-1).tolist()
-    memory = _Memory(tree_pass, layout.logit_indices, prefix, limits)
-    generated: list[list[int]] = [[] for _ in rows]
+    memory = _Memory(tree_pass, layout.logit_indices, prefix, [chain.left for chain in growing])
+    longer = [_Growing(chain.prompt, chain.limit, [*chain.generated]) for chain in growing]
     while True:
         # From the last slot to the first: the row that moves into a free slot was seen before.
         for slot in reversed(range(len(memory.rows))):
-            row = memory.rows[slot]
-            generated[row].append(best[slot])
-            if len(generated[row]) >= limits[row] or ending.met(rows[row], generated[row]):
+            chain = longer[memory.rows[slot]]
+            chain.generated.append(best[slot])
+            if chain.ended(ending):
                 memory.drop(slot)
                 best[slot] = best[-1]
                 best.pop()
-        if not memory.rows:
-            return generated
+        if len(memory.rows) <= few:
+            pairs = zip(growing, longer, strict=True)
+            return [after.generated[len(before.generated) :] for before, after in pairs]
         best = memory.step(engine, best)
 
 
@@ -332,7 +390,7 @@ class _Ended(StoppingCriteria):
 
 
 def _without_tree(
-    engine: Engine, ending: Ending, method: str, rows: list[bytes], limits: list[int]
+    engine: Engine, ending: Ending, method: str, growing: list[_Growing]
 ) -> list[list[int]]:
     """Continue rows without a tree, one length and one limit at a time.
 
@@ -341,9 +399,10 @@ def _without_tree(
     likeliest token, one after the other.
     """
     generate = _cached if method == PADDED and _cache_is_right(engine) else _uncached
+    rows = [chain.prompt for chain in growing]
     by_size: dict[tuple[int, int], list[int]] = {}
     for number, row in enumerate(rows):
-        by_size.setdefault((len(row) // TOKEN.itemsize, limits[number]), []).append(number)
+        by_size.setdefault((len(row) // TOKEN.itemsize, growing[number].limit), []).append(number)
     result: list[list[int]] = [[] for _ in rows]
     for (length, limit), numbers in by_size.items():
         ids = torch.tensor(np.stack([tokens(rows[n]) for n in numbers]).astype(np.int64))
