@@ -6,6 +6,12 @@ RECIPE = as_json(
 )
 
 
+# Gated models fail only when they are downloaded, perhaps hours from now: told at the start.
+onstart:
+    if note := gated_note(MODELS, Path(OUTPUT_ROOT) / "models"):
+        print(note, file=sys.stderr)
+
+
 rule corpus:
     """Write the ladder's training text, tokenizer and token rows."""
     input:

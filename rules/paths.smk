@@ -26,6 +26,7 @@ from ushaped.settings import (
     tasks_with_generator,
 )
 from ushaped.errors import UserError
+from ushaped.models.hub import gated_note
 from ushaped.models.lock import pinned_commit, require_pinned_commit
 from ushaped.models.load import UNKNOWN
 from ushaped.items.released import BLOCKS, describe_sources, find_own, mirror

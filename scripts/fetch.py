@@ -54,14 +54,16 @@ def main() -> None:
         folder,
         family=arguments.family,
         size=entry["size"],
-        seed=0,
+        seed=entry.get("seed", 0),
         parameters=entry["parameters"],
         non_embedding_parameters=entry["non_embedding_parameters"],
         training_tokens=entry["training_tokens"],
         training_flops=entry["training_flops"],
+        active_parameters=entry.get("active_parameters"),
         made_of=made_of,
     )
-    write_json(arguments.output / "model.json", about | origin)
+    terms = {key: entry.get(key) for key in ("licence", "distilled")}
+    write_json(arguments.output / "model.json", about | terms | origin)
     write_benchmark(arguments.benchmark, resources_used(began))
 
 

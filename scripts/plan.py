@@ -19,6 +19,7 @@ from ushaped import plan
 from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.items.task import load_task
+from ushaped.models.hub import gated_note
 from ushaped.models.load import read
 from ushaped.models.registry import read_families
 from ushaped.plan import GPUS, Limits, Model, TokenCounter, Work
@@ -46,11 +47,9 @@ def main() -> None:
     """Read the command line, estimate, print, write."""
     arguments = parse()
     registry = read_families(arguments.registry, str(arguments.registry))
-    config = {"families": arguments.families, LADDER: arguments.ladder}
+    models = configured({"families": arguments.families, LADDER: arguments.ladder}, registry)
     rows = []
-    for family, group in groupby(
-        configured(config, registry).items(), key=lambda m: m[1]["family"]
-    ):
+    for family, group in groupby(models.items(), key=lambda m: m[1]["family"]):
         about = dict(group)
         # A setting of the family, so the same for all of its models.
         entry = next(iter(about.values())).get("entry", {})
@@ -71,7 +70,7 @@ def main() -> None:
             rows.append(row(model, work, basis, arguments))
     write(arguments.output, rows)
     print(table(rows))
-    print("\n".join(notes(rows, arguments)))
+    print("\n".join(filter(None, [*notes(rows, arguments), gated_note(models, arguments.models)])))
 
 
 def parse() -> argparse.Namespace:

@@ -76,7 +76,11 @@ def registered_scale(path: Path, family: str) -> Floats:
         raise UserError(str(path), f"has no family '{family}'", "name one that it has")
     models = families[family]["models"].values()
     flops = [
-        compute(model["training_flops"], model["parameters"], model["training_tokens"])
+        compute(
+            model["training_flops"],
+            model.get("active_parameters", model["parameters"]),
+            model["training_tokens"],
+        )
         for model in models
     ]
     if None in flops:

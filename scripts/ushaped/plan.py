@@ -347,7 +347,8 @@ class Model:
     """A model of the plan; unknown numbers are None.
 
     ``inner`` are its parameters without embeddings and output layer, ``gpus`` those of the
-    registry; ``download`` says whether it must be fetched, ``served`` whether a server runs it.
+    registry; ``idle`` are those parameters of a mixture of experts that a token does not pass
+    through; ``download`` says whether it must be fetched, ``served`` whether a server runs it.
     """
 
     name: str
@@ -357,6 +358,7 @@ class Model:
     inner: int | None
     architecture: Architecture | None = None
     gpus: int = 1
+    idle: int = 0
     download: bool = False
     served: bool = False
 
@@ -380,14 +382,16 @@ def released(name: str, about: Mapping[str, Any], folder: Path | None) -> Model:
         built = architecture(json.loads((folder / "config.json").read_text(encoding="utf-8")))
     elif "architecture" in entry:
         built = _registered(entry["architecture"])
+    parameters = _known(entry["parameters"])
     return Model(
         name,
         about["family"],
         about["size"],
-        _known(entry["parameters"]),
+        parameters,
         _known(entry["non_embedding_parameters"]),
         built,
         entry.get("gpus", 1),
+        parameters - entry.get("active_parameters", parameters) if parameters else 0,
         download="hub" in entry and folder is None,
         served="endpoint" in entry,
     )
@@ -473,12 +477,12 @@ def _operations(model: Model, work: Work) -> tuple[float, float] | None:
     """Floating-point operations of scoring and of generating."""
     if model.parameters is None or model.inner is None:
         return None
-    built = model.architecture
+    built, layers = model.architecture, model.inner - model.idle
     matrix = built.vocabulary * built.width if built else model.parameters - model.inner
     scoring, generating = _attention(built, work) if built else (0.0, 0.0)
     return (
-        2.0 * model.inner * work.read + 2.0 * matrix * work.predictions + scoring,
-        2.0 * model.inner * (work.continued + work.generated)
+        2.0 * layers * work.read + 2.0 * matrix * work.predictions + scoring,
+        2.0 * layers * (work.continued + work.generated)
         + 2.0 * matrix * work.generated
         + generating,
     )

@@ -39,7 +39,7 @@ Config = Mapping[str, Any]
 # The key of `sources` that stands for every task without a key of its own.
 ALL = "all"
 # What a family says of all its models.
-SETTINGS = ("bos", "trust_remote_code", "chain_tokens")
+SETTINGS = ("bos", "trust_remote_code", "chain_tokens", "licence", "gated", "distilled")
 
 
 def _check_output(output: str) -> str:
@@ -439,7 +439,7 @@ def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, A
         else:
             settings = {key: registry[family][key] for key in SETTINGS if key in registry[family]}
             for name, entry in registry[family]["models"].items():
-                about = {"family": family, "size": entry["size"], "seed": 0}
+                about = {"family": family, "size": entry["size"]} | {"seed": entry.get("seed", 0)}
                 named[name] = about | {"entry": settings | entry}
     return named
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from project import ROOT
-from ushaped.models.registry import read_registry
+from ushaped.errors import UserError
+from ushaped.models.hub import gated_note
+from ushaped.models.load import describe
+from ushaped.models.registry import read_families, read_registry
+from ushaped.settings import models
 
 REGISTRY = read_registry(ROOT)
 MODELS = {
@@ -72,6 +79,8 @@ def gated(
     }
 
 
+neox("pythia-14m", 128, 6, 4, 50304)
+neox("pythia-31m", 256, 6, 8, 50304)
 neox("pythia-70m", 512, 6, 8, 50304)
 neox("pythia-160m", 768, 12, 12, 50304)
 neox("pythia-410m", 1024, 24, 16, 50304)
@@ -170,7 +179,8 @@ def counted(settings: dict[str, Any], layers: int) -> tuple[int, int]:
 
 
 def base(name: str) -> str:
-    """The model whose configuration this one shares: checkpoints and data change no parameter."""
+    """The model whose configuration this one shares: the same for all checkpoints and seeds."""
+    name = re.sub(r"-s\d+$", "", name).replace("polypythia", "pythia")
     return name.split("-step")[0].removesuffix("-deduped")
 
 
@@ -190,8 +200,8 @@ def test_parameters_are_those_of_the_configuration(name: str) -> None:
 def test_every_hub_model_has_the_parameters_of_a_checked_configuration() -> None:
     for name, entry in MODELS.items():
         if "hub" in entry:
-            same = MODELS[base(name)]
             assert base(name) in CONFIGURATIONS
+            same = MODELS.get(base(name), entry)
             for key in ("parameters", "non_embedding_parameters"):
                 assert entry[key] == same[key], name
 
@@ -233,8 +243,65 @@ def test_sizes_stand_in_order_and_none_twice(family: str) -> None:
         entry["parameters"] if "unknown" in flops else compute(name)
         for name, entry in models.items()
     ]
-    assert place == sorted(set(place))
-    assert len({entry["size"] for entry in models.values()}) == len(models)
+    sizes = [entry["size"] for entry in models.values()]
+    # The runs of one size stand together, and are one place.
+    assert sizes == sorted(sizes, key=list(dict.fromkeys(sizes)).index)
+    assert place == sorted(place)
+    assert len(set(place)) == len(set(sizes))
+
+
+def registry_with(tmp_path: Path, **models: dict[str, Any]) -> Path:
+    """A registry with one family of these models, each as a change of a complete entry."""
+    entry = {
+        **{"path": "weights", "size": "1B", "parameters": 1_000, "training_tokens": 10},
+        **{"non_embedding_parameters": 900, "training_flops": "6ND"},
+    }
+    family = {"models": {name: entry | changed for name, changed in models.items()}}
+    path = tmp_path / "models.yaml"
+    path.write_text(yaml.safe_dump({"families": {"mine": family}}))
+    return path
+
+
+def test_runs_of_one_size_need_different_seeds(tmp_path: Path) -> None:
+    read_families(registry_with(tmp_path, one={}, two={"seed": 1}))
+    with pytest.raises(UserError, match=r"one and two are both size '1B', seed 0"):
+        read_families(registry_with(tmp_path, one={}, two={"seed": 0}))
+
+
+def test_no_more_parameters_are_active_than_there_are(tmp_path: Path) -> None:
+    read_families(registry_with(tmp_path, one={"active_parameters": 1_000}))
+    with pytest.raises(UserError, match="active_parameters: is 1001, more than all 1000 para"):
+        read_families(registry_with(tmp_path, one={"active_parameters": 1_001}))
+
+
+def test_the_compute_of_a_mixture_of_experts_is_that_of_its_active_parameters() -> None:
+    about = {"family": "f", "size": "1B", "seed": 0, "non_embedding_parameters": 900}
+    numbers = {"parameters": 1_000, "training_tokens": 10.0, "training_flops": "6ND"}
+    described = describe("m", None, active_parameters=200, **about, **numbers)
+    assert described["training_flops"] == 6 * 200 * 10
+    assert described["flops_source"] == "6 x active parameters x training tokens"
+    assert described["parameters"] == 1_000
+
+
+def test_gated_models_that_are_not_here_are_named_with_what_to_do(tmp_path: Path) -> None:
+    families = {"families": ["llama-2", "pythia"]}
+    chosen = models(families, REGISTRY)
+    note = gated_note(chosen, tmp_path)
+    assert "Gated: meta-llama/Llama-2-7b-hf, " in note
+    assert "HF_TOKEN" in note
+    assert "pythia" not in note
+    for name in chosen:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.json").touch()
+    assert gated_note(chosen, tmp_path) == ""
+
+
+def test_polypythias_have_ten_seeds_a_size() -> None:
+    chosen = models({"families": ["polypythias"]}, REGISTRY)
+    seeds: dict[str, list[int]] = {}
+    for model in chosen.values():
+        seeds.setdefault(model["size"], []).append(model["seed"])
+    assert seeds == {size: [*range(10)] for size in ("14M", "31M", "70M", "160M", "410M")}
 
 
 def test_opt_has_the_compute_of_its_published_series() -> None:

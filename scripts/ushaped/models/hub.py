@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from ushaped.errors import UserError
 
@@ -10,6 +13,29 @@ from ushaped.errors import UserError
 def revision_label(hub: str, revision: str) -> str:
     """Name of a revision of a repository in messages."""
     return f"config/models.yaml, {hub}@{revision}"
+
+
+def gated_note(models: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
+    """What the user must do before gated models are downloaded; empty if there are none.
+
+    Parameters
+    ----------
+    models : mapping
+        From `ushaped.settings.models`.
+    folder : Path
+        Where a model that is here has its ``model.json``.
+    """
+    gated = {
+        model["entry"]["hub"]: None
+        for name, model in models.items()
+        if model.get("entry", {}).get("gated") and not (folder / name / "model.json").exists()
+    }
+    if not gated:
+        return ""
+    return (
+        f"Gated: {', '.join(gated)}. Accept the licence of each on https://huggingface.co with "
+        "your account, and set HF_TOKEN to a token of it, before they are downloaded."
+    )
 
 
 def head(hub: str, revision: str) -> str:

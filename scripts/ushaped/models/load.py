@@ -92,6 +92,7 @@ def describe(
     non_embedding_parameters: int | str,
     training_tokens: float | str,
     training_flops: float | str,
+    active_parameters: int | None = None,
     flops_source: str = "registry",
     made_of: str | None = None,
 ) -> dict[str, Any]:
@@ -102,7 +103,8 @@ def describe(
     """
     source: str | None = flops_source
     if training_flops == "6ND":
-        source = "6 x parameters x training tokens"
+        counted = "parameters" if active_parameters is None else "active parameters"
+        source = f"6 x {counted} x training tokens"
     elif training_flops == UNKNOWN:
         source = None
     return {
@@ -113,7 +115,7 @@ def describe(
         "parameters": _known(parameters),
         "non_embedding_parameters": _known(non_embedding_parameters),
         "training_tokens": _known(training_tokens),
-        "training_flops": compute(training_flops, parameters, training_tokens),
+        "training_flops": compute(training_flops, active_parameters or parameters, training_tokens),
         "flops_source": source,
         "folder": None if folder is None else str(folder),
         "fingerprint": fingerprint(folder) if folder is not None else made_of,
@@ -125,8 +127,8 @@ def compute(
 ) -> float | None:
     """Training FLOPs, None if they are ``unknown``.
 
-    ``training_flops`` may be the text ``6ND``: six times all parameters times training tokens
-    (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), which needs both of them.
+    ``training_flops`` may be the text ``6ND``: six times the parameters that a token passes through
+    times training tokens (Kaplan et al. 2020, arXiv:2001.08361, section 2.1), which needs both.
     """
     if training_flops == "6ND":
         return 6.0 * float(parameters) * float(training_tokens)

@@ -52,6 +52,11 @@ Name = Annotated[str, AfterValidator(_check_name)]
 Folder = Annotated[str, AfterValidator(os.path.expanduser)]
 
 
+LICENCE = "Licence of the weights, as the hub names it."
+GATED = "Whether the hub gives the weights only to accounts that have accepted the licence."
+DISTILLED = "The model whose outputs it was trained on; training_flops leaves that model out."
+
+
 class Architecture(Model):
     """Sizes of a transformer with as many key heads as query heads."""
 
@@ -97,10 +102,16 @@ class Entry(Model):
         "How often a request that may succeed later is sent again (default 6).", None, ge=0
     )
     size: Name = setting("What the report calls this size, in letters, digits, '.', '_' and '-'.")
+    seed: int = setting(
+        "Seed of the training run (default 0); models of one size differ in it alone.", None, ge=0
+    )
     gpus: Count = setting(
         "GPUs that the weights are spread over, where scoring.device is cuda (default 1).", None
     )
     source: str = setting("Where the numbers of this model come from.", None)
+    licence: str = setting(LICENCE, None)
+    gated: bool = setting(GATED, None)
+    distilled: str = setting(DISTILLED, None)
     architecture: Architecture = setting(
         "Sizes for `snakemake plan`, as long as the weights, which have them too, are not here.",
         None,
@@ -108,6 +119,9 @@ class Entry(Model):
     parameters: Annotated[
         Annotated[int, Field(ge=1, le=10**15), Tag("number")] | Unknown, NUMBER_OR_WORD
     ] = setting("All parameters, or the text unknown.")
+    active_parameters: Annotated[int, Field(ge=1, le=10**15)] = setting(
+        "Parameters that a token passes through, of a mixture of experts; 6ND counts these.", None
+    )
     non_embedding_parameters: Annotated[
         Annotated[int, Field(ge=0, le=10**15), Tag("number")] | Unknown, NUMBER_OR_WORD
     ] = setting(
@@ -124,8 +138,8 @@ class Entry(Model):
         | Annotated[Literal["6ND", "unknown"], Tag("word")],
         NUMBER_OR_WORD,
     ] = setting(
-        "A number stated by the source, the text 6ND for 6 x parameters x tokens, or the text "
-        "unknown."
+        "A number stated by the source, the text 6ND for 6 x parameters x tokens (the active "
+        "parameters of a mixture of experts), or the text unknown."
     )
 
     @model_validator(mode="after")
@@ -136,7 +150,11 @@ class Entry(Model):
             ways = "; ".join(" and ".join(map(repr, needed)) for needed, _ in WEIGHTS)
             what = f"has {', '.join(sorted(keys)) or 'no key'} for its weights"
             raise InvalidError(what, f"give exactly one of: {ways}")
-        for key in ("parameters", "training_tokens"):
+        if isinstance(self.parameters, int) and (self.active_parameters or 0) > self.parameters:
+            what = f"is {self.active_parameters}, more than all {self.parameters} parameters"
+            raise InvalidError(what, "correct one of them", "active_parameters")
+        counted = "parameters" if self.active_parameters is None else "active_parameters"
+        for key in (counted, "training_tokens"):
             if self.training_flops == "6ND" and getattr(self, key) == UNKNOWN:
                 do = f"write {UNKNOWN} here too, or the number of the source"
                 raise InvalidError(f"is 6ND, but {key} is {UNKNOWN}", do, "training_flops")
@@ -170,6 +188,9 @@ class Released(Model):
     trust_remote_code: bool = setting(
         "Run Python code that comes with the weights. Leave it out unless you have read it.", None
     )
+    licence: str = setting(LICENCE, None)
+    gated: bool = setting(GATED, None)
+    distilled: str = setting(DISTILLED, None)
     chain_tokens: Count = setting(
         "Longest chain of thought of its models, in tokens, of tasks without a chain.tokens of "
         "their own (256 where a model reasons in sentences); left out, scoring.chain_tokens.",
@@ -189,6 +210,15 @@ class Released(Model):
             what = f"is {self.bos}, but the server of {served[0]} decides what a text begins with"
             raise InvalidError(what, "say default, or put the model into another family", "bos")
         entries = self.models.items()
+        runs: dict[tuple[str, int], str] = {}
+        for name, entry in entries:
+            twin = runs.setdefault((entry.size, entry.seed or 0), name)
+            if twin != name:
+                raise InvalidError(
+                    f"{twin} and {name} are both size '{entry.size}', seed {entry.seed or 0}",
+                    "give them different sizes or seeds",
+                    "models",
+                )
         unordered = [name for name, entry in entries if entry.training_flops == UNKNOWN]
         unsized = [name for name, entry in entries if entry.parameters == UNKNOWN]
         if unordered and unsized:
