@@ -126,6 +126,28 @@ gated("olmo-2-1b", "olmo2", (2048, 16, 16, 16, 8192, 100352))
 gated("olmo-2-7b", "olmo2", (4096, 32, 32, 32, 11008, 100352))
 gated("olmo-2-13b", "olmo2", (5120, 40, 40, 40, 13824, 100352))
 gated("olmo-2-32b", "olmo2", (5120, 64, 40, 8, 27648, 100352))
+for name, width, layers in [
+    *[("3e18", 1024, 11), ("9e18", 1152, 12), ("2e19", 1408, 15), ("3e19", 1536, 16)],
+    *[("9e19", 1792, 18), ("2e20", 2048, 21), ("3e20", 2304, 23), ("1e21", 2560, 26)],
+    *[("1e22", 3840, 37), ("1e23", 5376, 51)],
+]:
+    shape = (width, layers, width // 128, width // 128, 4 * width, 128256)
+    gated(f"delphi-{name}", "qwen3", shape, head=128)
+for name, width, layers, inner in [
+    *[("150m", 512, 12, 2048), ("440m", 1024, 16, 3584), ("980m", 1536, 20, 5376)],
+    *[("1.8b", 2048, 24, 7168), ("3.7b", 3072, 28, 8192), ("7.2b", 4096, 32, 11008)],
+    ("13b", 5120, 40, 13824),
+]:
+    gated(f"llm-jp-3-{name}", "llama", (width, layers, 16, 16, inner, 99584))
+for width, layers in [(512, 14), (1024, 28), (1280, 36), (1536, 50)]:
+    shape = (width, layers, width // 128, width // 256, 4 * width, 50304)
+    gated(f"gemstone-{width}x{layers}", "gemma", shape, head=128)
+for name, width, layers, inner in [
+    *[("17m", 256, 7, 384), ("32m", 384, 10, 576), ("68m", 512, 19, 768)],
+    *[("150m", 768, 22, 1152), ("400m", 1024, 28, 2624), ("1b", 1792, 28, 3840)],
+]:
+    shape = (width, layers, width // 64, width // 64, inner, 50368)
+    gated(f"ettin-{name}", "modernbert-decoder", shape, tied=True)
 gated("smollm2-135m", "llama", (576, 30, 9, 3, 1536, 49152), tied=True)
 gated("smollm2-360m", "llama", (960, 32, 15, 5, 2560, 49152), tied=True)
 gated("smollm2-1.7b", "llama", (2048, 24, 32, 32, 8192, 49152), tied=True)
@@ -150,6 +172,7 @@ gated("llama-3.1-405b", "llama", (16384, 126, 128, 8, 53248, 128256))
 gated("gemma-2-2b", "gemma2", (2304, 26, 8, 4, 9216, 256000), tied=True, head=256)
 gated("gemma-2-9b", "gemma2", (3584, 42, 16, 8, 14336, 256000), tied=True, head=256)
 gated("gemma-2-27b", "gemma2", (4608, 46, 32, 16, 36864, 256000), tied=True, head=128)
+gated("gemma-3-270m", "gemma3_text", (640, 18, 4, 1, 2048, 262144), tied=True, head=256)
 gated("gemma-3-1b", "gemma3_text", (1152, 26, 4, 1, 6912, 262144), tied=True, head=256)
 gated("gemma-3-4b", "gemma3_text", (2560, 34, 8, 4, 10240, 262208), tied=True, head=256)
 gated("gemma-3-12b", "gemma3_text", (3840, 48, 16, 8, 15360, 262208), tied=True, head=256)
@@ -180,7 +203,7 @@ def counted(settings: dict[str, Any], layers: int) -> tuple[int, int]:
 
 def base(name: str) -> str:
     """The model whose configuration this one shares: the same for all checkpoints and seeds."""
-    name = re.sub(r"-s\d+$", "", name).replace("polypythia", "pythia")
+    name = re.sub(r"-(s|seed)\d+$", "", name).replace("polypythia", "pythia")
     return name.split("-step")[0].removesuffix("-deduped")
 
 
