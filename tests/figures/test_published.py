@@ -197,3 +197,4 @@ def test_beside_the_published_the_legend_says_whose_items_ours_are(
     assert "OPT" in said
     looks = {to_hex(line.get_color()) for line in legend.get_lines()[:2]}
     assert looks == {style.FAMILIES["OPT"].colour}
+    assert len({line.get_linestyle() for line in legend.get_lines()[:2]}) == 2

@@ -13,6 +13,7 @@ from ushaped.figures import style, theme
 from ushaped.figures.published import parts
 from ushaped.results.numbers import metric_prefix
 from ushaped.results.tables import CHANCE
+from ushaped.terms import PUBLISHED
 
 TITLE = "parameters by compute of every model"
 CAPTION = """\
@@ -34,12 +35,13 @@ def table(published: pd.DataFrame, markers: pd.DataFrame) -> pd.DataFrame:
 
 def figure(table: pd.DataFrame) -> Figure:
     """Draw parameters against compute, with lines of equal numbers of training tokens."""
-    groups, looks = same_models(table), style.family_looks(table["family"])
+    groups, table = same_models(table), table.assign(source=PUBLISHED)
+    looks = parts.series_looks(table)
     rows = table[table["family"].isin(list(groups))]
     with theme.theme():
         drawn = Figure(figsize=(10.2, 5.2), layout="constrained")
         axis = drawn.subplots()
-        rows = rows.assign(source="published", low=math.nan, high=math.nan)
+        rows = rows.assign(low=math.nan, high=math.nan)
         parts.all_series(axis, rows, looks=looks, y="parameters")
         parts.zetta_axis(axis, table["training_flops"])
         limits = (table["parameters"].min() / 1.5, table["parameters"].max() * 1.3)
@@ -49,7 +51,7 @@ def figure(table: pd.DataFrame) -> Figure:
         axis.minorticks_off()
         _token_lines(axis)
         handles = [
-            theme.entry("\n= ".join([name, *others]), looks[name])
+            theme.entry("\n= ".join([name, *others]), looks[f"{name} {PUBLISHED}"])
             for name, others in groups.items()
         ]
         drawn.legend(handles=handles, loc="outside right upper", handlelength=theme.HANDLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,14 @@ from ushaped.figures import panels, style, theme
 from ushaped.figures.marks import Curves
 from ushaped.results import tables
 from ushaped.results.numbers import zetta
+from ushaped.terms import PUBLISHED
 
 LEAD = "PaLM"
 ZETTA = "Training compute (zettaFLOPs)"
 MARKERS = ("series", "task", "metric", "value", "direction", "protocol", "source", "note")
+
+# Lines of the second and third source of a family.
+BROKEN: tuple[style.Line, ...] = ((0, (2.4, 1.0)), (0, (0.8, 0.8)))
 
 ENDS = {"ymin": "low", "ymax": "high"}
 
@@ -41,6 +46,22 @@ def leads(family: str, source: str) -> bool:
     return source == "published" and family == LEAD
 
 
+def series_looks(rows: pd.DataFrame) -> dict[str, style.Look]:
+    """Look of each curve, by its family and source.
+
+    A family that answered the items of several sources has another line for each after the first.
+    """
+    looks: dict[str, style.Look] = {}
+    for family, look in style.family_looks(rows["family"]).items():
+        sources = set(rows.loc[rows["family"] == family, "source"])
+        measured = sorted(sources - {PUBLISHED})
+        for source in sources:
+            place = measured.index(source) if source in measured else 0
+            line = BROKEN[place - 1] if place else look.line
+            looks[f"{family} {source}"] = replace(look, line=line)
+    return looks
+
+
 def all_series(
     axis: Axes,
     rows: pd.DataFrame,
@@ -50,12 +71,12 @@ def all_series(
 ) -> None:
     """Draw rows of ``tables.CURVE`` against compute: thick with intervals in front, thin behind.
 
-    ``looks`` are by family; without them each family of ``rows`` has its own.
+    ``looks`` are those of `series_looks`, by default of these rows.
     """
-    looks = looks or style.family_looks(rows["family"])
+    looks = looks or series_looks(rows)
     rows = rows.dropna(subset=["training_flops", y])
     rows = rows.assign(curve=rows["family"] + " " + rows["source"])
-    by_curve = dict(zip(rows["curve"], rows["family"].map(looks), strict=True))
+    by_curve = {curve: looks[curve] for curve in rows["curve"].unique()}
     in_front = np.array([*map(front, rows["family"], rows["source"])], bool)
     ahead, behind = rows[in_front], rows[~in_front]
     thin = Curves(looks=by_curve, linewidth=0.9, pointsize=3.6, alpha=0.6)
@@ -74,13 +95,13 @@ def entries(rows: pd.DataFrame, front: Front = leads) -> list[Line2D]:
 
     A family that was run here is named with the source of its items.
     """
-    looks = style.family_looks(rows["family"])
+    looks = series_looks(rows)
     place = {family: place for place, family in enumerate(order(rows["family"]))}
     series = set(zip(rows["family"], rows["source"], strict=True))
     handles = [
         theme.entry(
             family if source == "published" else f"{family}, {source} items",
-            looks[family],
+            looks[f"{family} {source}"],
             linewidth=2.4 if front(family, source) else 0.9,
         )
         for family, source in sorted(series, key=lambda s: (not front(*s), place[s[0]], s[1]))

@@ -69,7 +69,7 @@ def panel_grid(
     Axes
         An empty one for the legend.
     """
-    tasks, looks = tables.order_tasks(points["task"]), style.family_looks(points["family"])
+    tasks, looks = tables.order_tasks(points["task"]), parts.series_looks(points)
     columns = min(COLUMNS, len(tasks) + 1)
     lines = -(-(len(tasks) + 1) // columns)
     drawn = Figure(figsize=(2.55 * columns, 2.35 * lines + 0.1), layout="constrained")
@@ -85,6 +85,8 @@ def panel_grid(
             theme.chance_line(axis, panels.chance_of(rows))
             parts.all_series(axis, inside, front, looks)
             most = 4 if len(pieces) == 1 else 3 if axis is pieces[-1][0] else 2
+            # Within a decade, ticks of a narrow piece would touch.
+            most = 1 if len(pieces) > 1 and limits[1] < 10 * limits[0] else most
             theme.compute_axis(axis, limits, most)
             axis.xaxis.label.set_fontsize(8)
             axis.tick_params(labelsize=7.5)
