@@ -198,3 +198,20 @@ def test_beside_the_published_the_legend_says_whose_items_ours_are(
     looks = {to_hex(line.get_color()) for line in legend.get_lines()[:2]}
     assert looks == {style.FAMILIES["OPT"].colour}
     assert len({line.get_linestyle() for line in legend.get_lines()[:2]}) == 2
+
+
+def test_beside_the_published_constant_answers_have_hollow_marks(published: pd.DataFrame) -> None:
+    measured = metrics(**SMALL, official=("neqa",))
+    explained = {}
+    for flags in ("", "constant-answer"):
+        figure = beside.figure(beside.table(measured.assign(flags=flags), published))
+        (legend,) = [axis.get_legend() for axis in figure.axes if axis.get_legend()]
+        words = [text.get_text() for text in legend.get_texts()]
+        faces = {
+            to_hex(line.get_markerfacecolor())
+            for axis in figure.axes
+            for line in axis.get_lines()
+            if len(line.get_xdata()) > 1
+        }
+        explained[flags] = ("always the same answer" in words, style.PAPER.lower() in faces)
+    assert explained == {"": (False, False), "constant-answer": (True, True)}

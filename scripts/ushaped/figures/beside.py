@@ -15,7 +15,8 @@ TITLE = "every task beside the published series"
 CAPTION = """
 Every task: the families that were run here, zero-shot under the official protocol, in front of all
 published series; the legend says whose items the families answer.
-Published series answer official items; bars are 95 % intervals over items.
+Published series answer official items; bars are 95 % intervals over items, hollow marks are models
+that nearly always give the same answer.
 """
 NONE_HERE = "Published series only: nothing was run\nhere zero-shot under the official protocol"
 

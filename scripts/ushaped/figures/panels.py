@@ -74,7 +74,7 @@ def draw_curves(
     several = seeds.groupby(["series", "size"])["size"].transform("size") > 1
     banded = ours.assign(opacity=ours["variant"].map(bands))[~alone]
     interval = {"ymin": "low", "ymax": "high"}
-    constant = ours[ours["flags"].str.contains(CONSTANT, regex=False)]
+    constant = ours[is_constant(ours)]
     dot = so.Path(linewidth=2.6, alpha=0.55, artist_kws={"solid_capstyle": "round", "snap": False})
     star = so.Line(marker="*", pointsize=9, edgewidth=1, **HOLLOW)
     layers: list[theme.Layer] = [
@@ -210,12 +210,23 @@ def sign_entries(rows: pd.DataFrame) -> list[Line2D]:
     entries = []
     if several and not is_crowded(rows):
         entries.append(theme.entry("one training seed", marker=".", linestyle="none"))
-    if rows["flags"].str.contains(CONSTANT, regex=False).any():
-        hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": style.PAPER}
-        entries.append(theme.entry("always the same answer", linestyle="none", **hollow))
+    entries += constant_entry(rows)
     if tables.flagged(rows, tables.PUBLISHED_POINT).any():
         entries.append(published_entry())
     return entries + chance_entry(rows[rows["metric"].isin(WITH_CHANCE)])
+
+
+def is_constant(rows: pd.DataFrame) -> pd.Series:
+    """Which points are of models that nearly always give the same answer."""
+    return rows["flags"].str.contains(CONSTANT, regex=False)
+
+
+def constant_entry(rows: pd.DataFrame) -> list[Line2D]:
+    """The entry that explains hollow marks, if there are any."""
+    if not is_constant(rows).any():
+        return []
+    hollow: dict[str, Any] = {"marker": "o", "markerfacecolor": style.PAPER}
+    return [theme.entry("always the same answer", linestyle="none", **hollow)]
 
 
 def published_entry() -> Line2D:

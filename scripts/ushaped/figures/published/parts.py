@@ -82,6 +82,10 @@ def all_series(
     thin = Curves(looks=by_curve, linewidth=0.9, pointsize=3.6, alpha=0.6)
     thick = Curves(looks=by_curve, linewidth=2.4, pointsize=5.5)
     layers = [(thin, behind, {}), (so.Range(linewidth=1.7), ahead, ENDS), (thick, ahead, {})]
+    if "flags" in ahead:
+        signs = ("color", "marker")
+        hollow = Curves(looks=by_curve, parts=signs, pointsize=5.5, edgewidth=1.2, **panels.HOLLOW)
+        layers.append((hollow, ahead[panels.is_constant(ahead)], {}))
     theme.draw_layers(axis, by_curve, "curve", layers, x="training_flops", y=y)
 
 
@@ -106,4 +110,4 @@ def entries(rows: pd.DataFrame, front: Front = leads) -> list[Line2D]:
         )
         for family, source in sorted(series, key=lambda s: (not front(*s), place[s[0]], s[1]))
     ]
-    return handles + panels.chance_entry(rows)
+    return handles + panels.constant_entry(rows) + panels.chance_entry(rows)

@@ -22,6 +22,7 @@ An arrow at the right edge stands for a result whose source gives neither a numb
 compute.
 """
 COLUMNS = 4
+LEGEND_HEIGHT = 3.2
 TITLE_FONT = {"weight": "bold", "size": 8.5}
 MARKER = "marker"
 DOT: dict[str, Any] = {"color": style.INK, "marker": "o", "linestyle": "none"}
@@ -72,7 +73,9 @@ def panel_grid(
     tasks, looks = tables.order_tasks(points["task"]), parts.series_looks(points)
     columns = min(COLUMNS, len(tasks) + 1)
     lines = -(-(len(tasks) + 1) // columns)
-    drawn = Figure(figsize=(2.55 * columns, 2.35 * lines + 0.1), layout="constrained")
+    # A single line of panels is no lower than a legend of all series.
+    height = max(2.35 * lines + 0.1, LEGEND_HEIGHT)
+    drawn = Figure(figsize=(2.55 * columns, height), layout="constrained")
     grid = drawn.add_gridspec(lines, columns)
     last = {}
     for place, task in enumerate(tasks):
