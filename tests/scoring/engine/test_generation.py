@@ -93,6 +93,7 @@ def test_the_last_chains_of_all_batches_go_on_together(
         return step(memory, engine, new)
 
     monkeypatch.setattr(generation, "plan_batches", by_four)
+    monkeypatch.setattr(generation, "STEP", 1000)
     monkeypatch.setattr(generation._Memory, "step", counting)
     prompts = sorted(set(PROMPTS))[:8]
     limits = [2, 2, 9, 2, 2, 9, 2, 2]
@@ -103,6 +104,24 @@ def test_the_last_chains_of_all_batches_go_on_together(
         greedy(model, tokenizer, prompt, limit)
         for prompt, limit in zip(prompts, limits, strict=True)
     ]
+
+
+def test_few_chains_go_on_alone_until_that_has_cost_what_their_rows_would_cost_again(
+    model: PreTrainedModel, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generation, "plan_batches", by_four)
+    prompts = sorted(set(PROMPTS))[:8]
+    computed = []
+    for limit in (3, 60):
+        engine = Engine(model)
+        for step in (0, 2):
+            monkeypatch.setattr(generation, "STEP", step)
+            engine.counts.computed_tokens = 0
+            continued(engine, tokenizer, prompts, [2, 2, limit, 2, 2, limit, 2, 2], stop=())
+            computed.append(engine.counts.computed_tokens)
+    # Short chains end before; of long ones the rows are computed once more, for fewer steps.
+    assert computed[0] == computed[1]
+    assert computed[2] < computed[3]
 
 
 def test_a_chain_that_has_become_another_prompt_waits_for_it(
@@ -123,6 +142,7 @@ def test_a_chain_that_has_become_another_prompt_waits_for_it(
     limits = [12, 2, 2, 2, 1, 1, 1, 12]
     asked = [GenerationRequest(*one) for one in zip(order, limits, strict=True)]
     monkeypatch.setattr(generation, "plan_batches", by_four)
+    monkeypatch.setattr(generation, "STEP", 1000)
     found = dict(pair for batch in chains(engine, tokenizer, asked, ()) for pair in batch)
     assert found[0].ids == whole.ids
     assert found[7].ids[:11] == whole.ids[1:]

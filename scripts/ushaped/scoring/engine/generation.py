@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 # Memory for the keys and values of a batch on a CPU; on a GPU, the share of what is free.
 CPU_MEMORY = 1 << 30
 GPU_SHARE = 0.25
-# A batch stops when at most this share of its chains is left, and others can join them.
-FEW = 0.25
+# A batch may stop when at most this share of its chains is left, and others can join them: as soon
+# as the steps with so few have cost as much as their rows will cost again, a step as much as
+# `STEP` tokens of a prompt.
+FEW, STEP = 0.25, 8
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _rounds(
     """Prompts and generated tokens of the chains that have ended, batch by batch.
 
     A step costs little less with few chains than with many. So a batch stops when few of its chains
-    are left, and those of all batches go on together in the next round.
+    are left for long, and those of all batches go on together in the next round.
     """
     room = _room(engine, method)
     while growing:
@@ -213,7 +215,7 @@ def _continued(
     prefix: int,
     share: float,
 ) -> Iterator[tuple[_Growing, list[int]]]:
-    """New tokens of each chain, until at most ``share`` of them are left.
+    """New tokens of each chain, until at most ``share`` of them are left for long.
 
     In smaller batches if memory runs out.
     """
@@ -245,7 +247,7 @@ def _continued(
 def _by_tree(
     engine: Engine, ending: Ending, growing: list[_Growing], prefix: int, few: int
 ) -> list[list[int]]:
-    """Continue chains whose rows share ``prefix`` tokens, until ``few`` are left."""
+    """Continue chains whose rows share ``prefix`` tokens, until ``few`` are left for long."""
     rows = [chain.row for chain in growing]
     # The last token of a row is not part of the prefix: its prediction is needed.
     prefix = min(prefix, min(len(row) for row in rows) // TOKEN.itemsize - 1)
@@ -256,6 +258,7 @@ def _by_tree(
     best = engine.run(layout.tokens, layout.positions, tree_pass, last).argmax(-1).tolist()
     memory = _Memory(tree_pass, layout.logit_indices, prefix, [chain.left for chain in growing])
     longer = [_Growing(chain.prompt, chain.limit, [*chain.generated]) for chain in growing]
+    waited = 0
     while True:
         # From the last slot to the first: the row that moves into a free slot was seen before.
         for slot in reversed(range(len(memory.rows))):
@@ -265,7 +268,9 @@ def _by_tree(
                 memory.drop(slot)
                 best[slot] = best[-1]
                 best.pop()
-        if len(memory.rows) <= few:
+        left = len(memory.rows)
+        waited += STEP if left <= few else 0
+        if not left or (left <= few and waited >= memory.lengths[:left].sum()):
             pairs = zip(growing, longer, strict=True)
             return [after.generated[len(before.generated) :] for before, after in pairs]
         best = memory.step(engine, best)
