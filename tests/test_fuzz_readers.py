@@ -166,7 +166,7 @@ def test_registry(root: Path) -> None:
         "ladder": {"trained": "ladder"},
         "mine": {
             "bos": "always",
-            "models": {"m1": MODEL, "m2": MODEL | {"path": "~/m2"}},
+            "models": {"m1": MODEL, "m2": MODEL | {"path": "~/m2", "size": "2k"}},
             "published": {"series": "OPT", "sizes": ["175B"]},
         },
     }
