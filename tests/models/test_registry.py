@@ -224,9 +224,20 @@ def test_every_hub_model_has_the_parameters_of_a_checked_configuration() -> None
     for name, entry in MODELS.items():
         if "hub" in entry:
             assert base(name) in CONFIGURATIONS
-            same = MODELS.get(base(name), entry)
+            same = MODELS[base(name)]
             for key in ("parameters", "non_embedding_parameters"):
                 assert entry[key] == same[key], name
+
+
+def test_the_layers_for_a_plan_are_those_of_the_configuration() -> None:
+    for name, entry in MODELS.items():
+        if "architecture" in entry:
+            settings = CONFIGURATIONS[base(name)]
+            assert entry["architecture"] == {
+                "layers": settings["num_hidden_layers"],
+                "hidden": settings["hidden_size"],
+                "vocabulary": settings["vocab_size"],
+            }, name
 
 
 def compute(name: str) -> float:
@@ -313,6 +324,8 @@ def test_gated_models_that_are_not_here_are_named_with_what_to_do(tmp_path: Path
     assert "Gated: meta-llama/Llama-2-7b-hf, " in note
     assert "HF_TOKEN" in note
     assert "pythia" not in note
+    copied = {"entry": {"path": "weights", "gated": True}}
+    assert gated_note({"copy": copied}, tmp_path) == ""
     for name in chosen:
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.json").touch()

@@ -28,7 +28,9 @@ def gated_note(models: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
     gated = {
         model["entry"]["hub"]: None
         for name, model in models.items()
-        if model.get("entry", {}).get("gated") and not (folder / name / "model.json").exists()
+        if {"hub", "gated"} <= model.get("entry", {}).keys()
+        and model["entry"]["gated"]
+        and not (folder / name / "model.json").exists()
     }
     if not gated:
         return ""

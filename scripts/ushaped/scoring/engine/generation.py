@@ -34,7 +34,7 @@ CPU_MEMORY = 1 << 30
 GPU_SHARE = 0.25
 # A batch may stop when at most this share of its chains is left, and others can join them: as soon
 # as the steps with so few have cost as much as their rows will cost again, a step as much as
-# `STEP` tokens of a prompt.
+# `STEP` tokens of a prompt (an estimate: it bounds the loss, and was not tuned).
 FEW, STEP = 0.25, 8
 
 
@@ -183,8 +183,9 @@ def _rounds(
             part = [chain for chain in part if chain.prompt in needed]
             for chain, ids in _continued(engine, ending, method, part, batch.prefix, share):
                 chain.generated += ids
-            ended = [chain for chain in part if not share or chain.ended(ending)]
-            growing += [chain for chain in part if chain not in ended]
+            ended: list[_Growing] = []
+            for chain in part:
+                (ended if not share or chain.ended(ending) else growing).append(chain)
             yield [(chain.prompt, chain.generated) for chain in ended]
 
 
