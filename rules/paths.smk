@@ -82,6 +82,7 @@ RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
 PUBLISHED = str(ROOT / "literature/series.csv")
 PUBLISHED_MARKERS = str(ROOT / "literature/markers.csv")
 PUBLISHED_LABELS = str(ROOT / "literature/labels.csv")
+PUBLISHED_RUN_NOISE = str(ROOT / "literature/run_noise.csv")
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 # Commits of the fetched models, in the working directory.
 LOCK = "models.lock.yaml"

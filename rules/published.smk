@@ -22,6 +22,7 @@ rule published_shapes:
         code=code("shapes"),
         published=PUBLISHED,
         labels=PUBLISHED_LABELS,
+        run_noise=PUBLISHED_RUN_NOISE,
     output:
         table=report(
             f"{LITERATURE}/shapes.csv",
@@ -44,11 +45,13 @@ rule published_shapes:
         recovery=config["shapes"]["recovery"],
         equivalence=config["shapes"]["equivalence"],
         draws=config["shapes"]["draws"],
+        run_noise=config["shapes"]["run_noise"],
         seed=config["shapes"]["seed"],
     shell:
         "python {input.code[0]:q} --published {input.published:q} --labels {input.labels:q}"
         " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
         " --draws {params.draws:q} --seed {params.seed:q} --threads {threads}"
+        " --run-noise {params.run_noise:q} --run-noise-table {input.run_noise:q}"
         " --output {output.table:q} --evidence {output.evidence:q} 2>&1 | tee {log:q} >&2"
 
 

@@ -8,6 +8,7 @@ rule shapes:
         metrics=rules.metrics.output.table,
         details=rules.metrics.output.details,
         published=f"{OUT}/published/evidence.json",
+        run_noise=PUBLISHED_RUN_NOISE,
     output:
         table=report(
             f"{OUT}/shapes.csv",
@@ -35,12 +36,14 @@ rule shapes:
         recovery=config["shapes"]["recovery"],
         equivalence=config["shapes"]["equivalence"],
         draws=config["shapes"]["draws"],
+        run_noise=config["shapes"]["run_noise"],
         seed=config["shapes"]["seed"],
     shell:
         "python {input.code[0]:q} --metrics {input.metrics:q} --items {input.details:q}"
         " --judged {input.published:q}"
         " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
         " --draws {params.draws:q} --seed {params.seed:q} --threads {threads}"
+        " --run-noise {params.run_noise:q} --run-noise-table {input.run_noise:q}"
         " --output {output.table:q} --evidence {output.evidence:q} 2>&1 | tee {log:q} >&2"
 
 

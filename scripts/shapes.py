@@ -22,10 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError, run
-from ushaped.options import add_bootstrap, add_rule
+from ushaped.literature.run_noise import read_run_noise
+from ushaped.options import add_bootstrap, add_rule, add_run_noise
 from ushaped.results.columns import SHAPES
 from ushaped.results.text_files import write_table
-from ushaped.shapes.curves import Answers, Curve, draw_measured, draw_published_average
+from ushaped.shapes.curves import (
+    Answers,
+    Curve,
+    Draws,
+    draw_items_and_runs,
+    draw_published_average,
+)
 from ushaped.shapes.data import Counts, Items, Settings
 from ushaped.shapes.evidence import add_fdr_q_values, examine
 from ushaped.shapes.evidence_record import CurveEvidence, read_evidence, write_evidence
@@ -43,7 +50,8 @@ Job = tuple[Curve, dict[str, Any]]
 def main() -> None:
     """Read the command line, examine all curves, write both files."""
     arguments = parse()
-    settings = Settings.from_options(arguments)
+    run_noise = read_run_noise(arguments.run_noise, arguments.run_noise_table)
+    settings = Settings.from_options(arguments, run_noise)
     jobs: list[Job] = []
     if arguments.metrics:
         jobs += measured_jobs(arguments.metrics, arguments.items, settings)
@@ -68,7 +76,7 @@ def run_job(settings: Settings, job: Job) -> CurveEvidence:
 def measured_jobs(metrics: Path, items: Path, settings: Settings) -> Iterator[Job]:
     """Jobs of the measured curves."""
     curves, answers = read_metrics(metrics), read_items(items)
-    drawn = draw_measured(curves, answers, settings.draws, settings.seed)
+    drawn = draw_items_and_runs(curves, answers, settings.draws, settings.seed)
     rule = Rule.published_equivalent(settings.equivalence, settings.recovery)
     for curve in curves:
         details: dict[str, Any] = {"data": None, "drawn": drawn.get(curve.key)}
@@ -99,7 +107,8 @@ def published_jobs(series: Path, labels: Path | None, settings: Settings) -> Ite
             details["data"] = Counts(curve.right, curve.items)
         elif curve.task == AVERAGE:
             drawn = draw_published_average(curve, tasks, settings.draws, settings.seed)
-            details["drawn"] = drawn
+            if drawn is not None:
+                details["drawn"] = Draws.of_items(drawn, share=True)
         yield add_validity_flags(curve, counts_by_task.get(curve.task)), details
 
 
@@ -117,6 +126,7 @@ def parse() -> argparse.Namespace:
     )
     add_rule(parser)
     add_bootstrap(parser)
+    add_run_noise(parser)
     parser.add_argument("--threads", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--output", type=Path, required=True, metavar="CSV")
     parser.add_argument("--evidence", type=Path, required=True, metavar="JSON")

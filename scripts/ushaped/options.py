@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 from ushaped.errors import UserError
 
@@ -42,6 +43,17 @@ def add_rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--equivalence", type=equivalence, required=True, help="no practical difference"
     )
+
+
+def add_run_noise(parser: argparse.ArgumentParser) -> None:
+    """Add ``--run-noise`` and ``--run-noise-table``, for `literature.run_noise.read_run_noise`."""
+    parser.add_argument(
+        "--run-noise",
+        required=True,
+        metavar="KIND",
+        help="of families with one run per size: a kind of task, a number, or zero",
+    )
+    parser.add_argument("--run-noise-table", type=Path, required=True, metavar="CSV")
 
 
 def _number(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, Tag, model_validator
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
@@ -22,6 +22,8 @@ from ushaped.models.load import check_folder
 from ushaped.models.registry import FILE, Folder, Name
 from ushaped.terms import LADDER, OFFICIAL, OWN, REPLICA, ROUND_1
 from ushaped.validation import (
+    AS_WRITTEN,
+    NUMBER_OR_WORD,
     Count,
     Distinct,
     InvalidError,
@@ -138,6 +140,13 @@ class Plan(Model):
     )
 
 
+RunNoise = Annotated[
+    Annotated[Literal["two-choice", "multiple-choice", "zero"], Tag("word")]
+    | Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False), AS_WRITTEN, Tag("number")],
+    NUMBER_OR_WORD,
+]
+
+
 class Shapes(Model):
     """How a curve gets its verdict."""
 
@@ -147,6 +156,11 @@ class Shapes(Model):
     )
     equivalence: Number = setting(
         "Differences up to this size count as none (accuracy as a share, losses in nats).", ge=0
+    )
+    run_noise: RunNoise = setting(
+        "Run-to-run noise of families with one run per size: a kind of task of"
+        " literature/run_noise.csv, or a standard deviation of accuracy (a share of 1). Zero: no"
+        " run-to-run noise in any verdict."
     )
     draws: Count = setting("Bootstrap draws over items and training seeds, and draws per test.")
     simulations: Count = setting("Simulated curves for each dip that the table of power tries.")

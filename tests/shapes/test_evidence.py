@@ -25,7 +25,7 @@ from ushaped.errors import UserError, run
 from ushaped.files import without_nan
 from ushaped.results.columns import SHAPES as COLUMNS
 from ushaped.shapes.conclude import Conclusion, conclude
-from ushaped.shapes.curves import Answers, Curve, draw_measured
+from ushaped.shapes.curves import Answers, Curve, draw_items_and_runs
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence import add_fdr_q_values, examine
 from ushaped.shapes.fits import FITTED_SHAPES, fits, sample_loss
@@ -338,7 +338,7 @@ def test_a_curve_alone_is_drawn_as_it_is_in_company() -> None:
         np.arange(120), {name: at for at, name in enumerate(names)}, values, clusters, clusters
     )
     curve = replace(curve, models=models)
-    drawn = draw_measured([curve], {curve.key: answers}, SETTINGS.draws, SETTINGS.seed)
+    drawn = draw_items_and_runs([curve], {curve.key: answers}, SETTINGS.draws, SETTINGS.seed)
     assert shapes_step.items_by_size(curve, answers).members == ((0, 1), (2, 3), (4, 5))
     assert examine(curve, data, SETTINGS) == examine(curve, data, SETTINGS, drawn[curve.key])
 
@@ -394,10 +394,12 @@ RECORD = {
     *("about", "unit", "scale", "sizes", "at", "values", "low", "high", "chance", "n", "trials"),
     *("seeds", "sampling", "clusters", "verdict", "shapes", "neighbours", "two_lines"),
     *("lind_mehlum", "valley", "mechanism", "broken", "prediction", "parts"),
+    *("run_noise", "overdispersion"),
 }
 VERDICT = {
     *("literal", "equivalent", "probabilities", "statistical", "because", "notes"),
     *("p_change", "p_rise", "p_fall", "p_u", "p_inverted_u", "p_misfit"),
+    *("these_models", "tipping_point"),
 }
 
 
@@ -520,6 +522,7 @@ def test_p_values_are_corrected_over_the_tasks_of_a_family_and_variant_only() ->
 
 
 OPTIONS = ("--recovery", 0.3333, "--equivalence", 0.02, "--draws", 60, "--seed", 0)
+OPTIONS += fabricate.RUN_NOISE
 
 
 class Step:
@@ -562,7 +565,7 @@ def test_both_files_are_whole_and_say_the_same(step: Step) -> None:
         "evidence.json",
         "shapes.csv",
     ]
-    assert (tuple(rows[0]), told["version"]) == (COLUMNS, 1)
+    assert (tuple(rows[0]), told["version"]) == (COLUMNS, 2)
     for said, record in zip(rows, told["curves"], strict=True):
         assert {name: said[name] for name in record["about"]} == record["about"]
         assert said["statistical"] == record["verdict"]["statistical"]

@@ -65,14 +65,14 @@ def test_evidence_is_read_as_it_was_written(tmp_path: Path, record: CurveEvidenc
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "is of version 2, not 1"),
+        ({"version": 1}, "is of version 1, not 2"),
         ({"curves": None}, "has no list of curves"),
         ({"curves": [{"about": {}}]}, "curve 1: lacks 'unit'"),
     ],
 )
 def test_other_evidence_is_refused(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     path = tmp_path / "evidence.json"
-    path.write_text(json.dumps({"version": 1, "curves": []} | change))
+    path.write_text(json.dumps({"version": 2, "curves": []} | change))
     with pytest.raises(UserError, match=message):
         read_evidence(path)
     path.write_text("[")

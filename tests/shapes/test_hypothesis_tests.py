@@ -12,7 +12,7 @@ from scipy.optimize import isotonic_regression
 from scipy.stats import chi2, norm, t
 
 from ushaped.errors import UserError
-from ushaped.shapes.bootstrap import binomial_resamples, resample_seeds, resampled_clustered_means
+from ushaped.shapes.bootstrap import binomial_resamples, resampled_clustered_means
 from ushaped.shapes.conclude import range_upper_limit
 from ushaped.shapes.data import Settings
 from ushaped.shapes.fits import FITTED_SHAPES, binomial_loss, fits, normal_loss, sample_loss
@@ -86,7 +86,7 @@ def test_fits_by_hand(
     values: list[float], weights: list[float], shape: str, fitted: list[float]
 ) -> None:
     known = np.array(weights, dtype=float)
-    found = fits(values, known, normal_loss(known))[shape]
+    found = fits(values, known, normal_loss)[shape]
     assert found.heights[0] == pytest.approx(fitted)
     distance = (known / 2 * (np.array(values) - fitted) ** 2).sum()
     assert found.loss[0] == pytest.approx(distance)
@@ -94,13 +94,13 @@ def test_fits_by_hand(
 
 def test_the_loss_of_shares_is_that_of_the_binomial() -> None:
     trials = np.array([10.0, 20.0])
-    found = fits([0.5, 0.2], trials, binomial_loss(trials))
+    found = fits([0.5, 0.2], trials, binomial_loss)
     # 9 of 30 in all.
     flat = 9 * np.log(0.3) + 21 * np.log(0.7)
     free = 10 * np.log(0.5) + 4 * np.log(0.2) + 16 * np.log(0.8)
     assert -found["flat"].loss[0] == pytest.approx(flat)
     assert -found["any"].loss[0] == pytest.approx(free)
-    assert fits([0.0, 1.0], trials, binomial_loss(trials))["any"].loss[0] == 0
+    assert fits([0.0, 1.0], trials, binomial_loss)["any"].loss[0] == 0
 
 
 def by_pooling(sample: Sample, shape: str) -> Floats:
@@ -116,7 +116,7 @@ def by_pooling(sample: Sample, shape: str) -> Floats:
         fall = isotonic_regression(heights[:turn], weights=weights[:turn], increasing=False).x
         rise = isotonic_regression(heights[turn:], weights=weights[turn:]).x
         tried.append(np.concatenate([fall, rise]))
-    return min(tried, key=lambda fitted: float(loss(fitted, heights).sum()))
+    return min(tried, key=lambda fitted: float(loss(fitted, heights, weights).sum()))
 
 
 @settings(max_examples=60, deadline=None)
@@ -128,7 +128,7 @@ def test_fits_are_those_of_isotonic_regression(sample: Sample) -> None:
         assert found[shape].heights[0] == pytest.approx(by_pooling(sample, shape), abs=1e-9)
     for shape in ("U-shaped", "inverted-U"):
         # Two turns may be equally likely.
-        pooled = float(loss(by_pooling(sample, shape), sample.heights).sum())
+        pooled = float(loss(by_pooling(sample, shape), sample.heights, sample.weights).sum())
         assert found[shape].loss[0] == pytest.approx(pooled, abs=1e-7)
 
 
@@ -159,9 +159,9 @@ def test_mirrors_multiples_of_trials_and_constants_leave_the_fits(
     rows, weights = sample.heights, sample.weights
     before = fits(rows, weights, sample_loss(sample))
     mirrored = fits(1 - rows, weights, sample_loss(sample))
-    more = fits(rows, times * weights, binomial_loss(times * weights))
-    nats = fits(rows, weights, normal_loss(weights))
-    raised = fits(rows + constant, weights, normal_loss(weights))
+    more = fits(rows, times * weights, binomial_loss)
+    nats = fits(rows, weights, normal_loss)
+    raised = fits(rows + constant, weights, normal_loss)
     for shape in FITTED_SHAPES:
         assert mirrored[MIRROR[shape]].loss == pytest.approx(before[shape].loss, abs=1e-8)
         assert more[shape].loss == pytest.approx(times * before[shape].loss, abs=1e-6)
@@ -175,9 +175,9 @@ def test_mirrors_multiples_of_trials_and_constants_leave_the_fits(
 def test_many_curves_at_once_are_fitted_like_each_alone() -> None:
     trials = np.array([40.0, 90.0, 70.0, 20.0, 60.0])
     rows = np.random.default_rng(0).random((20, 5))
-    together = fits(rows, trials, binomial_loss(trials))
+    together = fits(rows, trials, binomial_loss)
     for place, row in enumerate(rows):
-        for shape, alone in fits(row, trials, binomial_loss(trials)).items():
+        for shape, alone in fits(row, trials, binomial_loss).items():
             assert together[shape].heights[place] == pytest.approx(alone.heights[0])
             assert together[shape].loss[place] == pytest.approx(alone.loss[0])
 
@@ -422,29 +422,6 @@ def test_few_clusters_are_parts_whose_levels_do_not_count() -> None:
     assert found.trials[0] > 60
 
 
-def test_seeds_that_differ_lower_the_trials_and_the_degrees_of_freedom() -> None:
-    level = np.repeat([0.6, 0.4, 0.5, 0.5], 2)
-    same = of_items(right_answers(list(level), 200), seeds=2)
-    apart = level + np.tile([0.15, -0.15], 4)
-    different = of_items(right_answers(list(apart), 200), seeds=2)
-    assert same.trials is not None
-    assert different.trials is not None
-    assert different.trials[0] < 0.3 * same.trials[0]
-    # One degree of freedom for each pair of seeds, and a little for the items.
-    assert 4 <= different.degrees < 8
-    assert same.degrees > different.degrees
-
-
-def test_seeds_alone_have_a_degree_of_freedom_for_each_beyond_the_first() -> None:
-    # No item varies: what varies is the seed, at 0 or 1.
-    values = np.repeat([[0.0], [1.0], [1.0], [0.0], [1.0], [1.0]], 40, axis=1)
-    found = of_items(values, seeds=3)
-    assert found.degrees == 4
-    # Variance of a mean of three: 1/3 of that of one, 1/3.
-    assert found.errors == pytest.approx([1 / 3] * 2)
-    assert found.trials == pytest.approx([2 / 9 / (1 / 9)] * 2)
-
-
 def test_a_size_that_never_varies_has_trials_all_the_same() -> None:
     for values in (np.zeros((3, 50)), np.ones((3, 50)), np.ones((3, 1))):
         found = of_items(values)
@@ -454,38 +431,14 @@ def test_a_size_that_never_varies_has_trials_all_the_same() -> None:
     assert from_items(losses, [[0], [1]], None, shares=False) is None
 
 
-@pytest.mark.parametrize(
-    ("clusters", "seeds"),
-    [(None, 1), (np.arange(120) // 6, 1), (np.arange(120) // 40, 1), (None, 2)],
-)
-def test_errors_are_those_of_the_draws(clusters: Floats | None, seeds: int) -> None:
-    # Two sizes whose seeds are 0.3 apart, if they have several.
-    chances = [0.6, 0.4] if seeds == 1 else [0.75, 0.45, 0.55, 0.25]
-    values = right_answers(chances, 120)
+@pytest.mark.parametrize("clusters", [None, np.arange(120) // 6, np.arange(120) // 40])
+def test_errors_are_those_of_the_draws(clusters: Floats | None) -> None:
+    values = right_answers([0.6, 0.4], 120)
     nothing = np.zeros(120, dtype=np.int64) if clusters is None else clusters
     drawn = resampled_clustered_means(values.T, nothing, 8000, np.random.default_rng(0))
-    members = np.arange(len(values)).reshape(-1, seeds).tolist()
-    rngs = [np.random.default_rng(1 + place) for place in range(2)]
-    drawn = resample_seeds(drawn, values, members, rngs, share=True)
-    found = of_items(values, seeds, clusters)
+    found = of_items(values, clusters=clusters)
     assert found.errors == pytest.approx(drawn.std(axis=0), rel=0.06)
-    if seeds == 1:
-        assert found.correlation[0, 1] == pytest.approx(np.corrcoef(drawn.T)[0, 1], abs=0.05)
-
-
-@pytest.mark.parametrize(("seeds", "apart"), [(2, 0.0), (3, 0.0), (3, 0.2)])
-def test_errors_count_the_luck_of_the_items_once(seeds: int, apart: float) -> None:
-    # Seeds that answer each item on their own: what they leave over items is the luck that also
-    # sets their means apart.
-    rng, found, heights = np.random.default_rng(0), [], []
-    for _ in range(300):
-        chances = 0.5 + apart * rng.uniform(-1, 1, 4 * seeds)
-        sample = of_items((rng.random((4 * seeds, 60)) < chances[:, None]).astype(float), seeds)
-        found.append((sample.errors**2).mean())
-        heights.append(sample.heights)
-    # Nothing is taken away where seeds seem to agree more than luck allows. For a spread that is
-    # estimated from four pairs that makes E[max(1, X / 4)] = 1.27, X chi-squared with four degrees.
-    assert 0.95 < np.mean(found) / np.var(heights) < 1.4
+    assert found.correlation[0, 1] == pytest.approx(np.corrcoef(drawn.T)[0, 1], abs=0.05)
 
 
 def test_the_widest_difference_is_bounded_with_95_percent_confidence() -> None:

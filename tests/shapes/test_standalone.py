@@ -29,6 +29,7 @@ from harness_runs import (
     written_results,
 )
 from ushaped.errors import UserError
+from ushaped.literature.run_noise import read_run_noise
 from ushaped.shapes import __main__ as program
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
@@ -654,12 +655,12 @@ def test_curves_are_examined_printed_and_drawn(
         *("--equivalence", "0.05", "--draws", "100", "--seed", "3"),
     )
     program.examine_curves(program.read_input(given), given, examine, draw)
-    settings = Settings(equivalence=0.05, draws=100, seed=3)
+    settings = Settings(0.05, draws=100, seed=3, run_noise=read_run_noise("two-choice"))
     assert seen == [("x", Counts, settings), ("y", Counts, settings)]
     assert (tmp_path / "a-a-x.svg").read_text() == "<svg>x</svg>"
     assert (tmp_path / "a-a-y.svg").read_text() == "<svg>y</svg>"
     kept = json.loads((tmp_path / "a.json").read_text())
-    assert kept["version"] == 1
+    assert kept["version"] == 2
     assert [one["chance"] for one in kept["curves"]] == [None, None]
     told = capsys.readouterr().out
     assert told.index("PaLM, x: U-shaped") < told.index("PaLM, y: U-shaped")

@@ -21,7 +21,7 @@ from ushaped.results.records import Key, key_of
 from ushaped.shapes.evidence_record import Verdict
 from ushaped.terms import AVERAGE, PUBLISHED, SHAPES, SIGNIFICANCE
 
-FORMAT, VERSION = "ushaped-report", "1.1"
+FORMAT, VERSION = "ushaped-report", "1.2"
 
 # Digits of every number, as in the tables.
 DIGITS = 10
@@ -156,7 +156,11 @@ def _rules(config: Mapping[str, Any]) -> Value:
     return {
         "equivalent": {name: section.get(name) for name in ("equivalence", "recovery")},
         "literal": {"equivalence": section.get("equivalence")},
-        "statistical": {"level": SIGNIFICANCE, "correction": "Benjamini-Hochberg"},
+        "statistical": {
+            "level": SIGNIFICANCE,
+            "correction": "Benjamini-Hochberg",
+            "run_noise": section.get("run_noise"),
+        },
         "draws": section.get("draws"),
         "seed": section.get("seed"),
     }
@@ -224,6 +228,8 @@ def _curve(proof: Mapping[str, Any], row: pd.Series, p_literal: float | None) ->
     return {
         **{name: proof["about"][name] for name in ABOUT},
         **{name: proof[name] for name in (*described, *along)},
+        "run_noise": proof["run_noise"],
+        "overdispersion": estimate(proof["overdispersion"]),
         "flags": _flags(row["flags"]),
         "verdicts": {
             "equivalent": _equivalent(verdict),
@@ -257,6 +263,8 @@ def _statistical(verdict: Mapping[str, Any], row: pd.Series) -> Value | None:
     shapes = ("flat", "positive", "inverse", "u", "inverted_u", "any")
     return _named(
         verdict["statistical"],
+        these_models=verdict["these_models"],
+        tipping_point=verdict["tipping_point"],
         because=verdict["because"],
         p={name: verdict[f"p_{name}"] for name in tests},
         q={name: verdict[f"q_{name}"] for name in ("u", "change")},

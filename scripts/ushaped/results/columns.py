@@ -69,6 +69,8 @@ SHAPES = (
     *(*ABOUT, "sizes", "n", "trials", "first", "lowest", "last"),
     *("valley_size", "valley_flops", "valley_sizes", "depth", "depth_low", "depth_high"),
     *("recovery", "recovery_low", "recovery_high", "literal", "equivalent", "statistical"),
+    *("these_models", "tipping_point", "run_noise", "run_noise_source", "overdispersion"),
+    *("overdispersion_low", "overdispersion_high"),
     *("p_positive", "p_inverse", "p_u", "p_inverted_u", "p_flat"),
     *("pvalue_change", "pvalue_rise", "pvalue_fall", "pvalue_u", "pvalue_inverted_u"),
     *("pvalue_misfit", "qvalue_u", "qvalue_change"),
@@ -94,7 +96,8 @@ LABELS = ("series", "task", "verdict", "source")
 TEXT = frozenset(
     {
         *(*ABOUT, "model", "size", "seed", "flags", "next_size", "valley_size", "valley_sizes"),
-        *("literal", "equivalent", "statistical", "base_literal", "base_equivalent"),
+        *("literal", "equivalent", "statistical", "these_models", "run_noise_source"),
+        *("base_literal", "base_equivalent"),
         *("flips", "flips_literal", "settled", "settled_literal"),
         *("series", "plotted_size", "verdict", "kind", "direction", "note"),
     }

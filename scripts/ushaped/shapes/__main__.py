@@ -15,6 +15,7 @@ from typing import Any
 
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan, write_text
+from ushaped.literature.run_noise import read_run_noise
 from ushaped.report.text import FLAGS, listing, plural, slug
 from ushaped.results.numbers import scientific, signed
 from ushaped.shapes.curves import Curve
@@ -29,6 +30,8 @@ Evidence = Mapping[str, Any]
 Examine = Callable[[Curve, Data, Settings], CurveEvidence]
 Draw = Callable[..., str]
 
+# As in the configuration.
+RUN_NOISE = "two-choice"
 WIDTH = 80
 # Columns of the text for the names of its lines.
 INDENT = 13
@@ -143,9 +146,16 @@ def parse() -> argparse.Namespace:
     add("--json", type=Path, help="all evidence, as JSON")
     add("--convert", type=Path, metavar="CSV", help="only write the curves as such a table")
     Settings.add_options(parser)
+    add(
+        "--run-noise",
+        default=RUN_NOISE,
+        metavar="KIND",
+        help="standard deviation between training runs where sizes have one: a share of 1, a kind "
+        f"of task of literature/run_noise.csv, or zero (default {RUN_NOISE})",
+    )
     options = parser.parse_args()
     _check(options)
-    options.settings = Settings.from_options(options)
+    options.settings = Settings.from_options(options, read_run_noise(options.run_noise))
     return options
 
 

@@ -1,8 +1,4 @@
-"""Bootstrap of curves, and the verdicts on the draws.
-
-Items are resampled, and where a size was trained with several seeds, those too: a verdict with 95 %
-of the draws would rarely change with other items and training runs of the same kind. A size with
-one seed gives no information on other training runs.
+"""Bootstrap of curves over items, and the verdicts on the draws; `.run_noise` adds training runs.
 
 The bootstrap variance of a mean over K draws of K values is too small by (K - 1) / K (Efron and
 Tibshirani 1993, section 5.3), with two seeds by half. Where K is small, for clusters and the items
@@ -115,92 +111,6 @@ def resampled_clustered_means(
         within = resampled_sums(values[groups == group], size - 1, draws, rng) / (size - 1)
         mean += size / len(values) * within
     return mean
-
-
-def resample_seeds(
-    drawn: Floats,
-    values: Floats,
-    members: Sequence[Sequence[int]],
-    rngs: Sequence[np.random.Generator],
-    share: bool,
-) -> Floats:
-    """Average over the training seeds of each size, with seeds resampled.
-
-    A bootstrap of residuals (Davison and Hinkley 1997, section 3.2): the deviation of a seed's mean
-    from that of its size, in units of the standard deviation of a single answer, is drawn from all
-    sizes together, since two or three seeds of one size are too few.
-
-    Seeds' means differ by training and by the interaction of seeds and items. The drawn items
-    already contain the second (crossed random factors; Owen 2007, doi:10.1214/07-AOAS122), so the
-    residuals are shrunk by its estimated part.
-
-    Parameters
-    ----------
-    drawn : ndarray of float, shape (draws, models)
-        Each model's mean over drawn items.
-    values : ndarray of float, shape (models, n)
-        Each model's value on every item.
-    members : sequence of sequence of int
-        For each size, the columns of its models.
-    rngs : sequence of numpy.random.Generator
-        One per size: equal generators draw equal seeds, which pairs tasks and variants.
-    share : bool
-        Whether values are shares, which are clipped to [0, 1].
-
-    Returns
-    -------
-    ndarray of float, shape (draws, sizes)
-
-    Examples
-    --------
-    >>> values = np.array([[0.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]])
-    >>> rngs = [np.random.default_rng(i) for i in (0, 1)]
-    >>> resample_seeds(values.mean(axis=1)[None], values, [[0, 1], [2]], rngs, share=True).shape
-    (1, 2)
-    """
-    sizes = np.stack([drawn[:, list(columns)].mean(axis=1) for columns in members], axis=1)
-    single = answer_variance(values, members, share)
-    residuals = _seed_residuals(drawn, values.mean(axis=1), members, single)
-    if len(residuals) and len(drawn):
-        for size, (columns, rng) in enumerate(zip(members, rngs, strict=True)):
-            if len(columns) > 1:
-                choice = rng.integers(0, len(residuals), size=(len(drawn), len(columns)))
-                sizes[:, size] += np.sqrt(single[size]) * residuals[choice].mean(axis=1)
-    return sizes.clip(0, 1) if share else sizes
-
-
-def answer_variance(values: Floats, members: Sequence[Sequence[int]], share: bool) -> Floats:
-    """Variance of a single answer at each size, shape (sizes,)."""
-    if share:
-        means = np.array([values[list(rows)].mean() for rows in members])
-        return means * (1 - means)
-    return np.array([values[list(rows)].var(axis=1).mean() for rows in members])
-
-
-def _seed_residuals(
-    drawn: Floats, means: Floats, members: Sequence[Sequence[int]], single: Floats
-) -> Floats:
-    """Standardised deviations of seeds from their size; their mean square is training's variance.
-
-    Returns
-    -------
-    ndarray of float, shape (seeds of sizes with several seeds,)
-    """
-    deviations, spread, base = [], 0.0, 0.0
-    for columns, variance in zip(members, single, strict=True):
-        count = len(columns)
-        if count == 1:
-            continue
-        own, resampled = means[list(columns)], drawn[:, list(columns)]
-        noise = (resampled - resampled.mean(axis=1, keepdims=True)).var(axis=0).sum() / (count - 1)
-        spread += own.var(ddof=1) - noise
-        base += variance
-        deviations.append((own - own.mean()) / np.sqrt(variance if variance > 0 else 1.0))
-    residuals = np.concatenate(deviations) if deviations else np.empty(0)
-    square = (residuals**2).mean() if deviations else 0.0
-    if not square > 0 or not base > 0:
-        return np.empty(0)
-    return residuals * np.sqrt(max(0.0, spread / base) / square)
 
 
 def binomial_resamples(right: Ints, n: Ints, draws: int, rng: np.random.Generator) -> Floats:

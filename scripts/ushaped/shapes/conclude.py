@@ -17,8 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ushaped.shapes.fits import ANY, Fit
-from ushaped.shapes.hypothesis_tests.significance import PValues, null_errors
+from ushaped.shapes.fits import ANY, Fit, fits, sample_loss
+from ushaped.shapes.hypothesis_tests.significance import (
+    NullDistributions,
+    PValues,
+    null_errors,
+    p_values,
+)
 from ushaped.shapes.rules import Floats, Rule, valley, verdict
 from ushaped.shapes.sample import Sample, half_counts
 from ushaped.terms import (
@@ -52,6 +57,23 @@ class Conclusion:
     shape: str
     because: str
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Tests of a sample, fits of every shape to it, and what follows from both."""
+
+    p: PValues
+    fitted: dict[str, Fit]
+    conclusion: Conclusion
+
+
+def judge(sample: Sample, rule: Rule, draws: int, rng: np.random.Generator) -> Judgement:
+    """Test a sample, with that many ``draws`` for each test, and conclude its shape."""
+    fitted = fits(sample.heights, sample.weights, sample_loss(sample))
+    p = p_values(sample, NullDistributions(sample, draws, rng))
+    span = range_upper_limit(sample, draws, rng)
+    return Judgement(p, fitted, conclude(p, fitted, sample, rule, span))
 
 
 def conclude(

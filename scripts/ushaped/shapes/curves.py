@@ -14,9 +14,10 @@ from ushaped.metrics.intervals import generator
 from ushaped.metrics.table import one_protocol, ten_task_mean
 from ushaped.results.columns import ABOUT, OfCurve
 from ushaped.results.columns import CurveKey as Key
-from ushaped.shapes.bootstrap import binomial_resamples, paired_resamples, resample_seeds
+from ushaped.shapes.bootstrap import binomial_resamples, paired_resamples
 from ushaped.shapes.evidence_record import About
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.shapes.run_noise import resampled_runs
 from ushaped.terms import AVERAGE, FLOPS, PARAMETERS, SIGNS, TEN_TASKS
 
 # Flag of a curve with sizes that were not measured here.
@@ -153,19 +154,57 @@ class Answers:
 # -- bootstrap draws ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Bootstrap draws of a curve's heights; higher is better.
+
+    Attributes
+    ----------
+    items : ndarray of float, shape (draws, S)
+        Heights of these very models on drawn items.
+    runs : ndarray of float, shape (draws, S)
+        Deviation of drawn training runs; zero where no size has several.
+    share : bool
+        Whether heights are shares, which stay within 0 and 1.
+    """
+
+    items: Floats
+    runs: Floats
+    share: bool
+
+    @classmethod
+    def of_items(cls, items: Floats, share: bool) -> Draws:
+        """Draws of sizes with one run each."""
+        return cls(items, np.zeros_like(items), share)
+
+    @property
+    def heights(self) -> Floats:
+        """Heights on drawn items by drawn runs."""
+        heights = self.items + self.runs
+        return heights.clip(0, 1) if self.share else heights
+
+
 def draw_measured(
     curves: Sequence[Curve], answers: Mapping[Key, Answers], draws: int, seed: int
 ) -> dict[Key, Floats]:
-    """Bootstrap the measured curves, over items and over the training seeds of each size.
+    """Heights of `draw_items_and_runs`, by curve, each of shape (draws, sizes)."""
+    drawn = draw_items_and_runs(curves, answers, draws, seed)
+    return {key: of_curve.heights for key, of_curve in drawn.items()}
+
+
+def draw_items_and_runs(
+    curves: Sequence[Curve], answers: Mapping[Key, Answers], draws: int, seed: int
+) -> dict[Key, Draws]:
+    """Bootstrap the measured curves, over items and over the training runs of each size.
 
     Draws are paired: the same items (`resampled_clustered_means`) for every family and variant of a
-    task with the same items, and the same seeds of a size for all tasks and variants. Published
+    task with the same items, and the same runs of a size for all tasks and variants. Published
     points of a curve are drawn from their counts, independently.
 
     Returns
     -------
-    dict of key to ndarray of float, shape (draws, sizes)
-        Higher is better. A curve that has a published point without counts is left out.
+    dict of key to Draws
+        A curve that has a published point without counts is left out.
 
     Raises
     ------
@@ -176,14 +215,13 @@ def draw_measured(
     for curve in curves:
         if curve.task != AVERAGE:
             by_task.setdefault((curve.source, curve.task), []).append(curve)
-    drawn: dict[Key, Floats] = {}
+    drawn: dict[Key, Draws] = {}
     for (source, task), group in by_task.items():
         observed = [_values_by_model(curve, answers) for curve in group]
         resampled = paired_resamples(observed, draws, seed, source, task)
         for curve, (*_, values), by_model in zip(group, observed, resampled, strict=True):
             if curve.has_draws:
-                by_size = _average_seeds(curve, values.T, by_model, seed)
-                drawn[curve.key] = _with_published(curve, by_size, seed)
+                drawn[curve.key] = _draw_by_size(curve, values.T, by_model, seed)
     by_key = {curve.key: curve for curve in curves}
     for curve in curves:
         if curve.task == AVERAGE:
@@ -232,26 +270,23 @@ def draw_published_average(
     return ten_task_mean(drawn)
 
 
-def _with_published(curve: Curve, measured: Floats, seed: int) -> Floats:
-    """Draws of all sizes, from those of the measured ones."""
-    published = [index for index, names in enumerate(curve.models) if not names]
-    if not published:
-        return measured
-    items = np.full(len(published), curve.n)
-    right = np.rint(curve.values[published] * items).astype(np.int64)
-    rng = generator(seed, "published", curve.family, curve.task)
-    drawn = np.empty((len(measured), len(curve.sizes)))
-    drawn[:, published] = binomial_resamples(right, items, len(measured), rng)
-    drawn[:, curve.measured] = measured
-    return drawn
-
-
-def _average_seeds(curve: Curve, values: Floats, drawn: Floats, seed: int) -> Floats:
-    """Draws of the measured sizes, from those of their models and the models' answers."""
+def _draw_by_size(curve: Curve, values: Floats, drawn: Floats, seed: int) -> Draws:
+    """Draws of all sizes, from those of the measured sizes' models and the models' answers."""
     names = ("training seeds", curve.family)
     rngs = [generator(seed, *names, curve.sizes[index]) for index in curve.measured]
     share = curve.metric == "accuracy"
-    return resample_seeds(drawn, values, curve.model_rows, rngs, share=share)
+    runs = np.zeros((len(drawn), len(curve.sizes)))
+    runs[:, curve.measured] = resampled_runs(drawn, values, curve.model_rows, rngs, share=share)
+    items = np.empty_like(runs)
+    for index, columns in zip(curve.measured, curve.model_rows, strict=True):
+        items[:, index] = drawn[:, list(columns)].mean(axis=1)
+    published = [index for index, models in enumerate(curve.models) if not models]
+    if published:
+        n = np.full(len(published), curve.n)
+        right = np.rint(curve.values[published] * n).astype(np.int64)
+        rng = generator(seed, "published", curve.family, curve.task)
+        items[:, published] = binomial_resamples(right, n, len(drawn), rng)
+    return Draws(items, runs, share)
 
 
 def _values_by_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Ints, Floats]:
@@ -269,15 +304,16 @@ def _values_by_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints
     return of_curve.items, of_curve.clusters, values
 
 
-def _draw_average(curve: Curve, drawn: Mapping[Key, Floats], curves: Mapping[Key, Curve]) -> Floats:
+def _draw_average(curve: Curve, drawn: Mapping[Key, Draws], curves: Mapping[Key, Curve]) -> Draws:
     where = "/".join(curve.key)
-    by_task, protocols = {}, {AVERAGE: curve.protocol}
+    items, runs, protocols = {}, {}, {AVERAGE: curve.protocol}
     for task in TEN_TASKS:
         key = curve.key._replace(task=task)
         if key not in drawn or not set(curve.sizes) <= set(curves[key].sizes):
             raise UserError(where, f"task '{task}' is missing", "measure all ten tasks")
         sizes = curves[key].sizes
-        by_task[task] = drawn[key][:, [sizes.index(size) for size in curve.sizes]]
+        order = [sizes.index(size) for size in curve.sizes]
+        items[task], runs[task] = drawn[key].items[:, order], drawn[key].runs[:, order]
         protocols[task] = curves[key].protocol
     one_protocol(where, protocols)
-    return ten_task_mean(by_task)
+    return Draws(ten_task_mean(items), ten_task_mean(runs), share=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ushaped.errors import UserError
 from ushaped.shapes.rules import Floats, Ints
+from ushaped.shapes.run_noise import NOTHING_BORROWED, Borrowed
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ class Settings:
         Least ratio of the smaller to the larger of fall and rise.
     draws, seed : int
         Of the bootstrap.
+    run_noise : Borrowed or None
+        Run-to-run noise of families with one run per size, by default unknown; None for no
+        run-to-run noise at all.
 
     Raises
     ------
@@ -84,6 +88,7 @@ class Settings:
     recovery: float = 1 / 3
     draws: int = 2000
     seed: int = 0
+    run_noise: Borrowed | None = NOTHING_BORROWED
 
     def __post_init__(self) -> None:
         for name, valid, remedy in (
@@ -109,6 +114,8 @@ class Settings:
             parser.add_argument(f"--{name}", type=type(default), default=default, help=words)
 
     @classmethod
-    def from_options(cls, options: argparse.Namespace) -> Settings:
+    def from_options(
+        cls, options: argparse.Namespace, run_noise: Borrowed | None = NOTHING_BORROWED
+    ) -> Settings:
         """Settings of a parsed command line."""
-        return cls(options.equivalence, options.recovery, options.draws, options.seed)
+        return cls(options.equivalence, options.recovery, options.draws, options.seed, run_noise)

@@ -7,7 +7,7 @@ several tasks for multiple testing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,12 @@ import numpy as np
 from ushaped.metrics.intervals import NORMAL_QUANTILE, generator, wilson
 from ushaped.shapes.bootstrap import (
     binomial_resamples,
-    resample_seeds,
     resampled_cluster_count,
     resampled_clustered_means,
     verdict_frequencies,
 )
-from ushaped.shapes.conclude import conclude, range_upper_limit
-from ushaped.shapes.curves import Curve
+from ushaped.shapes.conclude import judge
+from ushaped.shapes.curves import Curve, Draws
 from ushaped.shapes.data import Counts, Data, Items, Means, Settings
 from ushaped.shapes.evidence_record import (
     CurveEvidence,
@@ -30,17 +29,27 @@ from ushaped.shapes.evidence_record import (
     ValleyRecord,
     Verdict,
 )
-from ushaped.shapes.fits import fits, sample_loss
 from ushaped.shapes.hypothesis_tests.goric import goric_weights
 from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
 from ushaped.shapes.hypothesis_tests.multiple_testing import benjamini_hochberg
 from ushaped.shapes.hypothesis_tests.neighbours import neighbour_tests
-from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values
 from ushaped.shapes.laws.broken import fit_broken_law, why_not_fitted
 from ushaped.shapes.laws.mechanism import fit_mechanism
 from ushaped.shapes.laws.prediction import predict_largest
-from ushaped.shapes.rules import Floats, Rule, verdict
+from ushaped.shapes.rules import Floats, Ints, Rule, verdict
+from ushaped.shapes.run_noise import (
+    BORROWED,
+    ESTIMATED,
+    NO_NOISE,
+    ZERO,
+    RunNoise,
+    drawn_noise,
+    estimate_run_noise,
+    resampled_runs,
+    with_run_noise,
+)
 from ushaped.shapes.sample import Sample, from_counts, from_draws, from_errors, from_items
+from ushaped.shapes.stability import OVERDISPERSED, overdispersion, tipping_point
 from ushaped.shapes.valley_estimate import ValleyEstimate, estimate_valley
 from ushaped.terms import AVERAGE, SIGNS, UNDETERMINED
 
@@ -49,7 +58,7 @@ def examine(
     curve: Curve,
     data: Data | None,
     settings: Settings,
-    drawn: Floats | None = None,
+    drawn: Draws | None = None,
     parts: Sequence[PartVerdict] = (),
 ) -> CurveEvidence:
     """Examine one curve.
@@ -60,32 +69,40 @@ def examine(
     data : Items, Counts, Means or None
         Data behind its values; None where only draws are known, or nothing.
     settings : Settings
-    drawn : ndarray of float, shape (draws, sizes), optional
-        Bootstrap draws of its heights, higher is better; by default drawn from ``data``.
+    drawn : Draws, optional
+        Bootstrap draws of its heights; by default drawn from ``data``.
     parts : sequence of PartVerdict
         Verdicts by part, if the task has parts.
     """
-    if drawn is None:
-        drawn = resample(curve, data, settings)
-    known = _Known(curve, data, sample_from(curve, data, drawn), drawn, settings)
+    known = _know(curve, data, settings, drawn)
     record = _describe(known, parts)
     if len(curve.sizes) == 1:
         return record
     _add_rule_verdicts(record["verdict"], known)
-    if known.sample is None:
-        record["verdict"]["statistical"] = UNDETERMINED
+    if known.sample is None or known.these_models is None:
+        record["verdict"]["statistical"] = record["verdict"]["these_models"] = UNDETERMINED
         record["verdict"]["because"] = "the errors of its values are not known"
     else:
         _add_tests(record, known, known.sample)
+        _add_stability(record, known, known.these_models)
     _add_laws(record, known)
     return record
 
 
 @dataclass(frozen=True)
 class _Known:
+    """What is known of a curve.
+
+    ``these_models`` is its sample with the noise of items alone, ``sample`` and ``drawn`` with that
+    of training runs too; ``runs`` counts the runs of each size.
+    """
+
     curve: Curve
     data: Data | None
+    these_models: Sample | None
     sample: Sample | None
+    noise: RunNoise
+    runs: Ints
     drawn: Floats
     settings: Settings
 
@@ -101,12 +118,57 @@ class _Known:
     def rule(self) -> Rule:
         return Rule.published_equivalent(self.settings.equivalence, self.settings.recovery)
 
+    def rng(self, purpose: str) -> np.random.Generator:
+        return generator(self.settings.seed, purpose, *self.curve.key)
+
+
+def _know(curve: Curve, data: Data | None, settings: Settings, drawn: Draws | None) -> _Known:
+    drawn = drawn or resample(curve, data, settings)
+    sample, noise, runs = sample_from(curve, data, drawn.items), NO_NOISE, _runs(curve, data)
+    known = _Known(curve, data, sample, sample, noise, runs, drawn.items, settings)
+    if sample is None:
+        return known
+    noise = _run_noise(curve, data, drawn, runs, settings)
+    trained = with_run_noise(sample, noise, runs)
+    if noise.source == BORROWED:
+        rngs = [generator(settings.seed, "run noise", *curve.key, size) for size in curve.sizes]
+        added = drawn_noise(sample, noise, runs, len(drawn.items), rngs)
+        drawn = replace(drawn, runs=added)
+    heights = drawn.items if noise.source == ZERO else drawn.heights
+    return replace(known, sample=trained, noise=noise, drawn=heights)
+
+
+def _runs(curve: Curve, data: Data | None) -> Ints:
+    """Training runs of each size."""
+    if isinstance(data, Items):
+        return np.array([len(rows) for rows in data.members])
+    return np.array([max(1, len(models)) for models in curve.models or [()] * len(curve.sizes)])
+
+
+def _run_noise(
+    curve: Curve, data: Data | None, drawn: Draws, runs: Ints, settings: Settings
+) -> RunNoise:
+    """Noise of a curve's training runs: estimated where there are several, else borrowed."""
+    if settings.run_noise is None:
+        return NO_NOISE
+    if isinstance(data, Items):
+        estimated = estimate_run_noise(data.values, data.members, drawn.share)
+        if estimated:
+            return estimated
+    elif drawn.runs.any():
+        sd = float(np.sqrt((drawn.runs.var(axis=0) * runs).mean()))
+        return RunNoise(ESTIMATED, sd)
+    return settings.run_noise.of(curve.metric, average=curve.task == AVERAGE)
+
 
 # -- resampling -----------------------------------------------------------------------------------
 
 
 def sample_from(curve: Curve, data: Data | None, drawn: Floats) -> Sample | None:
-    """Errors of a curve's heights; None where they are unknown."""
+    """Errors of a curve's heights from its items alone; None where they are unknown.
+
+    ``drawn`` are draws of the heights, shape (draws, sizes), used where there are no data.
+    """
     if isinstance(data, Items):
         clusters = data.clusters
         return from_items(data.values, data.members, clusters, curve.metric == "accuracy")
@@ -117,26 +179,29 @@ def sample_from(curve: Curve, data: Data | None, drawn: Floats) -> Sample | None
     return from_draws(curve.heights, drawn) if len(drawn) > 1 else None
 
 
-def resample(curve: Curve, data: Data | None, settings: Settings) -> Floats:
-    """Bootstrap draws of a curve's heights, shape (draws, sizes); no draws without data."""
+def resample(curve: Curve, data: Data | None, settings: Settings) -> Draws:
+    """Bootstrap draws of a curve's heights; no draws without data."""
     rng = generator(settings.seed, curve.source, curve.task)
     if isinstance(data, Items):
         return _resample_items(curve, data, data.values, settings)
+    drawn = np.empty((0, len(curve.sizes)))
     if isinstance(data, Counts):
-        return binomial_resamples(data.k, data.n, settings.draws, rng)
-    if isinstance(data, Means):
-        return rng.normal(curve.heights, data.errors, size=(settings.draws, len(curve.sizes)))
-    return np.empty((0, len(curve.sizes)))
+        drawn = binomial_resamples(data.k, data.n, settings.draws, rng)
+    elif isinstance(data, Means):
+        drawn = rng.normal(curve.heights, data.errors, size=(settings.draws, len(curve.sizes)))
+    return Draws.of_items(drawn, curve.metric == "accuracy")
 
 
-def _resample_items(curve: Curve, data: Items, values: Floats, settings: Settings) -> Floats:
-    """Draws of any values of the items; all values get the same items and seeds."""
+def _resample_items(curve: Curve, data: Items, values: Floats, settings: Settings) -> Draws:
+    """Draws of any values of the items; all values get the same items and runs."""
     clusters = data.clusters if data.clusters is not None else np.zeros(values.shape[1], np.int64)
     rng = generator(settings.seed, curve.source, curve.task)
     drawn = resampled_clustered_means(values.T, clusters, settings.draws, rng)
     rngs = [generator(settings.seed, "training seeds", curve.family, size) for size in curve.sizes]
     share = curve.metric == "accuracy"
-    return resample_seeds(drawn, values, data.members, rngs, share=share)
+    runs = resampled_runs(drawn, values, data.members, rngs, share=share)
+    items = np.stack([drawn[:, list(rows)].mean(axis=1) for rows in data.members], axis=1)
+    return Draws(items, runs, share)
 
 
 # -- parts of a record ----------------------------------------------------------------------------
@@ -162,6 +227,13 @@ def _describe(known: _Known, parts: Sequence[PartVerdict]) -> CurveEvidence:
         "trials": None if known.trials is None else known.trials.tolist(),
         "seeds": [len(rows) for rows in data.members] if isinstance(data, Items) else None,
         "sampling": _sampling(known),
+        "run_noise": {
+            "source": known.noise.source,
+            "study": known.noise.study,
+            "sd": known.noise.sd,
+            "degrees": known.noise.degrees,
+        },
+        "overdispersion": None,
         "clusters": 0 if clusters is None else resampled_cluster_count(clusters),
         "verdict": {"notes": [flag for flag in dict.fromkeys(few_sizes + curve.flags) if flag]},
         "shapes": [],
@@ -207,14 +279,14 @@ def _add_rule_verdicts(record: Verdict, known: _Known) -> None:
 def _add_tests(record: CurveEvidence, known: _Known, sample: Sample) -> None:
     """Add the statistical verdict and the results of all tests."""
     curve, draws = known.curve, known.settings.draws
-    rng = generator(known.settings.seed, "tests", *curve.key)
-    fitted = fits(sample.heights, sample.weights, sample_loss(sample))
-    p = p_values(sample, NullDistributions(sample, draws, rng))
-    conclusion = conclude(p, fitted, sample, known.rule, range_upper_limit(sample, draws, rng))
+    rng = known.rng("tests")
+    judged = judge(sample, known.rule, draws, rng)
+    conclusion = judged.conclusion
     added: Any = {"statistical": conclusion.shape, "because": conclusion.because}
-    record["verdict"].update(added | {f"p_{test}": value for test, value in asdict(p).items()})
+    added |= {f"p_{test}": value for test, value in asdict(judged.p).items()}
+    record["verdict"].update(added)
     record["verdict"]["notes"] += conclusion.notes
-    record["shapes"] = goric_weights(fitted, sample, draws, rng, SIGNS[curve.metric])
+    record["shapes"] = goric_weights(judged.fitted, sample, draws, rng, SIGNS[curve.metric])
     record["neighbours"] = _neighbour_tests(known, sample)
     valley = estimate_valley(sample, known.drawn, draws, rng)
     record["valley"] = _valley(valley, curve.sizes) if valley else None
@@ -222,6 +294,26 @@ def _add_tests(record: CurveEvidence, known: _Known, sample: Sample) -> None:
     errors = None if sample.trials is not None else sample.errors
     record["two_lines"] = two_lines(x, sample.heights, sample.trials, errors)
     record["lind_mehlum"] = lind_mehlum(x, sample.heights, sample.trials, errors)
+
+
+def _add_stability(record: CurveEvidence, known: _Known, these_models: Sample) -> None:
+    """Add the verdict on these very models, and how much run-to-run noise it withstands."""
+    verdict, noise, runs = record["verdict"], known.noise, known.runs
+    shape = verdict["statistical"]
+    if noise.sd > 0:
+        judged = judge(these_models, known.rule, known.settings.draws, known.rng("tests"))
+        shape = judged.conclusion.shape
+    verdict["these_models"] = shape
+    limit = tipping_point(these_models, shape, known.rule, runs, known.rng("tipping point"))
+    if np.isfinite(noise.degrees):
+        verdict["tipping_point"] = limit
+    elif shape == verdict["statistical"]:
+        verdict["tipping_point"] = max(limit, noise.sd)
+    else:
+        verdict["tipping_point"] = min(limit, noise.sd)
+    record["overdispersion"] = overdispersion(these_models, runs, known.rng("overdispersion"))
+    if record["overdispersion"] and record["overdispersion"][1] > noise.sd:
+        verdict["notes"].append(OVERDISPERSED)
 
 
 def _neighbour_tests(known: _Known, sample: Sample) -> list[NeighbourTest]:
@@ -282,7 +374,7 @@ def _distractor(known: _Known) -> dict[str, Floats]:
     if np.isnan(data.distractor).any() or not (data.values + data.distractor < 1).any():
         return {}
     by_size = [data.distractor[list(rows)].mean() for rows in data.members]
-    drawn = _resample_items(curve, data, data.distractor, known.settings)
+    drawn = _resample_items(curve, data, data.distractor, known.settings).heights
     return {"distractor": np.array(by_size), "drawn_distractor": drawn}
 
 

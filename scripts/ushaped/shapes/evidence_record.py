@@ -1,6 +1,6 @@
 """Shape of ``evidence.json``: one record per curve, and the reader and writer of the file.
 
-The file holds ``{"version": 1, "curves": [CurveEvidence, ...]}``. Unknown numbers are NaN in memory
+The file holds ``{"version": 2, "curves": [CurveEvidence, ...]}``. Unknown numbers are NaN in memory
 and null in the file. An `Estimate` is a list of three numbers: value, and both ends of its 95 %
 interval.
 """
@@ -17,7 +17,7 @@ from ushaped.results.text_files import AGAIN as REMEDY
 from ushaped.results.text_files import read_json
 
 # Another number means another layout.
-VERSION = 1
+VERSION = 2
 
 Estimate = list[float]
 
@@ -38,7 +38,10 @@ class Verdict(TypedDict):
     """Verdicts and tests; of a curve of one size, notes alone.
 
     ``probabilities`` are the frequencies of the published-equivalent verdicts among the bootstrap
-    draws. ``p_*`` are p-values, ``q_*`` are corrected for the tasks of a family and variant.
+    draws. ``statistical`` is the verdict on models trained this way, ``these_models`` that on these
+    very models, without run-to-run noise, and ``tipping_point`` the largest standard deviation
+    between training runs at which it stands (`.stability`; NaN for an undetermined one). ``p_*``
+    are p-values, ``q_*`` are corrected for the tasks of a family and variant.
     """
 
     notes: list[str]
@@ -46,6 +49,8 @@ class Verdict(TypedDict):
     equivalent: NotRequired[str]
     probabilities: NotRequired[dict[str, float]]
     statistical: NotRequired[str]
+    these_models: NotRequired[str]
+    tipping_point: NotRequired[float]
     because: NotRequired[str]
     p_change: NotRequired[float]
     p_rise: NotRequired[float]
@@ -55,6 +60,20 @@ class Verdict(TypedDict):
     p_misfit: NotRequired[float]
     q_u: NotRequired[float]
     q_change: NotRequired[float]
+
+
+class RunNoiseRecord(TypedDict):
+    """Run-to-run noise in the verdict (`.run_noise`).
+
+    ``sd`` is the standard deviation between runs of one size, in the metric's own unit; ``degrees``
+    are those of an estimate, infinite where it is taken as known; ``study`` is where it was
+    borrowed.
+    """
+
+    source: str
+    study: str
+    sd: float
+    degrees: float
 
 
 class FittedShape(TypedDict):
@@ -193,7 +212,10 @@ class CurveEvidence(TypedDict):
     """Everything concluded about one curve, and what it rests on.
 
     ``at`` are the sizes' values on the ``scale`` (training FLOPs or parameters); ``values``,
-    ``low`` and ``high`` are in the metric's own unit; ``seeds`` counts the models of each size.
+    ``low`` and ``high`` are in the metric's own unit, with run-to-run noise; ``seeds`` counts the
+    models of each size. ``overdispersion`` is how much the sizes scatter about the best curve of
+    one turn beyond the noise of items, as a standard deviation between runs; None for fewer than
+    eight sizes.
     """
 
     about: About
@@ -209,6 +231,8 @@ class CurveEvidence(TypedDict):
     trials: list[float] | None
     seeds: list[int] | None
     sampling: str
+    run_noise: RunNoiseRecord
+    overdispersion: Estimate | None
     clusters: int
     verdict: Verdict
     shapes: list[FittedShape]

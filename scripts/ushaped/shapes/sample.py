@@ -1,9 +1,9 @@
 """Heights of a curve with their errors, correlation and effective sample size.
 
-Heights are means over items that all models share, possibly over training seeds too. Tests of a
+Heights are means over items that all models share, possibly over training runs too. Tests of a
 shape need their covariance, and for shares the number of independent trials with the same error:
-items of one template, or seeds that differ, make it smaller than the number of answers (the design
-effect: Kish 1965; Rao and Scott 1984, for tests on counts).
+items of one template, or runs that differ (`.run_noise`), make it smaller than the number of
+answers (the design effect: Kish 1965; Rao and Scott 1984, for tests on counts).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ushaped.errors import UserError
-from ushaped.shapes.bootstrap import answer_variance, check_counts, resampled_cluster_count
+from ushaped.shapes.bootstrap import check_counts, resampled_cluster_count
 from ushaped.shapes.rules import Floats, Ints
 
 
@@ -98,18 +98,14 @@ def from_draws(heights: Floats, drawn: Floats) -> Sample | None:
 def from_items(
     values: Floats, members: Sequence[Sequence[int]], clusters: Ints | None, shares: bool
 ) -> Sample | None:
-    """Sample of answers to every item.
-
-    The variance of a size's mean is that over items (or clusters of items) plus that over training
-    seeds. The latter is estimated from all sizes at once, as a multiple of the variance of a single
-    answer, since two or three seeds of one size are too few.
+    """Sample of answers to every item, with the noise of items alone: of these very models.
 
     Parameters
     ----------
     values : ndarray of float, shape (models, n)
         Higher is better; 1 or 0 where ``shares``.
     members : sequence of sequence of int
-        For each size, the rows of its models (one per training seed).
+        For each size, the rows of its models (one per training run).
     clusters : ndarray of int, shape (n,), or None
         Cluster of each item.
     shares : bool
@@ -123,27 +119,19 @@ def from_items(
     n = values.shape[1]
     by_item = np.stack([values[list(rows)].mean(axis=0) for rows in members])
     heights = by_item.mean(axis=1)
-    single = answer_variance(values, members, shares)
     covariance = _item_covariance(by_item, clusters)
-    seeds, freedom = _seed_variance(values, members, single)
-    of_items = np.diag(covariance) - _interaction_variance(values, members)
-    # Seeds only add variance, but its estimate can be lower by chance.
-    variance = np.maximum(of_items.clip(min=0) + seeds, np.diag(covariance))
+    variance = np.diag(covariance)
     if not variance.all() and not shares:
         return None
     errors = np.sqrt(variance)
-    correlation = _correlation(covariance, errors)
     trials = None
     if shares:
-        answer = (single / n).sum()
+        answer = (heights * (1 - heights)).sum() / n
         effect = variance.sum() / answer if answer > 0 and variance.sum() > 0 else 1.0
         trials = np.full(len(members), n / effect)
-    share = seeds.sum() / variance.sum() if variance.sum() > 0 else 0.0
-    # Satterthwaite (1946): the variance of seeds has few degrees of freedom, that of items many.
-    degrees = freedom / share**2 if share > 0 else float("inf")
-    if clusters is not None and resampled_cluster_count(clusters):
-        degrees = min(degrees, resampled_cluster_count(clusters) - 1)
-    return Sample(heights, errors, correlation, trials, degrees)
+    count = 0 if clusters is None else resampled_cluster_count(clusters)
+    degrees = count - 1 if count else float("inf")
+    return Sample(heights, errors, correlation_of(covariance, errors), trials, degrees)
 
 
 def _item_covariance(by_item: Floats, clusters: Ints | None) -> Floats:
@@ -165,40 +153,8 @@ def _item_covariance(by_item: Floats, clusters: Ints | None) -> Floats:
     return covariance / n**2
 
 
-def _seed_variance(
-    values: Floats, members: Sequence[Sequence[int]], single: Floats
-) -> tuple[Floats, int]:
-    """Variance of each size's mean over training seeds, and its degrees of freedom.
-
-    Includes the interaction of seeds and items.
-    """
-    between, base, degrees = 0.0, 0.0, 0
-    for rows, variance in zip(members, single, strict=True):
-        if len(rows) > 1:
-            between += float(values[list(rows)].mean(axis=1).var(ddof=1))
-            base += float(variance)
-            degrees += len(rows) - 1
-    several = np.array([len(rows) if len(rows) > 1 else np.inf for rows in members])
-    return (between / base if base > 0 else 0.0) * single / several, degrees
-
-
-def _interaction_variance(values: Floats, members: Sequence[Sequence[int]]) -> Floats:
-    """Part of the variance over items that is due to the interaction of seeds and items.
-
-    The residual of their two-way layout, without replication.
-    """
-    n = values.shape[1]
-    variance = np.zeros(len(members))
-    for index, rows in enumerate(members):
-        own = values[list(rows)]
-        if len(own) > 1:
-            residual = own - own.mean(axis=1, keepdims=True) - own.mean(axis=0) + own.mean()
-            square = (residual**2).sum() / ((len(own) - 1) * max(n - 1, 1))
-            variance[index] = square / (n * len(own))
-    return variance
-
-
-def _correlation(covariance: Floats, errors: Floats) -> Floats:
+def correlation_of(covariance: Floats, errors: Floats) -> Floats:
+    """Correlation of errors; 0 beside a size without any."""
     scale = np.outer(errors, errors)
     correlation = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
     np.fill_diagonal(correlation, 1.0)

@@ -46,8 +46,14 @@ def shapes_row(record: CurveEvidence) -> dict[str, object]:
         "literal": verdict.get("literal", ""),
         "equivalent": verdict.get("equivalent", ""),
         "statistical": verdict.get("statistical", ""),
+        "these_models": verdict.get("these_models", ""),
+        "tipping_point": verdict.get("tipping_point"),
+        "run_noise": record["run_noise"]["sd"],
+        "run_noise_source": record["run_noise"]["source"],
         "flags": joined(verdict["notes"]),
     }
+    if scatter := record["overdispersion"]:
+        row["overdispersion"], row["overdispersion_low"], row["overdispersion_high"] = scatter
     if dip := record["valley"]:
         row["valley_sizes"] = ";".join(dip["sizes"])
         row["depth"], row["depth_low"], row["depth_high"] = dip["depth"]

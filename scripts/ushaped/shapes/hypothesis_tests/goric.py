@@ -31,7 +31,7 @@ def penalties(sample: Sample, draws: int, rng: np.random.Generator) -> dict[str,
     [1.0, 2.1, 4.0]
     """
     errors = null_errors(replace(sample, degrees=float("inf")), draws, rng)
-    drawn = fits(errors, sample.weights, normal_loss(sample.weights))
+    drawn = fits(errors, sample.weights, normal_loss)
     flat = drawn[FLAT].loss
     return {shape: 1 + float(2 * (flat - drawn[shape].loss).mean()) for shape in FITTED_SHAPES}
 

@@ -86,7 +86,7 @@ class NullDistributions:
         if key not in self._known:
             step = _DIRECTION[null] * _APART * self._weights.max() ** -0.5
             rows = self._errors + step * blocks
-            losses = _losses(fits(rows, self._weights, normal_loss(self._weights)))
+            losses = _losses(fits(rows, self._weights, normal_loss))
             self._known[key] = {ratio: _ratio(losses, ratio) for ratio in RATIOS[null]}
         return self._known[key]
 
@@ -192,4 +192,4 @@ def _merged_loss(sample: Sample, heights: Floats, loss: Loss, start: int, end: i
     """Minus the log-likelihood of the sizes from ``start`` to ``end`` at equal heights."""
     own = slice(start, end)
     level = np.full(len(heights), np.average(heights[own], weights=sample.weights[own]))
-    return float(loss(level, heights)[own].sum())
+    return float(loss(level, heights, sample.weights)[own].sum())
