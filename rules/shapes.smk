@@ -54,6 +54,7 @@ rule power:
         models=MODEL_FILES,
         published=PUBLISHED,
         registry=str(ROOT / "config/models.yaml"),
+        run_noise=PUBLISHED_RUN_NOISE,
     output:
         report(
             f"{OUT}/power.csv",
@@ -75,10 +76,12 @@ rule power:
         equivalence=config["shapes"]["equivalence"],
         simulations=config["shapes"]["simulations"],
         draws=config["shapes"]["draws"],
+        run_noise=config["shapes"]["run_noise"],
         seed=config["shapes"]["seed"],
     shell:
         "python {input.code[0]:q} --models {input.models:q} --published {input.published:q}"
         " --series PaLM --registry {input.registry:q} --reference pythia"
         " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
         " --simulations {params.simulations:q} --draws {params.draws:q} --seed {params.seed:q}"
+        " --run-noise {params.run_noise:q} --run-noise-table {input.run_noise:q}"
         " --output {output:q} 2>&1 | tee {log:q} >&2"

@@ -4,7 +4,8 @@ One row per family, number of items and ratio of recovery to dip, with the colum
 `ushaped.results.columns.POWER`, for the families of this run (``--models``), published series
 (``--series`` of ``--published``), and families of the registry (``--reference`` of ``--registry``).
 ``dip`` is the smallest fall that the statistical verdict calls U-shaped with the probability in the
-last column; empty where no dip is large enough.
+last column, with the run-to-run noise of ``--run-noise`` at every size; empty where no dip is large
+enough.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import numpy as np
 
 from ushaped import yaml_files
 from ushaped.errors import UserError, run
+from ushaped.literature.run_noise import read_run_noise
 from ushaped.metrics.read import read_model
 from ushaped.metrics.table import Model, scale
 from ushaped.models.load import compute
-from ushaped.options import add_bootstrap, add_rule
+from ushaped.options import add_bootstrap, add_rule, add_run_noise
 from ushaped.results.columns import POWER
 from ushaped.results.text_files import write_table
 from ushaped.shapes.curves import Curve
@@ -43,7 +45,8 @@ def main() -> None:
         families[name] = published[name]
     for name in arguments.reference:
         families.setdefault(name, registered_scale(arguments.registry, name))
-    settings = Settings.from_options(arguments)
+    run_noise = read_run_noise(arguments.run_noise, arguments.run_noise_table)
+    settings = Settings.from_options(arguments, run_noise)
     rows = power_rows(families, ITEMS, RATIOS, settings, arguments.simulations)
     write_table(arguments.output, POWER, list(rows))
 
@@ -98,6 +101,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--reference", nargs="*", default=[], metavar="FAMILY")
     add_rule(parser)
     add_bootstrap(parser)
+    add_run_noise(parser)
     parser.add_argument("--simulations", type=int, required=True, help="curves for each dip tried")
     parser.add_argument("--output", type=Path, required=True, metavar="CSV")
     return parser.parse_args()

@@ -20,14 +20,14 @@ from scipy.special import expit, logit
 
 from ushaped.metrics.intervals import generator
 from ushaped.shapes.bootstrap import binomial_resamples
-from ushaped.shapes.conclude import conclude, range_upper_limit
-from ushaped.shapes.fits import fits, sample_loss
+from ushaped.shapes.conclude import judge
 from ushaped.shapes.hypothesis_tests.lines import lind_mehlum, two_lines
-from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values, p_values_of
+from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values_of
 from ushaped.shapes.laws.mechanism import fit_mechanism
 from ushaped.shapes.power import shares_of_verdicts
 from ushaped.shapes.read import read_published
 from ushaped.shapes.rules import Floats, Ints, Rule, valley
+from ushaped.shapes.run_noise import NO_NOISE, estimate_run_noise, with_run_noise
 from ushaped.shapes.sample import from_counts, from_items
 from ushaped.shapes.valley_estimate import estimate_valley
 from ushaped.terms import STATISTICAL_SHAPES, U_SHAPED
@@ -131,12 +131,8 @@ def palm(job: tuple[str, Floats, int, int]) -> tuple[str, dict[str, float]]:
 
 def verdict_shares_of(truth: Floats, n: int, curves: int, name: str) -> dict[str, float]:
     """Frequencies of the verdicts on curves of independent items."""
-    sizes = len(truth)
-    sample = from_counts(np.full(sizes, n // 2), np.full(sizes, n))
-    rng = generator(0, "calibration", name, str(sizes), str(n))
-    return shares_of_verdicts(
-        truth, sample, NullDistributions(sample, NULL_DRAWS, rng), RULE, curves, rng
-    )
+    rng = generator(0, "calibration", name, str(len(truth)), str(n))
+    return shares_of_verdicts(truth, n, RULE, curves, NULL_DRAWS, rng)
 
 
 # -- correlated items and seeds -------------------------------------------------------------------
@@ -194,9 +190,9 @@ def verdict_on_items(
     members = np.arange(len(values)).reshape(-1, seeds).tolist()
     sample = from_items(values, members, clusters, shares=True)
     assert sample is not None
-    p = p_values(sample, NullDistributions(sample, OWN_DRAWS, rng))
-    fitted = fits(sample.heights, sample.weights, sample_loss(sample))
-    return conclude(p, fitted, sample, RULE, range_upper_limit(sample, 200, rng)).shape
+    noise = estimate_run_noise(values, members, shares=True) or NO_NOISE
+    trained = with_run_noise(sample, noise, np.full(len(members), seeds))
+    return judge(trained, RULE, OWN_DRAWS, rng).conclusion.shape
 
 
 # -- intervals ------------------------------------------------------------------------------------

@@ -523,7 +523,7 @@ def _verdict_of(row: pd.Series, said: str, known: bool, rng: np.random.Generator
     return p | {
         "statistical": said,
         "these_models": said,
-        "tipping_point": float(rng.uniform(0.01, 0.1)) if known and said != "undetermined" else None,
+        "tipping_point": None if said == "undetermined" else float(rng.uniform(0.01, 0.1)),
         "literal": row["literal"],
         "equivalent": row["equivalent"],
         "because": because if known else "means without counts cannot be tested",
@@ -614,6 +614,7 @@ def power() -> pd.DataFrame:
             family,
             sizes,
             n,
+            0.032,
             ratio,
             math.nan if n < 200 else 2.5 / math.sqrt(n * sizes * len(family)) / ratio,
             0.8,
@@ -622,7 +623,7 @@ def power() -> pd.DataFrame:
         for n in (100, 300, 1000, 10_000)
         for ratio in (1 / 3, 1.0)
     ]
-    names = ["family", "sizes", "n", "ratio", "dip", "probability"]
+    names = ["family", "sizes", "n", "run_noise", "ratio", "dip", "probability"]
     return pd.DataFrame(rows, columns=names)
 
 

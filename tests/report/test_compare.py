@@ -317,20 +317,22 @@ def test_a_statistical_verdict_shows_the_test_that_speaks_to_it(
 ) -> None:
     given = made()
     wanted = {
-        "memo-trap": ("U-shaped", {"q_u": 0.012, "q_change": 0.7}, "q = 0.012", True),
-        "redefine": ("inverse", {"q_u": 0.9, "q_change": 0.0004}, "q < 0.001", True),
-        "neqa": ("undetermined", {"q_u": 0.9, "q_change": 0.031}, "q = 0.031", False),
+        "memo-trap": ("U-shaped", {"q_u": 0.012, "q_change": 0.7}, "q = 0.012, ", True),
+        "redefine": ("inverse", {"q_u": 0.9, "q_change": 0.0004}, "q < 0.001, ", True),
+        "neqa": ("undetermined", {"q_u": 0.9, "q_change": 0.031}, "q = 0.031, ", False),
         "prompt-injection": ("flat", {"q_u": 0.9, "q_change": 0.031}, "", True),
     }
     for curve in given.evidence:
         about = curve["about"]
         if about["task"] in wanted and about["source"] != "published":
             shape, levels, *_ = wanted[about["task"]]
-            curve["verdict"] |= {"statistical": shape} | levels
+            limit = {"these_models": shape, "tipping_point": 0.021}
+            curve["verdict"] |= {"statistical": shape} | levels | limit
     _, matrix = both(given)
     for row in matrix.rows:
         opinion = row.cells["ladder"]["zero-shot"].opinions["statistical"]
-        shape, _, note, sure = wanted[row.task]
+        shape, _, level, sure = wanted[row.task]
+        note = level + ("up to ± 0.02 nats" if shape == "flat" else "up to ± 2.1 points")
         assert (opinion.shape, opinion.note, opinion.sure) == (shape, note, sure)
 
 

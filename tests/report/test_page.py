@@ -13,6 +13,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as Xml
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -64,7 +65,7 @@ from ushaped.report.verdicts import count_range
 from ushaped.results import columns, tables
 from ushaped.results.folder import Results
 from ushaped.results.formats import Precision, precisions, read_made
-from ushaped.results.numbers import by_metric, draws, probability
+from ushaped.results.numbers import by_metric, draws, probability, spread
 from ushaped.results.text_files import write_table
 
 
@@ -278,18 +279,54 @@ def test_each_example_has_its_protocol_classes_and_answer(page: str) -> None:
     assert all(item.strip().startswith('" B"') for item in answers)
 
 
-def test_the_counts_on_the_page_are_those_of_the_shapes(page: str, results: Path) -> None:
-    table = tables.read_shapes(results / "shapes.csv")
-    ours = table[(table["source"] != "published") & (table["variant"] == "zero-shot")]
-    ours = ours[ours["task"] != tables.AVERAGE]
-    counted = {
-        a["data-shape"]: int(a["data-count"]) for a in Page(page).all("li") if "data-shape" in a
-    }
-    expected = ours["equivalent"].value_counts().to_dict()
-    assert {shape: n for shape, n in counted.items() if n} == expected
-    assert f"Of {len(ours)} tasks" in Page(page).words
+def statistical_counts(given: Results, family: str = "") -> Counter[str]:
+    """Statistical verdicts on our own tasks, zero-shot."""
+    return Counter(
+        curve["verdict"]["statistical"]
+        for curve in given.evidence
+        if curve["about"]["source"] != "published"
+        and curve["about"]["variant"] == "zero-shot"
+        and curve["about"]["task"] != tables.AVERAGE
+        and family in ("", curve["about"]["family"])
+    )
+
+
+def counts_in_tiles(text: str) -> Counter[str]:
+    tiles = [a for a in Page(text).all("li") if "data-shape" in a]
+    return Counter({a["data-shape"]: int(a["data-count"]) for a in tiles if a["data-count"] != "0"})
+
+
+def test_the_first_screen_counts_what_the_data_support(other: Callable[..., Results]) -> None:
+    given = other()
+    text = render(TEMPLATE, given)
+    expected = statistical_counts(given)
+    assert counts_in_tiles(text) == expected
+    assert f"Of {expected.total()} tasks" in Page(text).words
     for shape, n in expected.items():
-        assert re.search(rf"{n} (is |are )?{shape}", Page(page).texts["b"][0])
+        if shape != "undetermined":
+            assert re.search(rf"{n} ((is|are) shown to be )?{shape}", Page(text).texts["b"][0])
+    first = spaced(text[text.index('id="verdict"') : text.index('id="scaling"')])
+    assert f"and {expected['undetermined']} " in first or not expected["undetermined"]
+    assert "The published-equivalent rule, which ignores all noise, says that" in first
+    assert "run-to-run noise estimated from the runs of each curve's sizes" in first
+    for curve in given.evidence:
+        limit = curve["verdict"]["tipping_point"]
+        about = curve["about"]
+        if about["source"] != "published" and about["variant"] == "zero-shot" and limit:
+            same = curve["verdict"]["statistical"] == curve["verdict"]["equivalent"]
+            shown = f"{about['task']} up to {spread(limit, about['metric'])}" in first
+            assert shown == (same and about["task"] != tables.AVERAGE)
+
+
+def test_without_evidence_the_first_screen_counts_the_rule_and_says_so(
+    other: Callable[..., Results],
+) -> None:
+    given = changed(other(), evidence=[])
+    ours = given.shapes[given.shapes["source"] != "published"]
+    ours = ours[(ours["variant"] == "zero-shot") & (ours["task"] != tables.AVERAGE)]
+    text = render(TEMPLATE, given)
+    assert counts_in_tiles(text) == Counter(ours["equivalent"])
+    assert "by the published-equivalent rule alone" in Page(text).words
 
 
 def test_the_verdict_and_what_it_is_no_evidence_of_come_before_every_figure(page: str) -> None:
@@ -305,12 +342,9 @@ def test_several_families_stand_in_one_table_first(other: Callable[..., Results]
     first = text[text.index('id="verdict"') : text.index('id="scaling"')]
     assert "zero-shot under the official protocol, with replica items" in spaced(first)
     rows = [spaced(row) for row in re.findall(r"<tr><th scope=.row.>.*?</tr>", first, re.DOTALL)]
-    ours = given.shapes[
-        (given.shapes["source"] != "published") & (given.shapes["variant"] == "zero-shot")
-    ]
     for family, row in zip(("gpt", "ladder"), rows, strict=True):
-        judged = ours[(ours["family"] == family) & (ours["task"] != tables.AVERAGE)]
-        counts = " ".join(str((judged["equivalent"] == shape).sum()) for shape in style.SHAPES)
+        judged = statistical_counts(given, family)
+        counts = " ".join(str(judged[shape]) for shape in (*style.SHAPES, "undetermined"))
         assert row.startswith(f"{family} 3 tasks, 3 sizes {counts} ")
 
 
@@ -525,14 +559,14 @@ def test_tallies_count_each_source_apart(other: Callable[..., Results]) -> None:
     assert "under the official protocol with replica items" in words
     told = "Official items: memo-trap, neqa; replica items: all tasks."
     assert words.count(told) == 5
-    counted: dict[str, int] = {}
-    for a in Page(text).all("li"):
-        if "data-shape" in a:
-            counted[a["data-shape"]] = counted.get(a["data-shape"], 0) + int(a["data-count"])
+    tiles = [a for a in Page(text).all("li") if "data-shape" in a]
+    counted = Counter()
+    for tile in tiles:
+        counted[tile["data-shape"]] += int(tile["data-count"])
     ours = given.shapes[
         (given.shapes["source"] != "published") & (given.shapes["variant"] == "zero-shot")
     ]
-    assert {k: n for k, n in counted.items() if n} == ours["equivalent"].value_counts().to_dict()
+    assert +counted == Counter(ours["equivalent"])
 
 
 def test_averages_of_two_sources_stand_apart(other: Callable[..., Results]) -> None:
@@ -589,7 +623,7 @@ def test_one_size_beside_a_curve_takes_nothing_from_it(other: Callable[..., Resu
         changed(given, metrics=metrics_left, shapes=pd.concat([judged, alone])),
     )
     assert "The family single was run at <b>one size</b>" in text
-    assert "Of 3 tasks, <b>" in text
+    assert "Of 3 tasks, <a" in text
 
 
 def test_it_renders_with_values_missing(results: Path) -> None:

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ushaped.figures import style
-from ushaped.report.text import slug
+from ushaped.report.text import run_noise_text, slug
 from ushaped.results import tables
-from ushaped.results.numbers import by_metric, p_value, signed
+from ushaped.results.numbers import by_metric, p_value, signed, spread
 from ushaped.results.records import Key, key_of
 from ushaped.shapes.evidence_record import Verdict as VerdictRecord
 from ushaped.terms import PALM, PUBLISHED, SIGNIFICANCE, SIGNS, STATISTICAL_SHAPES, UNDETERMINED
@@ -77,6 +77,19 @@ class CurveEvidence:
         """The verdict and its reason, as a sentence."""
         reason = (self.verdict["because"] or "").rstrip(".")
         return f"{self.statistical[:1].upper()}{self.statistical[1:]}: {reason}." if reason else ""
+
+    @property
+    def holds(self) -> str:
+        """How much run-to-run noise the verdict on these very models withstands; "" if none."""
+        limit = self.verdict["tipping_point"]
+        if limit is None or not self.verdict["these_models"]:
+            return ""
+        return f"up to {spread(limit, self.about['metric'])}"
+
+    @property
+    def run_noise(self) -> str:
+        """The run-to-run noise in the verdict, and where it comes from."""
+        return run_noise_text(self.record)
 
 
 def index_evidence(curves: Sequence[dict[str, Any]]) -> dict[Key, CurveEvidence]:
@@ -169,6 +182,17 @@ class EvidenceView:
     by_task: dict[str, list[CurveEvidence]]
     labels: list[Label]
     level: float
+
+    @property
+    def published_noise(self) -> list[str]:
+        """The run-to-run noise in the verdicts beside the labels."""
+        return list(dict.fromkeys(label.curve.run_noise for label in self.labels))
+
+    @property
+    def undone(self) -> int:
+        """Curves with labels whose verdict on these very models the run-to-run noise changes."""
+        verdicts = [label.curve.verdict for label in self.labels]
+        return sum(v["these_models"] != v["statistical"] for v in verdicts)
 
     @property
     def differing(self) -> list[Label]:

@@ -291,12 +291,13 @@ def _test_opinion(evidence: CurveEvidence) -> Opinion:
     """
     shape = evidence.statistical
     if shape == "flat":
-        return Opinion(shape, sure=True)
+        return Opinion(shape, evidence.holds, sure=True)
     test = "u" if shape == "U-shaped" else "change"
     name = "p" if evidence.about["task"] == AVERAGE else "q"
     value = evidence.verdict[f"{name}_{test}"]
     sure = shape != UNDETERMINED and value is not None and value <= SIGNIFICANCE
-    return Opinion(shape, format_level(name, value), sure)
+    notes = [note for note in (format_level(name, value), evidence.holds) if note]
+    return Opinion(shape, ", ".join(notes), sure)
 
 
 def format_level(name: str, value: float | None) -> str:

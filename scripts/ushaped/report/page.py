@@ -44,6 +44,7 @@ FILTERS = (
     "signed",
     "small_number",
     "by_metric",
+    "spread",
     "probability",
     "draw_share",
     "draws",

@@ -26,11 +26,13 @@ class PowerRow:
 class PowerView:
     """``partials/power.html.j2``.
 
-    ``ratios`` are the columns of its table, ``groups`` its rows by whether the families were run,
-    ``few_sizes`` the families that were run at too few sizes for any turn.
+    ``run_noise`` is its standard deviation in all rows; ``ratios`` are the columns of its table,
+    ``groups`` its rows by whether the families were run, ``few_sizes`` the families that were run
+    at too few sizes for any turn.
     """
 
     picture: Picture
+    run_noise: float
     ratios: list[float]
     groups: list[tuple[str, list[PowerRow]]]
     few_sizes: list[str]
@@ -49,6 +51,7 @@ def power_view(findings: Findings) -> PowerView | None:
     }
     return PowerView(
         picture=findings.picture("power", "E1", describe_power(power)),
+        run_noise=float(power["run_noise"].iloc[0]),
         ratios=ratios,
         groups=[(name, group) for name, group in groups.items() if group],
         few_sizes=[name for name in findings.families if name not in set(power["family"])],

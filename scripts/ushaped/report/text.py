@@ -7,6 +7,8 @@ from typing import Any
 
 from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
+from ushaped.results.numbers import spread
+from ushaped.shapes.run_noise import BORROWED, ESTIMATED, ZERO
 from ushaped.terms import FLOPS, PARAMETERS
 
 AXES = {FLOPS: "training compute", PARAMETERS: "parameters"}
@@ -31,6 +33,8 @@ FLAGS = {flag.name: flag.words for flag in DOUBTS.values()} | {
     "tiny-but-significant": "its change is significant, but practically nothing",
     "more-than-one-turn": "it turns significantly both ways: a U and an inverted U",
     "small-turn": "a significant turn of it is too small to make its shape",
+    "overdispersed": "its sizes scatter about a curve of one turn by more than the run-to-run "
+    "noise that its verdict allows for",
     "relabelled-sizes": "the published figure labels some of these sizes otherwise",
 }
 
@@ -90,3 +94,25 @@ def glyphs() -> dict[str, str]:
         for shape, points in style.SHAPE_CURVES.items()
     }
     return curves | {"irregular": "M4 11L9 4L15 13L20 5", "undetermined": "M5 8h0M12 8h0M19 8h0"}
+
+
+def run_noise_text(record: Mapping[str, Any]) -> str:
+    """Run-to-run noise of a record in words.
+
+    Examples
+    --------
+    >>> noise = {"source": "borrowed", "study": "two-choice", "sd": 0.032, "degrees": None}
+    >>> run_noise_text({"run_noise": noise, "about": {"metric": "accuracy"}})
+    '± 3.2 points between training runs, borrowed (two-choice)'
+    """
+    noise = record["run_noise"]
+    size = f"{spread(noise['sd'], record['about']['metric'])} between training runs"
+    if noise["source"] == ESTIMATED:
+        degrees = noise["degrees"]
+        freedom = f" ({plural(round(degrees), 'degree')} of freedom)" if degrees else ""
+        return f"{size}, estimated from the runs of its sizes{freedom}"
+    if noise["source"] == BORROWED:
+        return f"{size}, borrowed ({noise['study']})"
+    if noise["source"] == ZERO:
+        return "none, as configured: the verdict is on these very models"
+    return "unknown for this metric: the verdict is on these very models"

@@ -18,7 +18,16 @@ from ushaped.results import tables
 from ushaped.results.columns import OfCurve
 from ushaped.results.numbers import by_metric
 from ushaped.results.tables import Edition
-from ushaped.terms import AVERAGE, CONFIDENCE, LADDER, PUBLISHED, SIGNIFICANCE, UNDETERMINED
+from ushaped.shapes.run_noise import ESTIMATED
+from ushaped.terms import (
+    AVERAGE,
+    CONFIDENCE,
+    LADDER,
+    PUBLISHED,
+    SIGNIFICANCE,
+    STATISTICAL_SHAPES,
+    UNDETERMINED,
+)
 from ushaped.variants import order_variants
 
 if TYPE_CHECKING:
@@ -314,11 +323,14 @@ class Answer:
     """The tally of one family beside the statistical verdicts on the same curves.
 
     ``same``, ``other`` and ``open`` are the verdicts that the statistical ones confirm, contradict
-    and leave undetermined; ``shown`` counts the statistical verdicts in a clause, "" without any.
+    and leave undetermined; ``shown`` counts the statistical verdicts in a clause, "" without any;
+    ``supported`` are the curves of each statistical verdict; ``run_noise`` are the noises in them.
     """
 
     tally: Tally
     shown: str
+    supported: dict[str, list[tuple[Verdict, CurveEvidence]]]
+    run_noise: list[str]
     same: list[Verdict]
     other: list[Verdict]
     open: list[Verdict]
@@ -354,12 +366,24 @@ def answers(findings: Findings) -> list[Answer]:
 
 def _answer(tally: Tally, evidence: dict[Key, CurveEvidence]) -> Answer:
     split: dict[str, list[Verdict]] = {"same": [], "other": [], "open": []}
-    statistical = []
-    for verdict in tally.judged:
-        if curve := evidence.get(verdict.key):
-            split[curve.agreement].append(verdict)
-            statistical.append(curve.statistical)
-    return Answer(tally, count_statistical(statistical), **split)
+    pairs = [(v, curve) for v in tally.judged if (curve := evidence.get(v.key))]
+    for verdict, curve in pairs:
+        split[curve.agreement].append(verdict)
+    statistical = [curve.statistical for _, curve in pairs]
+    supported = {
+        shape: [pair for pair in pairs if pair[1].statistical == shape]
+        for shape in dict.fromkeys((*style.SHAPES, *STATISTICAL_SHAPES))
+        if shape in style.SHAPES or shape in statistical
+    }
+    noise = list(dict.fromkeys(noise_source(curve) for _, curve in pairs if curve.statistical))
+    return Answer(tally, count_statistical(statistical), supported, noise, **split)
+
+
+def noise_source(curve: CurveEvidence) -> str:
+    """Where the run-to-run noise of a curve comes from, without its size where that differs."""
+    if curve.record["run_noise"]["source"] == ESTIMATED:
+        return "estimated from the runs of each curve's sizes"
+    return curve.run_noise
 
 
 def count_statistical(verdicts: Sequence[str]) -> str:

@@ -83,8 +83,9 @@ PROTOCOLS = (
     *("flips_literal", "settled_literal", "base_value", "value", "low", "high"),
     *("difference", "difference_low", "difference_high"),
 )
-# `dip` is the smallest fall that is called U-shaped with `probability`; empty if none tried is.
-POWER = ("family", "sizes", "n", "ratio", "dip", "probability")
+# `dip` is the smallest fall that is called U-shaped with `probability`, under a standard deviation
+# between training runs of `run_noise`; empty if none tried is.
+POWER = ("family", "sizes", "n", "run_noise", "ratio", "dip", "probability")
 # `literature/series.csv`, `literature/verdicts.csv`.
 SERIES = (
     *("series", "size", "plotted_size", "task", "metric", "protocol", "source"),

@@ -62,6 +62,19 @@ def signed(value: Any, metric: str) -> str:
     return text.replace("-", "−")
 
 
+def spread(value: Any, metric: str) -> str:
+    """Write a standard deviation: points for shares, else nats.
+
+    Examples
+    --------
+    >>> spread(0.0213, "accuracy"), spread(0.3, "sequence_loss"), spread(0.0, "accuracy")
+    ('± 2.1 points', '± 0.30 nats', '± 0.0 points')
+    """
+    if is_missing(value):
+        return MISSING
+    return f"± {value:.2f} nats" if metric in NATS else f"± {100 * value:.1f} points"
+
+
 def probability(value: Any) -> str:
     """Write a probability; never as an exact 0 or 1, which a bootstrap cannot show."""
     if is_missing(value):

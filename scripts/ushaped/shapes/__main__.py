@@ -16,8 +16,8 @@ from typing import Any
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan, write_text
 from ushaped.literature.run_noise import read_run_noise
-from ushaped.report.text import FLAGS, listing, plural, slug
-from ushaped.results.numbers import scientific, signed
+from ushaped.report.text import FLAGS, listing, plural, run_noise_text, slug
+from ushaped.results.numbers import scientific, signed, spread
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Data, Settings
 from ushaped.shapes.evidence_record import CurveEvidence, write_evidence
@@ -202,7 +202,7 @@ def evidence_text(evidence: Evidence) -> str:
     if verdict.get("because"):
         lines += _wrap("", f"{verdict['because']}", 2)
     lines += ["", *_points(evidence), ""]
-    for title, text in _details(evidence):
+    for title, text in (*_stability(evidence), *_details(evidence)):
         lines += _wrap(title, text)
     for note in _notes(evidence):
         lines += _wrap("note", note)
@@ -223,6 +223,20 @@ def _points(evidence: Evidence) -> Iterator[str]:
         mark = "lowest" if size == lowest else ""
         point = f"{size:<{width}}{scientific(at):>14}{_value(value, share):>16}"
         yield f"  {point}   {interval:<18} {mark}".rstrip()
+
+
+def _stability(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """The verdict on these very models, and the run-to-run noise in the other one."""
+    verdict, metric = evidence["verdict"] or {}, evidence["about"]["metric"]
+    if not (shape := verdict.get("these_models")):
+        return
+    limit = verdict.get("tipping_point")
+    holds = "" if limit is None else f"; holds up to {spread(limit, metric)} between training runs"
+    yield "models", f"these very models: {shape}{holds}"
+    yield "run noise", run_noise_text(evidence)
+    if scatter := evidence["overdispersion"]:
+        size = _interval(scatter, lambda sd: spread(sd, metric))
+        yield "scatter", f"of the sizes, as if by {size}"
 
 
 def _details(evidence: Evidence) -> Iterator[tuple[str, str]]:

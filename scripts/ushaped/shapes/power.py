@@ -1,6 +1,6 @@
 """Power: the smallest dip that the statistical verdict calls U-shaped with a given probability.
 
-Curves with a given dip and recovery are simulated with independent items.
+Curves with a given dip and recovery are simulated with independent items and run-to-run noise.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from ushaped.shapes.conclude import conclude, range_upper_limit
 from ushaped.shapes.data import Settings
 from ushaped.shapes.fits import fits, sample_loss
 from ushaped.shapes.hypothesis_tests.significance import NullDistributions, p_values_of
-from ushaped.shapes.rules import Floats, Rule
+from ushaped.shapes.rules import Floats, Ints, Rule
+from ushaped.shapes.run_noise import NO_NOISE, RunNoise, noise_profile, with_run_noise
 from ushaped.shapes.sample import Sample, from_counts
 from ushaped.terms import U_SHAPED
 
@@ -54,35 +55,47 @@ def u_curve(x: Floats, dip: float, ratio: float) -> Floats:
 
 def shares_of_verdicts(
     truth: Floats,
-    sample: Sample,
-    nulls: NullDistributions,
+    n: int,
     rule: Rule,
     curves: int,
+    draws: int,
     rng: np.random.Generator,
+    noise: RunNoise = NO_NOISE,
 ) -> dict[str, float]:
     """Share of simulated curves with each statistical verdict.
+
+    Each size has one run. All curves share the null distributions of their truth's errors.
 
     Parameters
     ----------
     truth : ndarray of float, shape (S,)
         Probabilities of a right answer.
-    sample : Sample
-        Sample with the trials (whole numbers, the same at every size) of the curves.
-    nulls : NullDistributions
-        Of this sample.
+    n : int
+        Independent items.
     rule : Rule
         The published-equivalent one.
     curves : int
         Number of simulated curves.
+    draws : int
+        Of the null distributions.
     rng : numpy.random.Generator
+    noise : RunNoise
+        Between runs; the verdict knows it.
     """
-    assert sample.trials is not None
-    n = sample.trials.astype(np.int64)
-    rows = rng.binomial(n, truth, size=(curves, len(n))) / n
-    fitted = fits(rows, sample.weights, sample_loss(sample))
+    one_run = np.ones(len(truth), np.int64)
+
+    def observed(right: Ints) -> Sample:
+        return with_run_noise(from_counts(right, np.full(len(truth), n)), noise, one_run)
+
+    sample = observed(np.rint(truth * n).astype(np.int64))
+    nulls = NullDistributions(sample, draws, rng)
+    deviation = noise.sd * np.sqrt(noise_profile(truth, n))
+    shares = truth + deviation * rng.standard_normal((curves, len(truth)))
+    right = rng.binomial(n, shares.clip(0, 1))
+    fitted = fits(right / n, sample.weights, sample_loss(sample))
     shapes: Counter[str] = Counter()
-    for index, p in enumerate(p_values_of(sample, rows, nulls)):
-        own = from_counts((rows[index] * n).round().astype(np.int64), n)
+    for index, p in enumerate(p_values_of(sample, right / n, nulls)):
+        own = observed(right[index])
         of_curve = {shape: fit.take(index) for shape, fit in fitted.items()}
         shapes[conclude(p, of_curve, own, rule, range_upper_limit(own, 200, rng)).shape] += 1
     return {shape: count / curves for shape, count in shapes.items()}
@@ -107,21 +120,21 @@ def smallest_dip(
     ratio : float
         Rise / fall.
     settings : Settings
+        With the run-to-run noise.
     simulations : int
         Curves per dip.
     known : float
         The smallest dip for fewer items, an upper bound for more items.
     """
     rule = Rule.published_equivalent(settings.equivalence, settings.recovery)
-    sample = from_counts(np.full(len(x), n // 2), np.full(len(x), n))
-    rng = generator(settings.seed, "power", str(len(x)))
-    nulls = NullDistributions(sample, settings.draws, rng)
+    noise = run_noise(settings)
 
     def probability(dip: float) -> float:
         # The same random numbers for every dip make the probability monotone in it.
         rng = generator(settings.seed, "power", str(n))
         truth = u_curve(x, dip, ratio)
-        return shares_of_verdicts(truth, sample, nulls, rule, simulations, rng).get(U_SHAPED, 0.0)
+        shares = shares_of_verdicts(truth, n, rule, simulations, settings.draws, rng, noise)
+        return shares.get(U_SHAPED, 0.0)
 
     low, high = 0.0, _RANGE / max(1.0, ratio)
     if math.isfinite(known):
@@ -132,6 +145,12 @@ def smallest_dip(
         middle = (low + high) / 2
         low, high = (low, middle) if probability(middle) >= PROBABILITY else (middle, high)
     return high
+
+
+def run_noise(settings: Settings) -> RunNoise:
+    """Noise of the accuracy of one run."""
+    borrowed = settings.run_noise
+    return borrowed.of("accuracy", average=False) if borrowed else NO_NOISE
 
 
 def power_rows(
@@ -145,6 +164,7 @@ def power_rows(
 
     ``families`` are log scales of the sizes; families of fewer than three sizes are omitted.
     """
+    noise = run_noise(settings).sd
     for family, x in families.items():
         if len(x) < 3:
             continue
@@ -152,5 +172,5 @@ def power_rows(
             dip = math.nan
             for n in sorted(items):
                 dip = smallest_dip(x, n, ratio, settings, simulations, dip)
-                row = (family, len(x), n, ratio, dip, PROBABILITY)
+                row = (family, len(x), n, noise, ratio, dip, PROBABILITY)
                 yield dict(zip(POWER, row, strict=True))
