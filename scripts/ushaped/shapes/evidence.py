@@ -41,7 +41,6 @@ from ushaped.shapes.run_noise import (
     BORROWED,
     ESTIMATED,
     NO_NOISE,
-    ZERO,
     RunNoise,
     drawn_noise,
     estimate_run_noise,
@@ -93,8 +92,9 @@ def examine(
 class _Known:
     """What is known of a curve.
 
-    ``these_models`` is its sample with the noise of items alone, ``sample`` and ``drawn`` with that
-    of training runs too; ``runs`` counts the runs of each size.
+    ``these_models`` is its sample with the noise of items alone, ``sample`` with that of training
+    runs too; ``runs`` counts the runs of each size. ``resampled`` are draws over items and, where
+    sizes have several, runs; ``drawn`` have borrowed run-to-run noise too.
     """
 
     curve: Curve
@@ -103,6 +103,7 @@ class _Known:
     sample: Sample | None
     noise: RunNoise
     runs: Ints
+    resampled: Floats
     drawn: Floats
     settings: Settings
 
@@ -124,18 +125,18 @@ class _Known:
 
 def _know(curve: Curve, data: Data | None, settings: Settings, drawn: Draws | None) -> _Known:
     drawn = drawn or resample(curve, data, settings)
-    sample, noise, runs = sample_from(curve, data, drawn.items), NO_NOISE, _runs(curve, data)
-    known = _Known(curve, data, sample, sample, noise, runs, drawn.items, settings)
+    if settings.run_noise is None:
+        drawn = Draws.of_items(drawn.items, drawn.share)
+    sample, runs, heights = sample_from(curve, data, drawn.items), _runs(curve, data), drawn.heights
     if sample is None:
-        return known
+        return _Known(curve, data, None, None, NO_NOISE, runs, heights, heights, settings)
     noise = _run_noise(curve, data, drawn, runs, settings)
-    trained = with_run_noise(sample, noise, runs)
+    trained, noisy = with_run_noise(sample, noise, runs), heights
     if noise.source == BORROWED:
         rngs = [generator(settings.seed, "run noise", *curve.key, size) for size in curve.sizes]
-        added = drawn_noise(sample, noise, runs, len(drawn.items), rngs)
-        drawn = replace(drawn, runs=added)
-    heights = drawn.items if noise.source == ZERO else drawn.heights
-    return replace(known, sample=trained, noise=noise, drawn=heights)
+        added = drawn_noise(sample, noise, runs, len(heights), rngs)
+        noisy = replace(drawn, runs=added).heights
+    return _Known(curve, data, sample, trained, noise, runs, heights, noisy, settings)
 
 
 def _runs(curve: Curve, data: Data | None) -> Ints:
@@ -272,7 +273,7 @@ def _add_rule_verdicts(record: Verdict, known: _Known) -> None:
     heights, literal = known.curve.heights, Rule.literal(known.settings.equivalence)
     record["literal"] = verdict(heights, literal)
     record["equivalent"] = verdict(heights, known.rule)
-    drawn = known.drawn
+    drawn = known.resampled
     record["probabilities"] = verdict_frequencies(drawn, known.rule) if len(drawn) else {}
 
 

@@ -37,11 +37,12 @@ class About(TypedDict):
 class Verdict(TypedDict):
     """Verdicts and tests; of a curve of one size, notes alone.
 
-    ``probabilities`` are the frequencies of the published-equivalent verdicts among the bootstrap
-    draws. ``statistical`` is the verdict on models trained this way, ``these_models`` that on these
-    very models, without run-to-run noise, and ``tipping_point`` the largest standard deviation
-    between training runs at which it stands (`.stability`; NaN for an undetermined one). ``p_*``
-    are p-values, ``q_*`` are corrected for the tasks of a family and variant.
+    ``probabilities`` are the frequencies of the published-equivalent verdicts among bootstrap draws
+    over items and, where sizes have several, training runs. ``statistical`` is the verdict on
+    models trained this way, ``these_models`` that on these very models, without run-to-run noise,
+    and ``tipping_point`` the largest standard deviation between training runs at which it stands
+    (`.stability`; NaN for an undetermined one). ``p_*`` are p-values, ``q_*`` are corrected for the
+    tasks of a family and variant.
     """
 
     notes: list[str]
