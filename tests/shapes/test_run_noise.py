@@ -368,6 +368,13 @@ def test_without_noise_the_verdict_is_on_these_very_models(
     assert record["verdict"]["these_models"] == record["verdict"]["statistical"]
 
 
+def test_of_a_curve_without_errors_the_noise_is_unknown() -> None:
+    curve = next(c for c in read_published(SERIES) if c.task == "prompt-injection")
+    record = examine(curve, None, Settings(draws=50))
+    assert record["run_noise"]["source"] == "unknown"
+    assert record["verdict"]["these_models"] == "undetermined"
+
+
 def test_sizes_that_scatter_more_than_the_noise_are_flagged() -> None:
     shares = [0.5, 0.6, 0.45, 0.58, 0.44, 0.6, 0.5, 0.42]
     right = np.rint(np.array(shares) * 2000).astype(np.int64)

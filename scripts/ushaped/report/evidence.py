@@ -186,7 +186,8 @@ class EvidenceView:
     @property
     def published_noise(self) -> list[str]:
         """The run-to-run noise in the verdicts beside the labels."""
-        return list(dict.fromkeys(label.curve.run_noise for label in self.labels))
+        curves = [label.curve for label in self.labels if label.curve.record["trials"]]
+        return list(dict.fromkeys(curve.run_noise for curve in curves))
 
     @property
     def undone(self) -> int:

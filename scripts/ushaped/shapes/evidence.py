@@ -41,6 +41,7 @@ from ushaped.shapes.run_noise import (
     BORROWED,
     ESTIMATED,
     NO_NOISE,
+    UNKNOWN,
     RunNoise,
     drawn_noise,
     estimate_run_noise,
@@ -129,7 +130,8 @@ def _know(curve: Curve, data: Data | None, settings: Settings, drawn: Draws | No
         drawn = Draws.of_items(drawn.items, drawn.share)
     sample, runs, heights = sample_from(curve, data, drawn.items), _runs(curve, data), drawn.heights
     if sample is None:
-        return _Known(curve, data, None, None, NO_NOISE, runs, heights, heights, settings)
+        unknown = NO_NOISE if settings.run_noise is None else RunNoise(UNKNOWN, 0.0)
+        return _Known(curve, data, None, None, unknown, runs, heights, heights, settings)
     noise = _run_noise(curve, data, drawn, runs, settings)
     trained, noisy = with_run_noise(sample, noise, runs), heights
     if noise.source == BORROWED:
