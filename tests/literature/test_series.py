@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fabricate import SETTINGS
+from fabricate import RUN_NOISE, SETTINGS
 from project import Project
 from ushaped.errors import UserError
 from ushaped.items.task import load_task
@@ -269,7 +269,7 @@ def test_judging_nothing_or_half_is_refused(
 ) -> None:
     script = SERIES.parents[1] / "scripts" / "shapes.py"
     words += ("--output", str(tmp_path / "s.csv"), "--evidence", str(tmp_path / "e.json"))
-    words += tuple(map(str, SETTINGS))
+    words += tuple(map(str, (*SETTINGS, *RUN_NOISE)))
     done = subprocess.run(
         [sys.executable, script, *words],
         capture_output=True,

@@ -19,6 +19,7 @@ from ushaped.results.numbers import (
     p_value,
     probability,
     scientific,
+    signed,
     whole_number,
 )
 from ushaped.terms import MAIN_VARIANT, NATS, PRIMARY, PUBLISHED
@@ -31,6 +32,7 @@ VERDICT_COLUMNS = [
     ("p", NUMBER),
     ("Literal", TEXT),
     ("Statistical", TEXT),
+    ("Holds to", NUMBER),
     ("q (U)", NUMBER),
     ("q (change)", NUMBER),
 ]
@@ -38,8 +40,10 @@ VERDICTS_SAID = (
     "Equivalent: the published-equivalent rule (a fall of more than {equivalence}, and the smaller "
     "of fall and rise at least {recovery} of the larger), with p, the share of bootstrap draws "
     "that give the same verdict. Literal: any fall and any rise up to the largest size. "
-    "Statistical: what tests at 5% allow to be said; q (U) and q (change): p-values of a U and of "
-    "any change, corrected for many tasks (Benjamini and Hochberg)."
+    "Statistical: what tests at 5% allow to be said of models trained this way. Holds to: the "
+    "largest standard deviation between training runs, in points or nats, at which the verdict on "
+    "these very models stands. q (U) and q (change): p-values of a U and of any change, corrected "
+    "for many tasks (Benjamini and Hochberg)."
 )
 
 
@@ -93,6 +97,7 @@ def _verdicts(row: pd.Series) -> list[str]:
         probability(tables.verdict_probability(row)),
         str(row["literal"]) or MISSING,
         str(row["statistical"]) or MISSING,
+        signed(row["tipping_point"], str(row["metric"])).lstrip("+") or MISSING,
         p_value(row["qvalue_u"]),
         p_value(row["qvalue_change"]),
     ]
