@@ -236,10 +236,10 @@ def item_metrics(
     if questions.log_odds:
         assert contrast is not None
         return _log_odds(contrast, questions) | {
-            "label_mass": Measured(np.exp(_log_sum_exp(log_likelihoods)), False, float("nan"))
+            "label_mass": Measured(np.exp(log_sum_exp(log_likelihoods)), False, float("nan"))
         }
     answer = np.broadcast_to(questions.answer[:, None], (*log_likelihoods.shape[:2], 1))
-    mass = _log_sum_exp(log_likelihoods)
+    mass = log_sum_exp(log_likelihoods)
     right = np.take_along_axis(log_likelihoods, answer, axis=-1)[..., 0]
     said = answers(log_likelihoods)
     even = float(np.mean(1.0 / questions.count))
@@ -317,7 +317,8 @@ def _share(hit: Bools, chance: float = float("nan")) -> Measured:
     return Measured(hit.astype(np.float64), True, chance)
 
 
-def _log_sum_exp(values: Floats) -> Floats:
+def log_sum_exp(values: Floats) -> Floats:
+    """Logarithm of the sum of exponentials over the last axis, shape (..., k) to (...)."""
     top = values.max(axis=-1)
     return top + np.log(np.exp(values - top[..., None]).sum(axis=-1))
 

@@ -183,6 +183,19 @@ def read_questions(path: Path) -> Questions:
     return questions
 
 
+def read_answer_bytes(path: Path) -> Ints:
+    """UTF-8 bytes of each right class's text as it is scored, so with its leading space.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Of the items of a prompts file, in the order of `read_questions`.
+    """
+    table = read_table(path, ("item", "classes", "answer_index"))
+    pairs = zip(table["classes"].to_pylist(), table["answer_index"].to_pylist(), strict=True)
+    return np.array([len(classes[answer].encode()) for classes, answer in pairs])
+
+
 def read_unsplit(path: Path) -> int:
     """Number of items of the task that a prompts file leaves out; 0 where it does not say.
 
