@@ -316,14 +316,21 @@ def question_code(wildcards):
 
 
 def question_inputs(wildcards):
-    """The tables that a question is answered from."""
+    """The files that a question is answered from."""
+    scored = [
+        f"{source}/{task}/{MAIN_VARIANT}.parquet"
+        for source, task in EDITIONS
+        if MAIN_VARIANT in VARIANTS and FACTS[task].metric == "accuracy"
+    ]
     files = {
-        "published": PUBLISHED,
-        "metrics": f"{OUT}/metrics.csv",
-        "items": f"{OUT}/items.parquet",
-        "protocols": f"{OUT}/protocols.csv",
+        "published": [PUBLISHED],
+        "metrics": [f"{OUT}/metrics.csv"],
+        "items": [f"{OUT}/items.parquet"],
+        "protocols": [f"{OUT}/protocols.csv"],
+        "prompts": [f"{OUT}/prompts/{file}" for file in scored],
+        "scores": [f"{OUT}/scores/{model}/{file}" for model in MODELS for file in scored],
     }
-    return [files[name] for name in QUESTIONS[wildcards.question].reads]
+    return [file for name in QUESTIONS[wildcards.question].reads for file in files[name]]
 
 
 def folder_of_answers(wildcards, output):

@@ -21,7 +21,7 @@ rule questions:
     input:
         code=code("questions"),
         module=question_code,
-        tables=question_inputs,
+        data=question_inputs,
     output:
         report(
             f"{ANSWERS}/{{question}}.csv",

@@ -26,6 +26,8 @@ def main() -> None:
         metrics=arguments.results / "metrics.csv",
         items=arguments.results / "items.parquet",
         protocols=arguments.results / "protocols.csv",
+        prompts=arguments.results / "prompts",
+        scores=arguments.results / "scores",
         rule=Rule.published_equivalent(arguments.equivalence, arguments.recovery),
         draws=arguments.draws,
         seed=arguments.seed,

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import yaml
 from scipy.optimize import isotonic_regression
 
+from ushaped.metrics.continuous import CONTINUOUS
 from ushaped.results import tables
 from ushaped.results.columns import METRICS, SHAPES
 from ushaped.results.columns import PROTOCOLS as COMPARED
@@ -372,11 +373,34 @@ def write_questions(folder: Path) -> None:
             for ranking in ("slope", "last fall")
             for tau in (0.0, 0.1, 0.2)
         ],
+        "metrics-compared": list(_compared_metrics(key)),
     }
     for name, rows in made.items():
         path = folder / "questions" / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(path, index=False)
+
+
+def _compared_metrics(key: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """One U-shaped curve under accuracy, of which every second continuous metric has another."""
+    base = key | {"family": "ladder", "source": "replica", "task": "neqa", "sizes": 3, "n": ITEMS}
+    base |= {"size_names": "1k;8k;45k", "values": "0.6;0.3;0.5", "first": 0.6, "lowest": 0.3}
+    base |= {"last": 0.5, "valley_size": "8k", "equivalence": 0.02, "run_noise": 0.01}
+    base |= {"run_noise_source": "estimated", "verdict_on": "models trained this way"}
+    base |= {"accuracy_equivalent": "U-shaped", "accuracy_statistical": "U-shaped"}
+    for place, metric in enumerate(("accuracy", *CONTINUOUS)):
+        shapes = ("positive", "undetermined") if place % 2 else ("U-shaped", "U-shaped")
+        agree = ("other", "open") if place % 2 else ("same", "same")
+        yield (
+            base
+            | {"metric": metric}
+            | {
+                "equivalent": shapes[0],
+                "statistical": shapes[1],
+                "equivalent_agrees": agree[0],
+                "statistical_agrees": agree[1],
+            }
+        )
 
 
 def evidence(measured: pd.DataFrame, judged: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, Any]:

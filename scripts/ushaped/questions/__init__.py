@@ -19,8 +19,8 @@ class Question(NamedTuple):
     title : str
         What the page and Snakemake's own report call it.
     reads : tuple of str
-        Its inputs: ``published`` (the published series), or ``metrics``, ``items`` and
-        ``protocols`` of the run.
+        Its inputs: ``published`` (the published series), or of the run ``metrics``, ``items``,
+        ``protocols``, and ``prompts`` and ``scores`` of the accuracy tasks in the main variant.
     """
 
     title: str
@@ -36,5 +36,8 @@ QUESTIONS = {
     ),
     "chains": Question("does reasoning first change the verdict?", reads=("metrics", "protocols")),
     "matching": Question("equal compute or equal parameters?", reads=("published",)),
+    "metrics-compared": Question(
+        "does the shape depend on the metric?", reads=("metrics", "prompts", "scores")
+    ),
     "selection": Question("how many U by chance alone?", reads=("published",)),
 }

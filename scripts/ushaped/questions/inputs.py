@@ -18,6 +18,8 @@ class Inputs:
         ``literature/series.csv``.
     metrics, items, protocols : Path
         Of the run.
+    prompts, scores : Path
+        Of the run, the folders of all files of prompts and of scores.
     rule : Rule
         The published-equivalent one.
     draws, seed : int
@@ -28,6 +30,8 @@ class Inputs:
     metrics: Path
     items: Path
     protocols: Path
+    prompts: Path
+    scores: Path
     rule: Rule
     draws: int
     seed: int
