@@ -12,6 +12,7 @@ from ushaped.questions import QUESTIONS
 from ushaped.questions.selection import SELECTED, SUBMITTED, closest_fall
 from ushaped.report.findings import Findings
 from ushaped.report.methods import rule_settings
+from ushaped.report.metrics_compared import MetricsComparedView, metrics_compared_view
 from ushaped.report.pictures import Picture
 from ushaped.report.text import listing, plural
 from ushaped.results import tables
@@ -338,7 +339,10 @@ def at_bound(rows: pd.DataFrame) -> Row:
 
 # -- all other questions --------------------------------------------------------------------------
 
-WORDED = ("continuing-published", "continuing-measured", "chains", "matching", "selection")
+WORDED = (
+    *("continuing-published", "continuing-measured", "chains", "matching", "selection"),
+    "metrics-compared",
+)
 """Questions whose answers the partial puts into words; every other one is shown as its table."""
 
 
@@ -373,6 +377,7 @@ class QuestionsView:
     matches: list[Match]
     points: list[Row]
     selection: Selection | None
+    compared: MetricsComparedView | None
     tabled: list[Tabled]
     matching_picture: Picture
     selection_picture: Picture
@@ -387,6 +392,7 @@ def questions_view(findings: Findings) -> QuestionsView:
     answers = findings.results.questions
     matching, simulated = answers.get("matching"), answers.get("selection")
     alts = describe_figures(answers)
+    rule = rule_settings(findings.results.config)
     return QuestionsView(
         answered=bool(answers),
         steps=last_steps([answers.get(f"continuing-{part}") for part in ("published", "measured")]),
@@ -394,12 +400,13 @@ def questions_view(findings: Findings) -> QuestionsView:
         matches=matches(matching),
         points=matched_points(matching),
         selection=selection(simulated),
+        compared=metrics_compared_view(answers.get("metrics-compared"), rule["equivalence"]),
         tabled=tabled(answers),
         matching_picture=findings.picture("matching", 3, alts["matching"]),
         selection_picture=findings.picture("selection", 4, alts["selection"]),
         submitted=SUBMITTED,
         selected=SELECTED,
-        rule=rule_settings(findings.results.config),
+        rule=rule,
         confidence=CONFIDENCE,
         main_variant=MAIN_VARIANT,
     )
