@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from ushaped.metrics.continuous import CONTINUOUS
+from ushaped.questions.metrics_compared import ACCURACY, OPEN, SAME
 from ushaped.report.text import listing, plural
 from ushaped.results import tables
 from ushaped.results.numbers import number, percent
 from ushaped.terms import U_SHAPED, UNDETERMINED
 
-ACCURACY = "accuracy"
 # What the page calls each metric; accuracy comes first.
 NAMES = {
     ACCURACY: "accuracy",
@@ -46,8 +46,8 @@ class ComparedCurve:
     def agreeing(self, verdict: str) -> str:
         """Under how many continuous metrics a verdict is that under accuracy, in words."""
         agreements = [self.rows[metric][f"{verdict}_agrees"] for metric in CONTINUOUS]
-        words = f"{agreements.count('same')} of {len(agreements)}"
-        undetermined = agreements.count("open")
+        words = f"{agreements.count(SAME)} of {len(agreements)}"
+        undetermined = agreements.count(OPEN)
         return f"{words}, {undetermined} undetermined" if undetermined else words
 
 
