@@ -217,7 +217,7 @@ def draw_items_and_runs(
             by_task.setdefault((curve.source, curve.task), []).append(curve)
     drawn: dict[Key, Draws] = {}
     for (source, task), group in by_task.items():
-        observed = [_values_by_model(curve, answers) for curve in group]
+        observed = [values_by_model(curve, answers) for curve in group]
         resampled = paired_resamples(observed, draws, seed, source, task)
         for curve, (*_, values), by_model in zip(group, observed, resampled, strict=True):
             if curve.has_draws:
@@ -289,8 +289,20 @@ def _draw_by_size(curve: Curve, values: Floats, drawn: Floats, seed: int) -> Dra
     return Draws(items, runs, share)
 
 
-def _values_by_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Ints, Floats]:
-    """Items, clusters and the values of all models, the models of each size side by side."""
+def values_by_model(curve: Curve, answers: Mapping[Key, Answers]) -> tuple[Ints, Ints, Floats]:
+    """Items, clusters and the values of all models, the models of each size side by side.
+
+    Returns
+    -------
+    items, clusters : ndarray of int, shape (n,)
+    values : ndarray of float, shape (n, models)
+        Columns are the `Curve.model_rows`.
+
+    Raises
+    ------
+    UserError
+        If the items contradict the curve's values: the two files do not belong together.
+    """
     where = "/".join(curve.key)
     of_curve = answers.get(curve.key)
     names = [name for size in curve.models for name in size]
