@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import shutil
@@ -350,6 +351,7 @@ def write_questions(folder: Path) -> None:
     match |= {"difference": 0.1, "low": 0.05, "high": 0.15, "metric": "accuracy"}
     match |= {"other_axis_ratio": 0.25}
     made = {
+        "difficulty": list(_difficulty_rows()),
         "continuing-measured": [measured],
         "continuing-published": [
             theirs | {"task": "redefine"},
@@ -401,6 +403,27 @@ def _compared_metrics(key: dict[str, str]) -> Iterator[dict[str, Any]]:
                 "statistical_agrees": agree[1],
             }
         )
+
+
+def _difficulty_rows() -> Iterator[dict[str, Any]]:
+    """Two tasks at two sizes; the groups of one have no known chance level."""
+    key = {"family": "ladder", "source": "replica", "variant": "zero-shot", "protocol": "official"}
+    key |= {"modified": "", "metric": "accuracy", "n": 60}
+    key |= {"all_items": 0.5, "all_low": 0.45, "all_high": 0.55}
+    others = {"same models": "the same models", "cross-fitted": "other training runs"}
+    gaps = {"hardest": -0.3, "middle": 0.0, "easiest": 0.3}
+    for task, chance in (("neqa", 0.5), ("sig-figs", math.nan)):
+        for grouping, difficulty_from in others.items():
+            share = 1.0 if grouping == "same models" else 0.2
+            for (group, gap), parameters in itertools.product(gaps.items(), (1000, 8000)):
+                yield key | {
+                    **{"task": task, "chance": chance, "grouping": grouping, "group": group},
+                    **{"difficulty_from": difficulty_from, "size": f"{parameters // 1000}k"},
+                    **{"parameters": parameters, "training_flops": 2.4e7 * parameters},
+                    **{"value": 0.5 + share * gap, "low": 0.4 + share * gap},
+                    **{"high": 0.6 + share * gap, "gap": share * gap, "equivalent": "flat"},
+                    "gap_share": share if gap and share < 1 else math.nan,
+                }
 
 
 def evidence(measured: pd.DataFrame, judged: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, Any]:

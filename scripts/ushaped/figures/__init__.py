@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ushaped.questions import QUESTIONS
+
 FOLDER = Path(__file__).parent
 ENDINGS = ("svg", "png", "csv")
 # What needs no model: figures of these alone are drawn by `snakemake figures`.
@@ -50,7 +52,7 @@ class Entry:
             return "Published"
         if self.options:
             return "Tasks"
-        return "Open questions" if self.of_literature else "Overview"
+        return "Overview" if QUESTIONS.keys().isdisjoint(self.inputs) else "Open questions"
 
     def label(self, options: Mapping[str, str]) -> dict[str, str]:
         """What Snakemake's report calls it, as the other files of its category."""

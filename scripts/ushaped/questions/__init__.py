@@ -40,4 +40,7 @@ QUESTIONS = {
         "does the shape depend on the metric?", reads=("metrics", "prompts", "scores")
     ),
     "selection": Question("how many U by chance alone?", reads=("published",)),
+    "difficulty": Question(
+        "is the U on hard items a selection effect?", reads=("metrics", "items")
+    ),
 }
