@@ -10,6 +10,7 @@ import pandas as pd
 
 from ushaped.questions import QUESTIONS
 from ushaped.questions.selection import SELECTED, SUBMITTED, closest_fall
+from ushaped.report.difficulty import Difficulty, describe_difficulty, difficulties
 from ushaped.report.findings import Findings
 from ushaped.report.methods import rule_settings
 from ushaped.report.metrics_compared import MetricsComparedView, metrics_compared_view
@@ -342,6 +343,7 @@ def at_bound(rows: pd.DataFrame) -> Row:
 WORDED = (
     *("continuing-published", "continuing-measured", "chains", "matching", "selection"),
     "metrics-compared",
+    "difficulty",
 )
 """Questions whose answers the partial puts into words; every other one is shown as its table."""
 
@@ -378,9 +380,11 @@ class QuestionsView:
     points: list[Row]
     selection: Selection | None
     compared: MetricsComparedView | None
+    difficulties: list[Difficulty]
     tabled: list[Tabled]
     matching_picture: Picture
     selection_picture: Picture
+    difficulty_picture: Picture
     submitted: int
     selected: int
     rule: dict[str, float]
@@ -401,9 +405,11 @@ def questions_view(findings: Findings) -> QuestionsView:
         points=matched_points(matching),
         selection=selection(simulated),
         compared=metrics_compared_view(answers.get("metrics-compared"), rule["equivalence"]),
+        difficulties=difficulties(answers.get("difficulty")),
         tabled=tabled(answers),
         matching_picture=findings.picture("matching", 3, alts["matching"]),
         selection_picture=findings.picture("selection", 4, alts["selection"]),
+        difficulty_picture=findings.picture("difficulty", 5, alts["difficulty"]),
         submitted=SUBMITTED,
         selected=SELECTED,
         rule=rule,
@@ -430,4 +436,5 @@ def describe_figures(answers: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         + compared,
         "selection": "Tasks that turn after being selected for their fall, against the wiggle. "
         + turned,
+        "difficulty": describe_difficulty(answers.get("difficulty")),
     }
