@@ -60,7 +60,7 @@ def tipping_point(
         same_draws = np.random.default_rng(seed)
         return judge(noisy, rule, _DRAWS, same_draws).conclusion.shape == shape
 
-    largest = 0.5 if sample.trials is not None else 2 * float(np.ptp(sample.heights))
+    largest = _largest(sample)
     low, high = _LEAST * largest, largest
     if stands(high):
         return high
@@ -100,7 +100,7 @@ def overdispersion(sample: Sample, runs: Ints, rng: np.random.Generator) -> Esti
     fitted = fits(heights, weights, normal_loss)
     curve = min((fitted[U_SHAPED], fitted[INVERTED_U]), key=lambda fit: float(fit.loss[0]))
     profile = noise_profile(sample.heights, sample.trials) / runs
-    largest = 2 * float(np.ptp(heights)) + float(errors.max())
+    largest = _largest(sample)
     grid = np.concatenate([[0.0], np.geomspace(_LEAST * largest, largest, _GRID)])
     values, vectors = np.linalg.eigh(sample.correlation)
     of_items = (
@@ -113,6 +113,11 @@ def overdispersion(sample: Sample, runs: Ints, rng: np.random.Generator) -> Esti
     reached = np.maximum.accumulate((drawn >= float(curve.loss[0])).mean(axis=1))
     estimate, low, high = (_crossing(grid, reached, share) for share in (0.5, 0.025, 0.975))
     return [estimate, low, high]
+
+
+def _largest(sample: Sample) -> float:
+    """Largest standard deviation that is tried: of shares, the largest that they can have."""
+    return 0.5 if sample.trials is not None else 2 * float(np.ptp(sample.heights))
 
 
 def _scatter(rows: Floats, weights: Floats) -> Floats:
