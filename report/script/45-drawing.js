@@ -396,8 +396,9 @@ function stacked(wanted, heights, top) {
   return found;
 }
 
+/** The notes below the drawing say what the percentage is; a narrow panel has no room for it. */
 function sayVerdict([shape, note]) {
-  return note ? `${shape} (${note})` : shape;
+  return note ? `${shape} (${note.replace(' of draws', '')})` : shape;
 }
 
 function verdictWidth(verdict) {

@@ -314,7 +314,7 @@ def test_the_first_screen_counts_what_the_data_support(other: Callable[..., Resu
         about = curve["about"]
         if about["source"] != "published" and about["variant"] == "zero-shot" and limit:
             same = curve["verdict"]["statistical"] == curve["verdict"]["equivalent"]
-            shown = f"{about['task']} up to {spread(limit, about['metric'])}" in first
+            shown = spaced(f"{about['task']} up to {spread(limit, about['metric'])}") in first
             assert shown == (same and about["task"] != tables.AVERAGE)
 
 

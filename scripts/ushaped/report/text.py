@@ -102,7 +102,7 @@ def run_noise_text(record: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> noise = {"source": "borrowed", "study": "two-choice", "sd": 0.032, "degrees": None}
-    >>> run_noise_text({"run_noise": noise, "about": {"metric": "accuracy"}})
+    >>> " ".join(run_noise_text({"run_noise": noise, "about": {"metric": "accuracy"}}).split())
     '± 3.2 points between training runs, borrowed (two-choice)'
     """
     noise = record["run_noise"]

@@ -9,6 +9,7 @@ from typing import Any
 from ushaped.terms import NATS
 
 MISSING = "–"
+NO_BREAK_SPACE = "\u00a0"
 PROBABILITIES = frozenset({"label_mass", "sequence_probability"})
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -63,16 +64,17 @@ def signed(value: Any, metric: str) -> str:
 
 
 def spread(value: Any, metric: str) -> str:
-    """Write a standard deviation: points for shares, else nats.
+    """Write a standard deviation, on one line: points for shares, else nats.
 
     Examples
     --------
-    >>> spread(0.0213, "accuracy"), spread(0.3, "sequence_loss"), spread(0.0, "accuracy")
-    ('± 2.1 points', '± 0.30 nats', '± 0.0 points')
+    >>> [spread(sd, of).split() for sd, of in ((0.0213, "accuracy"), (0.3, "sequence_loss"))]
+    [['±', '2.1', 'points'], ['±', '0.30', 'nats']]
     """
     if is_missing(value):
         return MISSING
-    return f"± {value:.2f} nats" if metric in NATS else f"± {100 * value:.1f} points"
+    text = f"± {value:.2f} nats" if metric in NATS else f"± {100 * value:.1f} points"
+    return text.replace(" ", NO_BREAK_SPACE)
 
 
 def probability(value: Any) -> str:
