@@ -303,11 +303,13 @@ def _add_stability(record: CurveEvidence, known: _Known, these_models: Sample) -
     """Add the verdict on these very models, and how much run-to-run noise it withstands."""
     verdict, noise, runs = record["verdict"], known.noise, known.runs
     shape = verdict["statistical"]
-    if noise.sd > 0:
+    if known.sample is not these_models:
         judged = judge(these_models, known.rule, known.settings.draws, known.rng("tests"))
         shape = judged.conclusion.shape
     verdict["these_models"] = shape
     limit = tipping_point(these_models, shape, known.rule, runs, known.rng("tipping point"))
+    # Bisection has fewer draws than the tests: near its end both could contradict each other. An
+    # estimate from few runs is itself uncertain, so that its verdict may differ below the limit.
     if np.isfinite(noise.degrees):
         verdict["tipping_point"] = limit
     elif shape == verdict["statistical"]:

@@ -103,9 +103,8 @@ def overdispersion(sample: Sample, runs: Ints, rng: np.random.Generator) -> Esti
     largest = _largest(sample)
     grid = np.concatenate([[0.0], np.geomspace(_LEAST * largest, largest, _GRID)])
     values, vectors = np.linalg.eigh(sample.correlation)
-    of_items = (
-        rng.standard_normal((_DRAWS, len(heights))) @ (vectors * np.sqrt(values.clip(min=0))).T
-    )
+    root = vectors * np.sqrt(values.clip(min=0))
+    of_items = rng.standard_normal((_DRAWS, len(heights))) @ root.T
     of_runs = rng.standard_normal((_DRAWS, len(heights))) * np.sqrt(profile)
     noise = (of_items * errors)[None] + grid[:, None, None] * of_runs[None]
     rows = (curve.heights + noise).reshape(-1, len(heights))
