@@ -78,10 +78,12 @@ def main() -> None:
     curves = parser.parse_args().curves
     with ProcessPoolExecutor() as pool:
         print(f"{curves} curves for each row.\n\n### No U, {ITEMS} independent items\n")
-        jobs = [(name, sizes, curves) for sizes in (4, 8) for name in NO_U]
+        jobs = [(name, sizes, curves, "calibration") for sizes in (4, 8) for name in NO_U]
         again = too_many(jobs, verdict_table("truth, sizes", pool.map(no_u, jobs)))
         print("\n### No U, correlated items and training seeds\n")
-        mixed = [(name, kind, curves) for kind in DEPENDENT for name in DEPENDENT_TRUTHS]
+        mixed = [
+            (name, kind, curves, "calibration") for kind in DEPENDENT for name in DEPENDENT_TRUTHS
+        ]
         repeat = too_many(mixed, verdict_table("truth, sampling", pool.map(dependent, mixed)))
         print(f"\n### The rows above {100 * LIMIT:g} %, again with ten times as many curves\n")
         verdict_table("truth", [*pool.map(no_u, again), *pool.map(dependent, repeat)])
@@ -94,8 +96,8 @@ def main() -> None:
         print("\n### Coverage of 95 % intervals of the valley\n")
         print("| curve, items | depth | rise | recovery | set contains the valley | sizes in it |")
         print("|---|---|---|---|---|---|")
-        jobs = [(name, n, curves) for name in VALLEYS for n in (300, 2000)]
-        for row in pool.map(coverage, jobs):
+        valleys = [(name, n, curves) for name in VALLEYS for n in (300, 2000)]
+        for row in pool.map(coverage, valleys):
             print(row, flush=True)
         print("\n### Coverage of 95 % intervals of the mechanism, where identifiable\n")
         columns = ["distractor onset", "true onset", "gap", "back at", "identifiable"]
@@ -110,7 +112,7 @@ def too_many(
 ) -> list[Any]:
     """The jobs whose curves are too often called U-shaped, with ten times as many curves."""
     return [
-        (*job[:-1], 10 * job[-1])
+        (*job[:-2], 10 * job[-2], "again")
         for job, (_, shares) in zip(jobs, rows, strict=True)
         if shares.get(U_SHAPED, 0.0) > LIMIT
     ]
@@ -130,10 +132,10 @@ def verdict_table(
     return printed
 
 
-def no_u(job: tuple[str, int, int]) -> tuple[str, dict[str, float]]:
-    """Verdicts on one of `NO_U`."""
-    name, sizes, curves = job
-    return f"{name}, {sizes}", verdict_shares_of(NO_U[name](sizes), ITEMS, curves, name)
+def no_u(job: tuple[str, int, int, str]) -> tuple[str, dict[str, float]]:
+    """Verdicts on one of `NO_U`; the last of the job names its random numbers."""
+    name, sizes, curves, stream = job
+    return f"{name}, {sizes}", verdict_shares_of(NO_U[name](sizes), ITEMS, curves, name, stream)
 
 
 def palm_jobs(curves: int) -> list[tuple[str, Floats, int, int]]:
@@ -149,9 +151,11 @@ def palm(job: tuple[str, Floats, int, int]) -> tuple[str, dict[str, float]]:
     return f"{task}, {n:,}", verdict_shares_of(values, n, curves, task)
 
 
-def verdict_shares_of(truth: Floats, n: int, curves: int, name: str) -> dict[str, float]:
+def verdict_shares_of(
+    truth: Floats, n: int, curves: int, name: str, stream: str = "calibration"
+) -> dict[str, float]:
     """Frequencies of the verdicts on curves of independent items."""
-    rng = generator(0, "calibration", name, str(len(truth)), str(n), str(curves))
+    rng = generator(0, stream, name, str(len(truth)), str(n))
     return shares_of_verdicts(truth, n, RULE, curves, NULL_DRAWS, rng)
 
 
@@ -173,10 +177,10 @@ DEPENDENT_TRUTHS = {
 }
 
 
-def dependent(job: tuple[str, str, int]) -> tuple[str, dict[str, float]]:
-    """Verdicts on curves of items of unequal difficulty, common to all sizes."""
-    name, kind, curves = job
-    rng = generator(0, "calibration", name, kind, str(curves))
+def dependent(job: tuple[str, str, int, str]) -> tuple[str, dict[str, float]]:
+    """Verdicts on curves of items of unequal difficulty, common to all sizes; see `no_u`."""
+    name, kind, curves, stream = job
+    rng = generator(0, stream, name, kind)
     n, seeds, spread, templates, cluster_spread = DEPENDENT[kind]
     clusters = np.arange(n) % templates if templates else None
     shapes: Counter[str] = Counter()
@@ -243,9 +247,9 @@ def coverage(job: tuple[str, int, int]) -> str:
 # -- other tests ----------------------------------------------------------------------------------
 
 
-def classical_tests(job: tuple[str, int, int]) -> str:
+def classical_tests(job: tuple[str, int, int, str]) -> str:
     """False positives of three tests of a U, at 5 %, on one of `NO_U`."""
-    name, sizes, curves = job
+    name, sizes, curves, _ = job
     truth, x = NO_U[name](sizes), np.linspace(20, 24, sizes)
     n = np.full(sizes, ITEMS)
     sample = from_counts(n // 2, n)
