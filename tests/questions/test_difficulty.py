@@ -29,7 +29,7 @@ def answer(folder: Path, measured: pd.DataFrame, items: pd.DataFrame, seed: int 
     measured.to_csv(folder / "metrics.csv", index=False)
     items.to_parquet(folder / "items.parquet")
     files = {"metrics": folder / "metrics.csv", "items": folder / "items.parquet"}
-    unread = {"published": folder / "none", "protocols": folder / "none"}
+    unread = dict.fromkeys(("published", "protocols", "prompts", "scores"), folder / "none")
     inputs = Inputs(**files, **unread, rule=RULE, draws=10, seed=seed)
     path = folder / "difficulty.csv"
     write_table(path, question.COLUMNS, question.answer(inputs))

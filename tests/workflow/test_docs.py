@@ -65,6 +65,7 @@ NOT_RUN = {
         "# vLLM on a processor: an unofficial build. Its torchvision did not fit its PyTorch; text "
         "needs none",
     ),
+    ("docs/verdicts.md", 'python -c "'),
     ("docs/verdicts.md", "python -m ushaped.shapes --harness results/ --models models.csv"),
 }
 SMOLLM = read_registry(ROOT)["smollm"]["models"]["smollm2-135m-instruct"]
