@@ -54,4 +54,4 @@ def read_run_noise(setting: str, path: Path = TABLE) -> Borrowed | None:
         raise UserError("run noise", f"is '{setting}'", f"give {known}") from None
     if not 0 < sd <= _LARGEST:
         raise UserError("run noise", f"is '{setting}'", f"give {known}")
-    return Borrowed("the configuration", {("accuracy", False): sd, ("accuracy", True): sd})
+    return Borrowed("as given", {("accuracy", False): sd, ("accuracy", True): sd})

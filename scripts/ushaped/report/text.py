@@ -115,4 +115,4 @@ def run_noise_text(record: Mapping[str, Any]) -> str:
         return f"{size}, borrowed ({noise['study']})"
     if noise["source"] == ZERO:
         return "none, as configured: the verdict is on these very models"
-    return "unknown for this metric: the verdict is on these very models"
+    return "unknown, so the verdict is on these very models"
