@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ushaped.questions.difficulty import EASIEST, HARDEST
-from ushaped.report.text import listing, plural
+from ushaped.report.text import WhoseCurves, listing, plural
 from ushaped.results import tables
 from ushaped.results.numbers import is_missing, percent, signed
 from ushaped.shapes.difficulty import GROUPINGS
@@ -33,19 +33,10 @@ class Third:
 
 
 @dataclass(frozen=True)
-class Difficulty:
+class Difficulty(WhoseCurves):
     """The groups of all tasks of one family, source and variant."""
 
-    family: str
-    source: str
-    variant: str
-    protocol: str
     thirds: list[Third]
-
-    @property
-    def who(self) -> str:
-        """Whose curves these are, with items and protocol."""
-        return f"{self.family}, {self.variant} ({self.protocol} protocol), {self.source} items"
 
     @property
     def difficulty_from(self) -> str:

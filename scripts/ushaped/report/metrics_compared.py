@@ -10,7 +10,7 @@ import pandas as pd
 
 from ushaped.metrics.continuous import CONTINUOUS
 from ushaped.questions.metrics_compared import ACCURACY, OPEN, SAME
-from ushaped.report.text import listing, plural
+from ushaped.report.text import WhoseCurves, listing, plural
 from ushaped.results import tables
 from ushaped.results.numbers import number, percent
 from ushaped.terms import U_SHAPED, UNDETERMINED
@@ -52,19 +52,10 @@ class ComparedCurve:
 
 
 @dataclass(frozen=True)
-class ComparedFamily:
+class ComparedFamily(WhoseCurves):
     """All curves of one family on the items of one source."""
 
-    family: str
-    source: str
-    variant: str
-    protocol: str
     curves: list[ComparedCurve]
-
-    @property
-    def who(self) -> str:
-        """Whose curves these are, with items and protocol."""
-        return f"{self.family}, {self.variant} ({self.protocol} protocol), {self.source} items"
 
     @property
     def verdicts_on(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ushaped.figures import style
@@ -37,6 +38,21 @@ FLAGS = {flag.name: flag.words for flag in DOUBTS.values()} | {
     "noise that its verdict allows for",
     "relabelled-sizes": "the published figure labels some of these sizes otherwise",
 }
+
+
+@dataclass(frozen=True)
+class WhoseCurves:
+    """Curves of one family on the items of one source, by one prompt variant."""
+
+    family: str
+    source: str
+    variant: str
+    protocol: str
+
+    @property
+    def who(self) -> str:
+        """Whose curves these are, with items and protocol."""
+        return f"{self.family}, {self.variant} ({self.protocol} protocol), {self.source} items"
 
 
 def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
