@@ -49,7 +49,7 @@ rule train:
     """Train one rung of the ladder with one seed."""
     input:
         code=code("train"),
-        trainer=str(ROOT / "scripts/ushaped/ladder/train.py"),
+        trainer=[str(ROOT / f"scripts/ushaped/ladder/{name}.py") for name in ("network", "train")],
         summary=rules.corpus.output.summary,
         # Large files are compared by time alone; the digest in the summary speaks for them.
         rows=ancient(rules.corpus.output.rows),
@@ -67,6 +67,8 @@ rule train:
     wildcard_constraints:
         size="|".join(map(re.escape, RUNGS)),
         seed="|".join(map(str, LADDER["seeds"])),
+    # Longest first, so that no large rung is left alone at the end.
+    priority: rung_priority
     conda:
         environment
     # Two trainings of one thread each beat one of two threads at these sizes.

@@ -37,7 +37,9 @@ from ushaped.figures import ENDINGS, entries
 from ushaped.items.task import demonstrations_file, load_task
 from ushaped.terms import REPLICA, SOURCES
 from ushaped.terms import MAIN_VARIANT
+from ushaped.ladder.flops import float32_bytes
 from ushaped.questions import QUESTIONS
+from ushaped.scoring.sharing import shared_jobs
 from ushaped.variants import parse_variant
 from ushaped.yaml_files import read_mapping
 
@@ -83,6 +85,15 @@ PUBLISHED = str(ROOT / "literature/series.csv")
 PUBLISHED_MARKERS = str(ROOT / "literature/markers.csv")
 PUBLISHED_LABELS = str(ROOT / "literature/labels.csv")
 PUBLISHED_RUN_NOISE = str(ROOT / "literature/run_noise.csv")
+# Bytes of the weights of each rung.
+WEIGHT_BYTES = {
+    size: float32_bytes(values, config["ladder"]["vocabulary"]) for size, values in RUNGS.items()
+}
+# Groups of models trained here that share a scoring job.
+SHARED_JOBS = shared_jobs(
+    {name: WEIGHT_BYTES[model["size"]] for name, model in MODELS.items() if "entry" not in model},
+    1e6 * SCORING["megabytes_per_job"],
+)
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 # Commits of the fetched models, in the working directory.
 LOCK = "models.lock.yaml"

@@ -12,6 +12,11 @@ def size_priority(wildcards):
     return parameters(wildcards.model) // 10**6
 
 
+def rung_priority(wildcards):
+    """Priority of training by the size of the rung, the largest first."""
+    return WEIGHT_BYTES[wildcards.size] // 1000
+
+
 def scoring_threads(wildcards):
     """Threads of a scoring job; Snakemake lowers them to the cores that there are.
 

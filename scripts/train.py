@@ -25,6 +25,7 @@ from ushaped.errors import run
 from ushaped.files import digest, file_digest, whole, write_json
 from ushaped.ladder.flops import Shape, training_flops
 from ushaped.models.load import describe
+from ushaped.scoring.devices import reuse_memory
 
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
@@ -85,22 +86,20 @@ def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> 
     """Train; save the weights to ``path``, and the configuration beside the final weights."""
     import torch
 
-    from ushaped.ladder import train
+    from ushaped.ladder import network, train
 
+    reuse_memory()
     torch.set_num_threads(1)
     # Makes cuBLAS deterministic; must be set before CUDA starts.
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(True)
+    # Every new tensor would be written twice.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     settings = arguments.settings
     with np.load(arguments.corpus / "rows.npz") as stored:
         packed = [torch.from_numpy(stored[name]).long() for name in stored.files]
     end = json.loads((arguments.corpus / "tokenizer.json").read_text(encoding="utf-8"))
-    model = train.new_model(
-        shape_of(arguments.rung, summary),
-        settings["context"],
-        end["added_tokens"][0]["id"],
-        arguments.seed,
-    )
+    shape = shape_of(arguments.rung, summary)
     recipe = train.Recipe(
         batch_tokens=settings["batch_tokens"],
         embedding_rate=arguments.rung["embedding_rate"],
@@ -110,11 +109,13 @@ def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> 
         device=settings["device"],
     )
     data = train.batches(packed, settings["batch_tokens"], arguments.seed)
-    train.train(model, data, recipe, Progress(arguments.output.name))
-    train.save_weights(model, path)
+    begun = network.new_weights(shape, arguments.seed)
+    trained, _ = train.train(begun, shape, data, recipe, Progress(arguments.output.name))
+    network.save(trained, path)
     name = path.name.removeprefix(".").split(".")[0]
-    model.config.architectures = ["GPTNeoXForCausalLM"]
-    write_json(path.parent / f"{name}.json", model.config.to_dict())
+    token = end["added_tokens"][0]["id"]
+    about = network.configuration(shape, settings["context"], token)
+    write_json(path.parent / f"{name}.json", about)
 
 
 class Progress:

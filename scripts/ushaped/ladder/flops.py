@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,11 @@ class Shape:
         return self.layers * (12 * d * d + 13 * d) + 2 * d + d * self.vocabulary
 
 
+def float32_bytes(rung: Mapping[str, Any], vocabulary: int) -> int:
+    """Bytes of the weights of a rung of the configuration, with a vocabulary of so many tokens."""
+    return 4 * Shape(rung["hidden"], rung["layers"], rung["heads"], vocabulary).parameters
+
+
 def forward_flops(shape: Shape, rows: int, length: int) -> int:
     """FLOPs of the matrix products of one forward pass over ``rows`` rows of ``length`` tokens.
 
@@ -45,6 +52,7 @@ def forward_flops(shape: Shape, rows: int, length: int) -> int:
 def training_flops(shape: Shape, rows: dict[int, int]) -> int:
     """FLOPs of training once on ``rows`` (how many rows of each length).
 
-    The backward pass counts twice the forward pass.
+    The last token of a row predicts nothing and is not read. The backward pass counts twice the
+    forward pass.
     """
-    return 3 * sum(forward_flops(shape, count, length) for length, count in rows.items())
+    return 3 * sum(forward_flops(shape, count, length - 1) for length, count in rows.items())

@@ -6,14 +6,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
-from torch.nn import functional
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from ushaped.ladder.flops import Shape
+from ushaped.ladder.network import EMBEDDING, Weights, next_token_loss
 
 
 @dataclass(frozen=True)
@@ -41,38 +38,15 @@ def batches(packed: Sequence[torch.Tensor], tokens: int, seed: int) -> list[torc
     return [cut[i] for i in torch.randperm(len(cut), generator=order).tolist()]
 
 
-def new_model(shape: Shape, context: int, end: int, seed: int) -> GPTNeoXForCausalLM:
-    """A model with random weights, float32, rotary positions over the whole head."""
-    torch.manual_seed(seed)
-    config = GPTNeoXConfig(
-        vocab_size=shape.vocabulary,
-        hidden_size=shape.hidden,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        intermediate_size=4 * shape.hidden,
-        max_position_embeddings=context,
-        rope_parameters={
-            "rope_type": "default",
-            "rope_theta": 10_000.0,
-            "partial_rotary_factor": 1.0,
-        },
-        tie_word_embeddings=True,
-        bos_token_id=end,
-        eos_token_id=end,
-        initializer_range=min(0.1, shape.hidden**-0.5),
-    )
-    return GPTNeoXForCausalLM(config)
-
-
-def optimizers(model: GPTNeoXForCausalLM, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def optimizers(weights: Weights, recipe: Recipe) -> list[torch.optim.Optimizer]:
     """Muon for the weight matrices of the layers, AdamW for embeddings, norms and biases.
 
     Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) takes orthogonalised
     momentum steps; at these sizes it needs clearly fewer tokens than AdamW alone.
     """
-    matrices = [p for p in model.gpt_neox.layers.parameters() if p.dim() == 2]
-    chosen = {id(p) for p in matrices}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
+    chosen = {name for name, weight in weights.items() if weight.dim() == 2} - {EMBEDDING}
+    matrices = [weight for name, weight in weights.items() if name in chosen]
+    rest = [weight for name, weight in weights.items() if name not in chosen]
     return [
         torch.optim.Muon(matrices, lr=recipe.matrix_rate, weight_decay=recipe.weight_decay),
         torch.optim.AdamW(
@@ -82,11 +56,12 @@ def optimizers(model: GPTNeoXForCausalLM, recipe: Recipe) -> list[torch.optim.Op
 
 
 def train(
-    model: GPTNeoXForCausalLM,
+    weights: Weights,
+    shape: Shape,
     data: Sequence[torch.Tensor],
     recipe: Recipe,
     tell: Callable[[int, int, float, float], None],
-) -> float:
+) -> tuple[Weights, float]:
     """Train on each batch once.
 
     The learning rates rise linearly over the ``warmup`` share of the steps and fall along half a
@@ -94,25 +69,26 @@ def train(
 
     Returns
     -------
+    dict of str to Tensor
+        The trained weights, on the processor.
     float
         Mean loss (nats per token) over the last tenth of the steps.
     """
-    model.to(recipe.device)
-    steppers = optimizers(model, recipe)
+    weights = {name: weight.to(recipe.device).requires_grad_() for name, weight in weights.items()}
+    steppers = optimizers(weights, recipe)
     schedules = [
         torch.optim.lr_scheduler.LambdaLR(
             stepper, lambda step: learning_rate(step, len(data), recipe.warmup)
         )
         for stepper in steppers
     ]
-    model.train()
     losses: list[float] = []
     began, tokens = time.monotonic(), 0
     for step, rows in enumerate(data, start=1):
         with torch.autocast(recipe.device, torch.bfloat16, enabled=recipe.device == "cuda"):
-            loss = next_token_loss(model, rows.to(recipe.device))
+            loss = next_token_loss(weights, shape, rows.to(recipe.device))
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(list(weights.values()), 1.0)
         for stepper, schedule in zip(steppers, schedules, strict=True):
             stepper.step()
             stepper.zero_grad()
@@ -122,7 +98,8 @@ def train(
         if step % 50 == 0 or step == len(data):
             tell(step, len(data), losses[-1], tokens / (time.monotonic() - began))
     tail = losses[-max(1, len(losses) // 10) :]
-    return sum(tail) / len(tail)
+    trained = {name: weight.detach().cpu() for name, weight in weights.items()}
+    return trained, sum(tail) / len(tail)
 
 
 def learning_rate(step: int, steps: int, warmup: float) -> float:
@@ -132,20 +109,3 @@ def learning_rate(step: int, steps: int, warmup: float) -> float:
         return (step + 1) / rise
     done = (step - rise) / max(1, steps - rise)
     return 0.1 + 0.45 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def next_token_loss(model: GPTNeoXForCausalLM, rows: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy (nats per token) of predicting each token but the first of a row."""
-    logits = model(input_ids=rows, use_cache=False).logits
-    return functional.cross_entropy(logits[:, :-1].flatten(0, 1), rows[:, 1:].flatten())
-
-
-def save_weights(model: GPTNeoXForCausalLM, path: str | Path) -> None:
-    """Save the weights as safetensors, the same bytes for the same weights.
-
-    The output layer is left out: it is tied to the embeddings, and a note about that in the header
-    would stand there in a random order.
-    """
-    weights = model.cpu().state_dict()
-    del weights["lm_head.weight"]
-    save_file(weights, str(path), metadata={"format": "pt"})
