@@ -1,4 +1,13 @@
-# scores: log-likelihood of every class of every prompt; one job per model, one file per prompt file.
+# scores: log-likelihood of every class of every prompt; one file for each model and prompt file.
+
+SCORE = (
+    "python {input.code[0]:q} --model {input.about:q} --prompts {input.prompts:q}"
+    " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens:q}"
+    " --too-long {params.too_long:q} --dtype {params.dtype:q} {params.model_settings:q}"
+    " --audit {resources.audit} --device {resources.device} --gpus {resources.gpu}"
+    " --threads {threads} --store {params.store:q} --output {params.target:q}"
+    " --benchmark {output.benchmark:q} 2>&1 | tee {log:q} >&2"
+)
 
 
 rule scores:
@@ -15,6 +24,9 @@ rule scores:
         benchmark=f"{BENCHMARKS}/scores/{{model}}.tsv",
     log:
         f"{LOGS}/scores/{{model}}.log",
+    wildcard_constraints:
+        model="|".join(re.escape(name) for name in MODELS if name not in sum(SHARED_JOBS, []))
+        or "none",
     # Longest first, so that no large model is left alone at the end.
     priority: size_priority
     conda:
@@ -37,9 +49,41 @@ rule scores:
         store=f"{OUTPUT_ROOT}/store/scores",
         target=f"{OUTPUT_ROOT}/scores/{{model}}",
     shell:
-        "python {input.code[0]:q} --model {input.about:q} --prompts {input.prompts:q}"
-        " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens:q}"
-        " --too-long {params.too_long:q} --dtype {params.dtype:q} {params.model_settings:q}"
-        " --audit {resources.audit} --device {resources.device} --gpus {resources.gpu} --threads {threads}"
-        " --store {params.store:q} --output {params.target:q} --benchmark {output.benchmark:q}"
-        " 2>&1 | tee {log:q} >&2"
+        SCORE
+
+
+for number, job in enumerate(SHARED_JOBS, start=1):
+
+    rule:
+        """Score all prompts with several small models."""
+        name:
+            f"scores_small_{number}"
+        input:
+            code=code("scores"),
+            about=expand(f"{OUT}/models/{{model}}/model.json", model=job),
+            weights=ancient(expand(f"{OUT}/models/{{model}}/model.safetensors", model=job)),
+            prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
+        output:
+            files=expand(f"{OUT}/scores/{{model}}/{{file}}", model=job, file=PROMPT_FILES),
+            benchmark=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=job),
+        log:
+            f"{LOGS}/scores/small-{number}.log",
+        conda:
+            environment
+        resources:
+            mem_mb=memory_per_attempt(2000),
+            runtime=120,
+            gpu=int(SCORING["device"] != "cpu"),
+            gpu_mem_mb=2000 * (SCORING["device"] != "cpu"),
+            batch_tokens=SCORING["batch_tokens"],
+            device=SCORING["device"],
+            audit=SCORING["audit"],
+        params:
+            chain_tokens=SCORING["chain_tokens"],
+            too_long=SCORING["too_long"],
+            dtype=scoring_dtype(),
+            model_settings=[],
+            store=f"{OUTPUT_ROOT}/store/scores",
+            target=expand(f"{OUTPUT_ROOT}/scores/{{model}}", model=job),
+        shell:
+            SCORE

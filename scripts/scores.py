@@ -1,4 +1,7 @@
-"""Step: score every prompt file with one model, loaded once and only if something is missing."""
+"""Step: score every prompt file with each model, loaded once and only if something is missing.
+
+Small models of one family may share a job, which imports, reads and tokenises once.
+"""
 
 from __future__ import annotations
 
@@ -9,29 +12,41 @@ from pathlib import Path
 from ushaped.errors import run
 from ushaped.models.load import read, to_screen
 from ushaped.scoring.devices import reuse_memory
-from ushaped.scoring.job import Scorer, Settings
+from ushaped.scoring.engine.tree import Layouts
+from ushaped.scoring.job import Scorer, Settings, Shared
+from ushaped.scoring.requests import PromptFile
 from ushaped.scoring.served.score import ServedScorer
+
+# Memory for what the models of one job share, besides the tokens.
+LAYOUT_BYTES = 400_000_000
 
 
 def main() -> None:
     """Read the command line, score what is missing, write one file per prompt file."""
     arguments = parse()
-    about = read(arguments.model)
     settings = Settings(
         **{field.name: getattr(arguments, field.name) for field in fields(Settings)}
     )
     reuse_memory()
-    scorer_class = ServedScorer if "served" in about else Scorer
-    scorer = scorer_class(about, settings, arguments.store, to_screen)
-    scorer.run(arguments.prompts, arguments.output)
-    if arguments.benchmark:
-        scorer.telemetry.write(arguments.benchmark)
+    files = [PromptFile.read(path) for path in arguments.prompts]
+    shared = Shared({}, Layouts(LAYOUT_BYTES)) if len(arguments.model) > 1 else None
+    benchmarks = arguments.benchmark or [None] * len(arguments.model)
+    for path, output, benchmark in zip(arguments.model, arguments.output, benchmarks, strict=True):
+        about = read(path)
+        if "served" in about:
+            scorer: Scorer = ServedScorer(about, settings, arguments.store, to_screen)
+        else:
+            scorer = Scorer(about, settings, arguments.store, to_screen, shared)
+        scorer.run([file.without_chains() for file in files], output)
+        if benchmark:
+            scorer.telemetry.write(benchmark)
 
 
 def parse() -> argparse.Namespace:
     """Command line of the step; the defaults are those of `Settings`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, metavar="MODEL.JSON")
+    each = "one for each model"
+    parser.add_argument("--model", nargs="+", type=Path, required=True, metavar="MODEL.JSON")
     parser.add_argument("--prompts", nargs="+", type=Path, required=True, metavar="PARQUET")
     for name in ("--batch-tokens", "--chain-tokens", "--threads", "--gpus"):
         parser.add_argument(name, type=int)
@@ -42,8 +57,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--trust-remote-code", action="store_true")
     parser.add_argument("--audit", type=int, metavar="ONE_IN")
     parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--benchmark", metavar="TSV")
+    parser.add_argument(
+        "--output", nargs="+", type=Path, required=True, metavar="FOLDER", help=each
+    )
+    parser.add_argument("--benchmark", nargs="+", metavar="TSV", help=each)
     parser.set_defaults(**asdict(Settings()))
     return parser.parse_args()
 

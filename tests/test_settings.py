@@ -17,7 +17,7 @@ from ushaped.errors import UserError
 from ushaped.items.released import mirror
 from ushaped.models.load import describe
 from ushaped.models.registry import points, read_registry
-from ushaped.settings import check, models, safetensors_problem
+from ushaped.settings import check, models, read_command_line, safetensors_problem
 
 
 @pytest.fixture
@@ -503,6 +503,12 @@ def test_snakemake_refuses_a_damaged_model_folder_before_any_job(fresh: Project)
     registry_with(fresh.folder, ENTRY | {"path": "weights"})
     fresh.configure(TINY | {"families": ["mine"]})
     refused(fresh, "mine, my-model, path", "weights/model.safetensors is cut short")
+
+
+def test_numbers_inside_of_a_value_of_the_command_line_are_numbers() -> None:
+    words = {"replica": {"items": "8"}, "scoring": {"device": "cuda"}, "tasks": ["neqa", "7"]}
+    read = read_command_line([], words, {})
+    assert read == {"replica": {"items": 8}, "scoring": {"device": "cuda"}, "tasks": ["neqa", 7]}
 
 
 def test_a_run_in_another_directory_finds_the_project(fresh: Project, tmp_path: Path) -> None:

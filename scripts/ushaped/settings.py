@@ -119,6 +119,11 @@ class Scoring(Model):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
         "Number format of the weights; auto is float32 on cpu and bfloat16 on cuda."
     )
+    megabytes_per_job: float = setting(
+        "Models trained here share a scoring job, as long as their weights have no more megabytes "
+        "together; 0 for a job for each model, as released models always have.",
+        ge=0,
+    )
     audit: int = setting(
         "One item in so many of each prompt file, and at least one, is scored again by itself, in "
         "at most 3 % of a job's time; the job fails if a log-likelihood differs by more than "
@@ -421,7 +426,19 @@ def read_command_line(files: Iterable[Path], words: Config, parsed: Config) -> d
         if "__use_yte__" in settings:
             return dict(parsed)
         config = merge_defaults(settings, config)
-    return merge_defaults(words, config)
+    return merge_defaults({key: _typed(value, False) for key, value in words.items()}, config)
+
+
+def _typed(value: Any, inside: bool) -> Any:
+    """A value of ``--config``: Snakemake leaves whatever is inside of brackets a text."""
+    if isinstance(value, dict):
+        return {key: _typed(part, True) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_typed(part, True) for part in value]
+    if inside and isinstance(value, str):
+        read = yaml_files.parse(value, "--config")
+        return read if isinstance(read, int | float) else value
+    return value
 
 
 def settings_for_provenance(config: Config) -> dict[str, Any]:

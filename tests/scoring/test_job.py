@@ -7,10 +7,13 @@ import math
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -51,11 +54,20 @@ from ushaped.scoring import job, telemetry
 from ushaped.scoring.engine import engine as engine_module
 from ushaped.scoring.engine import generation
 from ushaped.scoring.engine.attention import UnsupportedError
+from ushaped.scoring.engine.encoding import Encoder
 from ushaped.scoring.engine.engine import Engine
 from ushaped.scoring.engine.methods import Methods
 from ushaped.scoring.job import check_finite
 from ushaped.scoring.requests import before_answer
 from ushaped.scoring.store import Store
+
+
+def read_files(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    """All files of scores below a folder, by their name there."""
+    return {
+        str(path.relative_to(folder)): pq.read_table(path).to_pylist()
+        for path in sorted(folder.rglob("*.parquet"))
+    }
 
 
 @pytest.fixture
@@ -200,6 +212,40 @@ def test_scoring_twice_takes_the_scores_from_the_store_without_torch(
     assert scores(ready) == before
     told = score(ready, monkeypatch)
     assert (told["items"], told["items_kept"], told["computed_tokens"]) == (0, 6, 0)
+
+
+def test_models_that_share_a_job_get_the_scores_that_they_get_alone(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, model: PreTrainedModel
+) -> None:
+    other = ready / "other"
+    shutil.copytree(ready / "model", other)
+    weights = load_file(other / "model.safetensors")
+    save_file({name: 1.5 * weight for name, weight in weights.items()}, other / "model.safetensors")
+    about = json.loads((ready / "model.json").read_text())
+    again = about | {"model": "again", "folder": str(other), "fingerprint": fingerprint(other)}
+    write_json(ready / "again.json", again)
+
+    score(ready, monkeypatch, "--model", f"{ready}/again.json", "--output", f"{ready}/alone")
+    score(ready, monkeypatch)
+    alone = [read_files(ready / name) for name in ("scores", "alone")]
+    assert alone[0] != alone[1]
+
+    tokenised: list[str] = []
+    encode = Encoder._tokenise
+
+    def counted(self: Encoder, texts: list[str]) -> Iterator[bytes]:
+        tokenised.extend(texts)
+        return encode(self, texts)
+
+    monkeypatch.setattr(Encoder, "_tokenise", counted)
+    both = ["--model", f"{ready}/model.json", f"{ready}/again.json"]
+    both += ["--output", f"{ready}/first", f"{ready}/second", "--store", f"{ready}/shared"]
+    both += ["--benchmark", f"{ready}/benchmark.tsv", f"{ready}/second.tsv"]
+    score(ready, monkeypatch, *both)
+    assert [read_files(ready / name) for name in ("first", "second")] == alone
+    assert max(Counter(tokenised).values()) == 1
+    items = [(ready / f"{name}.tsv").read_text().split("\n")[1] for name in ("benchmark", "second")]
+    assert all("\t6\t0\t" in row for row in items)
 
 
 def test_editing_one_prompt_scores_that_prompt_and_no_other(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +63,10 @@ NOT_TEXT = re.compile(
 )
 
 
-def fingerprint(folder: str | Path) -> str:
+def fingerprint(folder: str | Path, leave: Sequence[str] = NOT_SCORED_BY) -> str:
     """SHA-256 (hex) over names and contents of the `SCORED_BY` files of a model's folder.
 
-    Hidden folders are left out.
+    Hidden folders are left out, and files that match one of the patterns ``leave``.
     """
     folder = Path(folder)
     names = sorted(
@@ -74,11 +74,16 @@ def fingerprint(folder: str | Path) -> str:
             path.relative_to(folder).as_posix()
             for pattern in SCORED_BY
             for path in folder.glob(pattern)
-            if path.is_file() and not any(map(path.match, NOT_SCORED_BY))
+            if path.is_file() and not any(map(path.match, leave))
         }
     )
     names = [name for name in names if not any(part[0] == "." for part in name.split("/"))]
     return digest(*(part for name in names for part in (name, file_digest(folder / name))))
+
+
+def tokenizer_fingerprint(folder: str | Path) -> str:
+    """The same of all that may belong to the tokenizer: no weights, no ``config.json``."""
+    return fingerprint(folder, (*NOT_SCORED_BY, "*.safetensors", "config.json"))
 
 
 def describe(

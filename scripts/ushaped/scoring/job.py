@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from ushaped.errors import UserError
 from ushaped.files import digest, whole
-from ushaped.models.load import fingerprint, load, vocabulary
+from ushaped.models.load import fingerprint, load, tokenizer_fingerprint, vocabulary
 from ushaped.prompts import extract
 from ushaped.results.parquet import MADE, SCORES
 from ushaped.scoring.audit import TIME_SHARE, TOLERANCE, Audit, Auditor, Reference, sample
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ushaped.scoring.engine.encoding import Encoded, Encoder
     from ushaped.scoring.engine.engine import Engine
+    from ushaped.scoring.engine.tree import Layouts
 
 # Share of the time of a prompt with a chain that generating the chain takes: a guess, for the time
 # left alone.
@@ -83,6 +84,22 @@ class Settings:
     audit: int = 200
 
 
+@dataclass
+class Shared:
+    """What models that are scored one after another need only once.
+
+    Attributes
+    ----------
+    encoders : dict of str to Encoder
+        By the fingerprint of the tokenizer and the size of the vocabulary; each remembers the texts
+        that it has tokenised.
+    layouts : Layouts
+    """
+
+    encoders: dict[str, Encoder]
+    layouts: Layouts
+
+
 class Scorer:
     """One model, described by its ``model.json``, and its store in the folder of all stores.
 
@@ -97,8 +114,9 @@ class Scorer:
         settings: Settings,
         store: Path,
         log: Callable[[str], None],
+        shared: Shared | None = None,
     ) -> None:
-        self.about, self.settings, self.log = about, settings, log
+        self.about, self.settings, self.log, self.shared = about, settings, log, shared
         self.store = Store(store / digest(*self.cache_key_parts)[:32], log)
         self.telemetry = self.telemetry_class(about["model"], about["non_embedding_parameters"])
         self.progress = Progress()
@@ -117,7 +135,7 @@ class Scorer:
 
     # -- the job ----------------------------------------------------------------------------------
 
-    def run(self, paths: Sequence[Path], output: Path) -> None:
+    def run(self, files: Sequence[PromptFile], output: Path) -> None:
         """Score prompt files and write one file of scores for each.
 
         The variants of a task are scored together, since their prompts share prefixes.
@@ -127,7 +145,6 @@ class Scorer:
         UserError
             If the model cannot be loaded, a prompt does not fit, or a score cannot be stored.
         """
-        files = [PromptFile.read(path) for path in paths]
         with self.store.exclusive_lock():
             self._run(files, output)
 
@@ -435,7 +452,6 @@ class Scorer:
     def _loaded(self) -> tuple[Engine, PreTrainedTokenizerBase, Encoder]:
         import torch
 
-        from ushaped.scoring.engine.encoding import Encoder
         from ushaped.scoring.engine.engine import Engine
 
         # Until the process ends. Only a job that has something to score takes a GPU.
@@ -454,8 +470,9 @@ class Scorer:
             trust_remote_code=self.settings.trust_remote_code,
             log=self.log,
         )
-        engine = Engine(model, self.settings.batch_tokens, self.log)
-        encoder = Encoder(tokenizer, self.settings.bos, vocabulary(model))
+        layouts = self.shared.layouts if self.shared else None
+        engine = Engine(model, self.settings.batch_tokens, self.log, layouts)
+        encoder = self._encoder(tokenizer, vocabulary(model))
         made = {
             "dtype": self.settings.dtype,
             "bos": self.settings.bos,
@@ -472,6 +489,16 @@ class Scorer:
         self.telemetry.vocabulary_parameters = model.get_input_embeddings().weight.numel()
         self.telemetry.counts = engine.counts
         return engine, tokenizer, encoder
+
+    def _encoder(self, tokenizer: PreTrainedTokenizerBase, size: int) -> Encoder:
+        from ushaped.scoring.engine.encoding import Encoder
+
+        if self.shared is None:
+            return Encoder(tokenizer, self.settings.bos, size)
+        known, name = self.shared.encoders, tokenizer_fingerprint(self.about["folder"]) + f" {size}"
+        if name not in known:
+            known[name] = Encoder(tokenizer, self.settings.bos, size, remember=True)
+        return known[name]
 
     def _measure_rate(self) -> None:
         """Measure the device at both ends of a job, since other jobs may slow it."""

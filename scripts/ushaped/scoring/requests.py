@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +99,7 @@ class PromptFile:
         """Read a prompt file."""
         rows = pq.read_table(path).to_pylist()
         return cls(path, [Prompt(f"{path}, item {row['item']}", row) for row in rows])
+
+    def without_chains(self) -> PromptFile:
+        """The same prompts for another model, which generates its own chains."""
+        return PromptFile(self.path, [replace(prompt, chain=None) for prompt in self.prompts])

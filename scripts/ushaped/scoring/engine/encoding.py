@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TOKEN = np.dtype(">u4")
 # Texts that are tokenised by one call.
 SLICE = 1000
+# Most characters of the texts whose tokens an `Encoder` remembers: some 300 MB with the tokens.
+REMEMBERED = 100_000_000
 
 # Texts that show which tokens a tokenizer puts around a text.
 PROBES = ("a", "Answer", "the 7", "?")
@@ -87,6 +89,9 @@ class Encoder:
         own default, always, or never.
     vocabulary : int, optional
         Size of the model's vocabulary; by default tokens are not checked against it.
+    remember : bool
+        Whether texts that were tokenised before are looked up, for several models with one
+        tokenizer; up to `REMEMBERED` characters.
 
     Attributes
     ----------
@@ -105,9 +110,12 @@ class Encoder:
         tokenizer: PreTrainedTokenizerBase,
         bos: str = "default",
         vocabulary: int | None = None,
+        remember: bool = False,
     ) -> None:
         self.tokenizer, self.vocabulary = tokenizer, vocabulary
         self.begins_with = _beginning(tokenizer, bos)
+        self._known: dict[str, bytes] = {}
+        self._room = REMEMBERED if remember else 0
 
     def __call__(self, texts: Sequence[str], where: Sequence[str] | None = None) -> list[bytes]:
         """Tokens of each text, with the tokens that every text begins with.
@@ -119,12 +127,13 @@ class Encoder:
         UserError
             If a text has tokens that the model does not know.
         """
-        begin = data(self.begins_with)
-        encoded: list[bytes] = []
-        for first in range(0, len(texts), SLICE):
-            batch = list(texts[first : first + SLICE])
-            input_ids = self.tokenizer(batch, add_special_tokens=False)["input_ids"]
-            encoded += [begin + data(ids) for ids in input_ids]
+        new = list(dict.fromkeys(text for text in texts if text not in self._known))
+        found = dict(zip(new, self._tokenise(new), strict=True))
+        encoded = [self._known[text] if text in self._known else found[text] for text in texts]
+        for text, sequence in found.items():
+            if self._room >= len(text):
+                self._known[text] = sequence
+                self._room -= len(text)
         if self.vocabulary is not None:
             for number, sequence in enumerate(encoded):
                 if sequence and (largest := int(tokens(sequence).max())) >= self.vocabulary:
@@ -135,6 +144,13 @@ class Encoder:
                         "use the model's own tokenizer",
                     )
         return encoded
+
+    def _tokenise(self, texts: Sequence[str]) -> Iterator[bytes]:
+        begin = data(self.begins_with)
+        for first in range(0, len(texts), SLICE):
+            batch = list(texts[first : first + SLICE])
+            for ids in self.tokenizer(batch, add_special_tokens=False)["input_ids"]:
+                yield begin + data(ids)
 
     def pairs(
         self,

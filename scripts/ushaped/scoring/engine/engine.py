@@ -57,7 +57,7 @@ from ushaped.scoring.engine.encoding import (
 )
 from ushaped.scoring.engine.methods import SINGLE, TREE, Methods, find_methods, layers_of
 from ushaped.scoring.engine.precision import use_float32_output
-from ushaped.scoring.engine.tree import MAX_LOGITS, Ints, build_layout, plan_batches
+from ushaped.scoring.engine.tree import MAX_LOGITS, Ints, Layouts, build_layout, plan_batches
 from ushaped.scoring.telemetry import Counts
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Engine:
     """A model, loaded by `ushaped.models.load.load`, ready to score.
 
     A forward pass has at most ``batch_tokens`` tokens, but a longer single sequence still runs.
-    ``log`` gets a line for each fallback.
+    ``log`` gets a line for each fallback. ``layouts`` may know those of other models with the same
+    tokens.
 
     Attributes
     ----------
@@ -89,9 +90,14 @@ class Engine:
     """
 
     def __init__(
-        self, model: PreTrainedModel, batch_tokens: int = 2048, log: Log = to_screen
+        self,
+        model: PreTrainedModel,
+        batch_tokens: int = 2048,
+        log: Log = to_screen,
+        layouts: Layouts | None = None,
     ) -> None:
         self.model, self.batch_tokens, self.log = model, batch_tokens, log
+        self.layouts = layouts or Layouts()
         self.counts = Counts()
         self.context = context_length(model)
         self.vocabulary = vocabulary(model)
@@ -226,7 +232,7 @@ class Engine:
         self, method: str, rows: list[bytes], starts: list[int], prefix: int
     ) -> Iterator[tuple[bytes, int, Tensor]]:
         if method == TREE:
-            layout = build_layout(rows, starts, prefix, max_keys=4 * self.batch_tokens)
+            layout = self.layouts.layout(rows, starts, prefix, 4 * self.batch_tokens)
             tree_pass = attention.TreePass(layout, self.prefix_pass(rows[0], prefix))
             needed, inverse = np.unique(np.concatenate(layout.logit_indices), return_inverse=True)
             logits = self.run(layout.tokens, layout.positions, tree_pass, needed)

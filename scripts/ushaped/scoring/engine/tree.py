@@ -218,6 +218,36 @@ class Layout:
     logit_indices: list[Ints]
     groups: list[Group]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        arrays = [self.tokens, self.positions, *self.logit_indices]
+        for group in self.groups:
+            arrays += [group.queries, group.real, group.keys]
+            arrays += [] if group.hidden is None else [group.hidden]
+        return sum(array.nbytes for array in arrays)
+
+
+class Layouts:
+    """Layouts of batches, kept up to a number of bytes for further models with the same tokens."""
+
+    def __init__(self, room: int = 0) -> None:
+        self._room = room
+        self._known: dict[tuple[tuple[bytes, ...], tuple[int, ...], int, int], Layout] = {}
+
+    def layout(
+        self, rows: Sequence[bytes], starts: Sequence[int], prefix: int, max_keys: int
+    ) -> Layout:
+        """`build_layout` of the same arguments."""
+        key = tuple(rows), tuple(starts), prefix, max_keys
+        if key in self._known:
+            return self._known[key]
+        layout = build_layout(rows, starts, prefix, max_keys)
+        if layout.nbytes <= self._room:
+            self._known[key] = layout
+            self._room -= layout.nbytes
+        return layout
+
 
 def build_layout(
     rows: Sequence[bytes], starts: Sequence[int], prefix: int = 0, max_keys: int = 1 << 16
