@@ -81,6 +81,8 @@ class Engine:
         Number format of the model's own logits; None before the first pass.
     cache_is_right : bool or None
         Whether generation with the model's own cache equals that without; None until it is tried.
+    windows : list of int or None
+        Of each layer in the last pass with a tree, how many positions it has seen; None for all.
     counts : Counts
 
     Raises
@@ -105,6 +107,7 @@ class Engine:
         self.max_predictions = max(64, MAX_LOGITS // self.vocabulary)
         self._layers = layers_of(model.config)
         self._prefix: tuple[bytes, attention.TreePass] | None = None
+        self.windows: list[int | None] = []
         self.output_format: torch.dtype | None = None
         self.cache_is_right: bool | None = None
         use_float32_output(model)
@@ -294,10 +297,12 @@ class Engine:
                 input_ids=torch.from_numpy(tokens)[None].to(self.device),
                 position_ids=torch.from_numpy(positions)[None].to(self.device),
             )[0]
-        if len(called) != self._layers or len(set(called)) != len(called):
+        layers = {module for module, _ in called}
+        if len(called) != self._layers or len(layers) != len(called):
             raise attention.UnsupportedError(
-                f"{len(set(called))} of {self._layers} layers attend as requested"
+                f"{len(layers)} of {self._layers} layers attend as requested"
             )
+        self.windows = [options.window for _, options in called]
         self.output_format = logits.dtype
         self.counts.computed_tokens += len(tokens)
         self.counts.predictions += len(needed)

@@ -337,7 +337,12 @@ class _Memory:
         self.rows.pop()
 
     def attend(
-        self, module: Module, query: Tensor, key: Tensor, value: Tensor, scaling: float | None
+        self,
+        module: Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        options: attention.Options,
     ) -> Tensor:
         """See `.attention.Pass`; the tokens are one of each row, at the end of its own."""
         count, heads, groups = len(self.rows), query.shape[1], key.shape[1]
@@ -353,17 +358,22 @@ class _Memory:
         size = int(self.lengths[:count].max()) + 1
         # (rows, key heads, queries per key head, width)
         queries = query[0].transpose(0, 1).reshape(count, groups, each_key, width)
-        queries = queries * (width**-0.5 if scaling is None else scaling)
-        own = (queries @ keys[:, :, :size].transpose(-1, -2)).float()
-        hidden = torch.arange(size, device=ends.device) > ends[:, None]
-        own.masked_fill_(hidden[:, None, None], float("-inf"))
+        queries = queries * options.scale(width)
+        own = queries @ keys[:, :, :size].transpose(-1, -2)
         prefix_keys, prefix_values = self.shared[module]
         # All rows at once against the common prefix: (key heads, rows x queries, width).
         flat = queries.transpose(0, 1).reshape(groups, count * each_key, width)
-        shared = (flat @ prefix_keys.transpose(-1, -2)).float()
         length = prefix_keys.shape[1]
-        shared = shared.view(groups, count, each_key, length).transpose(0, 1)
-        weights = torch.softmax(torch.cat([shared, own], -1), -1).to(value.dtype)
+        shared = (flat @ prefix_keys.transpose(-1, -2)).view(groups, count, each_key, length)
+        logits = torch.cat([shared.transpose(0, 1), own], -1).view(count, heads, 1, -1).float()
+        # The first key has position 0, with or without a common prefix.
+        positions, last = torch.arange(length + size, device=ends.device), (length + ends)[:, None]
+        hidden = positions > last
+        if options.window is not None:
+            hidden |= positions <= last - options.window
+        mask = torch.zeros(hidden.shape, device=ends.device).masked_fill_(hidden, float("-inf"))
+        weights = options.weights(logits, mask[:, None, None]).to(value.dtype)
+        weights = weights.view(count, groups, each_key, -1)
         result = weights[..., length:] @ values[:, :, :size]
         flat = weights[..., :length].transpose(0, 1).reshape(groups, count * each_key, length)
         mixed = (flat @ prefix_values).view(groups, count, each_key, value.shape[-1])
