@@ -10,10 +10,14 @@ import torch
 from transformers import (
     BloomConfig,
     BloomForCausalLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
+    GptOssConfig,
+    GptOssForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     MambaConfig,
@@ -70,9 +74,29 @@ def bloom() -> PreTrainedModel:
 
 
 def mistral() -> PreTrainedModel:
-    """A tiny Mistral: its attention sees eight tokens back, so that longer texts take no tree."""
+    """A tiny Mistral: its attention sees eight tokens."""
     sizes = SIZES | SMALL | {"num_key_value_heads": 2, "intermediate_size": 32}
     return MistralForCausalLM(MistralConfig(**sizes, **ENDS, sliding_window=8))
+
+
+def gemma2() -> PreTrainedModel:
+    """A tiny Gemma 2: capped attention, which sees eight tokens in its first layer."""
+    sizes = SIZES | SMALL | {"num_key_value_heads": 2, "intermediate_size": 32, "head_dim": 4}
+    cap = {"attn_logit_softcapping": 0.5, "query_pre_attn_scalar": 4}
+    return Gemma2ForCausalLM(Gemma2Config(**sizes, **ENDS, **cap, sliding_window=8))
+
+
+def gpt_oss() -> PreTrainedModel:
+    """A tiny gpt-oss: attention with sinks, which sees eight tokens in its first layer."""
+    sizes = SIZES | SMALL | {"num_key_value_heads": 2, "intermediate_size": 16, "head_dim": 4}
+    experts = {"num_local_experts": 4, "num_experts_per_tok": 2}
+    rope = {"rope_type": "default", "rope_theta": 1e4}
+    config = GptOssConfig(**sizes, **ENDS, **experts, sliding_window=8, rope_parameters=rope)
+    model = GptOssForCausalLM(config)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.sinks.normal_(0, 2)
+    return model
 
 
 def mamba() -> PreTrainedModel:
@@ -88,19 +112,21 @@ TREES: dict[str, Callable[[], PreTrainedModel]] = {
     "gpt2": gpt2,
     "opt": opt,
     "qwen2": qwen2,
+    "mistral": mistral,
+    "gemma2": gemma2,
+    "gpt_oss": gpt_oss,
 }
 PLAIN: dict[str, Callable[[], PreTrainedModel]] = {
     "bloom": bloom,
     "mamba": mamba,
 }
-MIXED: dict[str, Callable[[], PreTrainedModel]] = {"mistral": mistral}
 
 
 def made(name: str) -> PreTrainedModel:
     """A random model whose predictions are far from even and depend on every token."""
     torch.set_num_threads(1)
     torch.manual_seed(7)
-    model = (TREES | PLAIN | MIXED)[name]().eval()
+    model = (TREES | PLAIN)[name]().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim >= 2:

@@ -19,7 +19,7 @@ from ushaped.scoring.engine import attention
 from ushaped.scoring.engine.encoding import Encoded, data, tokens
 from ushaped.scoring.engine.engine import Engine, log_likelihoods
 
-every_model = pytest.mark.parametrize("model", [*TREES, *PLAIN, "mistral"], indirect=True)
+every_model = pytest.mark.parametrize("model", [*TREES, *PLAIN], indirect=True)
 every_tree = pytest.mark.parametrize("model", TREES, indirect=True)
 
 
@@ -37,22 +37,6 @@ def test_models_share_prefixes_where_they_can_and_say_so_where_not(
     assert engine.tree == (request.node.callspec.params["model"] in TREES)
     assert len(said) == (0 if engine.tree else 1)
     assert all("prefixes are not shared, in padded batches instead (" in line for line in said)
-
-
-@pytest.mark.parametrize("model", ["mistral"], indirect=True)
-def test_beyond_a_window_sequences_are_computed_whole(model: PreTrainedModel) -> None:
-    said: list[str] = []
-    engine = Engine(model, log=said.append)
-    assert [engine.methods.of(length) for length in (1, 8, 9, 90)] == [
-        "tree",
-        "tree",
-        "padded",
-        "padded",
-    ]
-    assert said == [
-        "MistralForCausalLM: sequences of more than 8 tokens are computed in padded batches "
-        "(sliding_window)"
-    ]
 
 
 @every_model

@@ -10,9 +10,11 @@ import torch
 from transformers import (
     BertConfig,
     BertLMHeadModel,
+    DeepseekV4Config,
     DynamicCache,
     FalconConfig,
     FalconForCausalLM,
+    Gemma2Config,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
@@ -146,7 +148,9 @@ def test_hybrids_are_called_what_they_are() -> None:
     from ushaped.scoring.engine.methods import _other_layers
 
     assert _other_layers(Qwen3NextConfig()) == "layers of the kind linear_attention"
-    assert _other_layers(LlamaConfig()) == ""
+    kind = "heavily_compressed_attention"
+    assert _other_layers(DeepseekV4Config()).endswith(f"compressed_sparse_attention, {kind}")
+    assert _other_layers(LlamaConfig()) == _other_layers(Gemma2Config()) == ""
 
 
 @pytest.mark.parametrize("context", [8, 12, 40])

@@ -7,17 +7,20 @@ a time). The last one is right by definition; each of the others is used only if
 - `TREE`: every layer's attention was called with the tree, once (`Engine.run` checks every pass),
   and the scores of probes are those of `SINGLE`.
 - Both: a configuration may name a number of tokens beyond which a model computes differently (a
-  sliding window; rotary frequencies that switch with the longest sequence of a batch, as in
-  LongRoPE; a sparse attention's number of keys). Longer sequences use no tree, and padded batches
-  only for the sliding windows of `transformers` itself.
+  window; rotary frequencies that switch with the longest sequence of a batch, as in LongRoPE; a
+  sparse attention's number of keys). Longer sequences use no tree, and padded batches only for the
+  windows of `transformers` itself. But a tree has windows too, if the layers name them: see
+  `_has_windows`.
 
 A model whose predictions change with later tokens is refused: it has no log-likelihoods.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,8 +50,10 @@ LATER_TOLERANCE, EXPERTS_LATER_TOLERANCE, LOW_PRECISION_LATER_TOLERANCE = 2e-5, 
 # Tokens of the text that models without a tree read twice: longer than the buckets of a randomly
 # hashed attention, and than the pieces of a recurrent layer.
 LONG = 256
-# Windows up to this many tokens are crossed by probes.
+# Without a tree, windows up to this many tokens are crossed by probes.
 PROBE_UP_TO = 512
+# With a tree, all are, at this size or less: one token more or less shows best in a small window.
+NARROW = 16
 # Keys of a configuration that name a number of tokens beyond which attention differs ...
 LIMITS = re.compile(
     r"window|attention_chunk|attn_chunk|local_att|block_size|index_topk|original_max"
@@ -57,6 +62,8 @@ LIMITS = re.compile(
 NO_LIMITS = re.compile(r"layer|num_|expert|pattern")
 # Limits that `transformers` masks itself, in any batch.
 MASKED = ("sliding_window", "attention_chunk_size")
+# Attention that is none to tokens, but to a state or to summaries of several tokens.
+NO_TOKENS = re.compile("linear|compressed")
 # Rotary scalings that do not depend on how long a sequence is.
 FIXED_ROPE = {"default", "linear", "yarn", "llama3", "proportional"}
 
@@ -108,6 +115,7 @@ class Candidate(Protocol):
     context: int | None
     vocabulary: int
     batch_tokens: int
+    windows: list[int | None]
 
     def try_method(self, method: str, sequences: Sequence[Encoded]) -> list[float]:
         """Log-likelihoods by one method."""
@@ -122,21 +130,29 @@ def find_methods(engine: Candidate) -> Methods:
         If the model cannot be run, or its predictions depend on later tokens.
     """
     attention.register()
-    limit, name = limit_of(engine.model.config)
-    if limit is not None and engine.context is not None and limit >= engine.context:
-        limit, name = None, ""
+    limit, name = _limit_of(engine)
     with in_float32(engine.model) as precise:
         _check_causal(engine, limit, precise)
         if engine.batch_tokens == 1:
             return Methods(SINGLE, reason="batches of one token")
         tolerance = TOLERANCE if precise else LOW_PRECISION_TOLERANCE
         short, reason = _short(engine, limit, tolerance)
+        if short == TREE:
+            limit, name = _limit_of_tree(engine, limit, name, tolerance)
         long = _long(engine, limit, name, tolerance)
         if short != TREE:
             _check_repeatable(engine, precise)
     if short != TREE:
         _check_format(engine)
     return Methods(short, limit, long, reason, name)
+
+
+def _limit_of(engine: Candidate, windows: bool = True) -> tuple[int | None, str]:
+    """As `limit_of`, but nothing beyond the context."""
+    limit, name = limit_of(engine.model.config, windows)
+    if limit is not None and engine.context is not None and limit >= engine.context:
+        return None, ""
+    return limit, name
 
 
 def _short(engine: Candidate, limit: int | None, tolerance: float) -> tuple[str, str]:
@@ -150,6 +166,71 @@ def _short(engine: Candidate, limit: int | None, tolerance: float) -> tuple[str,
         return TREE, ""
     padded = _differs(engine, PADDED, sequences, single, tolerance)
     return (SINGLE, f"{reason}; padded batches: {padded}") if padded else (PADDED, reason)
+
+
+def _limit_of_tree(
+    engine: Candidate, limit: int | None, name: str, tolerance: float
+) -> tuple[int | None, str]:
+    """The limit that is left to a tree, which has just been used up to ``limit`` tokens."""
+    context = engine.context or math.inf
+    windows = {window for window in engine.windows if window is not None and window < context}
+    if not windows:
+        return limit, name
+    beyond, beyond_name = _limit_of(engine, windows=False)
+    if _has_windows(engine, windows, beyond, tolerance):
+        return beyond, beyond_name
+    # Layers may have windows of which the configuration says nothing.
+    narrowest = min(windows)
+    return (narrowest, "window") if limit is None or narrowest < limit else (limit, name)
+
+
+def _has_windows(engine: Candidate, windows: set[int], limit: int | None, tolerance: float) -> bool:
+    """Whether the tree's windows are the model's.
+
+    The layers whose attention was called with a window have to be those that have one by the
+    configuration. The windows are then made small for a while: this has to move the scores of
+    single sequences, and those of the tree in the same way.
+    """
+    kinds = getattr(_text(engine.model.config), "layer_types", None)
+    kinds = kinds or ["sliding_attention"] * len(engine.windows)
+    if [window is not None for window in engine.windows] != [
+        kind == "sliding_attention" for kind in kinds
+    ]:
+        return False
+    small = min(NARROW, min(windows) // 2)
+    longest = min((n for n in (limit, engine.context) if n is not None), default=4 * NARROW)
+    if not 0 < small < longest:
+        return False
+    sequences = probes(engine.vocabulary, small + 1, longest)
+    usual = engine.try_method(SINGLE, sequences)
+    with _windows_of(engine.model, windows, small):
+        try:
+            single = engine.try_method(SINGLE, sequences)
+        except Exception:  # whatever a model raises, its windows are not as assumed
+            return False
+        moved = float(np.abs(np.array(single) - usual).max())
+        return not _differs(engine, TREE, sequences, single, min(tolerance, moved / 10))
+
+
+@contextmanager
+def _windows_of(model: PreTrainedModel, windows: set[int], size: int) -> Iterator[None]:
+    """While this is entered, the model's windows of some sizes have another one."""
+    owners = [
+        owner for module in model.modules() for owner in (module, getattr(module, "config", module))
+    ]
+    places = [
+        (owner, name, value)
+        for owner in {id(owner): owner for owner in owners}.values()
+        for name, value in getattr(owner, "__dict__", {}).items()
+        if "window" in name and type(value) is int and value in windows
+    ]
+    try:
+        for owner, name, _ in places:
+            setattr(owner, name, size)
+        yield
+    finally:
+        for owner, name, value in places:
+            setattr(owner, name, value)
 
 
 def _long(engine: Candidate, limit: int | None, name: str, tolerance: float) -> str:
@@ -175,12 +256,10 @@ def _differs(
 
 
 def _other_layers(config: PreTrainedConfig) -> str:
-    """Kinds of layers that compute no attention, where a configuration names them."""
-    kinds = getattr(_text(config), "layer_types", None) or []
-    other = sorted(
-        {str(kind) for kind in kinds if "attention" not in str(kind) or "linear" in kind}
-    )
-    return f"layers of the kind {', '.join(other)}" if other else ""
+    """Kinds of layers that do not attend to tokens, where a configuration names them."""
+    kinds = {str(kind) for kind in getattr(_text(config), "layer_types", None) or []}
+    other = {kind for kind in kinds if "attention" not in kind or NO_TOKENS.search(kind)}
+    return f"layers of the kind {', '.join(sorted(other))}" if other else ""
 
 
 def _check_causal(engine: Candidate, limit: int | None, precise: bool) -> None:
@@ -281,14 +360,17 @@ def probes(vocabulary: int, shortest: int, longest: int) -> list[Encoded]:
 # -- reading a configuration ----------------------------------------------------------------------
 
 
-def limit_of(config: PreTrainedConfig) -> tuple[int | None, str]:
-    """The smallest number of tokens beyond which a model may compute differently, and its key."""
+def limit_of(config: PreTrainedConfig, windows: bool = True) -> tuple[int | None, str]:
+    """The smallest number of tokens beyond which a model may compute differently, and its key.
+
+    With ``windows`` false, ``sliding_window`` is not one of them.
+    """
     text = _text(config)
     values: dict[str, int] = {}
     for key, number in _numbers(text):
         if LIMITS.search(key) and not NO_LIMITS.search(key):
             values[key] = min(number, values.get(key, number))
-    if getattr(text, "use_sliding_window", True) is False:
+    if not windows or getattr(text, "use_sliding_window", True) is False:
         values.pop("sliding_window", None)
     kinds = getattr(text, "layer_types", None)
     if kinds and all("full" in str(kind) for kind in kinds):
