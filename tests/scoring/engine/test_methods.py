@@ -34,6 +34,7 @@ from ushaped.scoring.engine.engine import Engine, in_order, log_likelihoods
 from ushaped.scoring.engine.generation import GenerationRequest, chains
 from ushaped.scoring.engine.methods import Methods, limit_of, probes
 from ushaped.scoring.engine.precision import in_float32
+from ushaped.scoring.engine.tree import MIN_PREFIX
 
 SIZES = {"vocab_size": VOCABULARY, **SMALL, "intermediate_size": 32, **ENDS}
 
@@ -166,6 +167,19 @@ def test_a_context_of_a_few_tokens_is_enough(context: int, tokenizer: Any) -> No
 def test_probes_have_the_lengths_that_are_asked_for(shortest: int, longest: int) -> None:
     assert all(shortest <= len(one) - 1 <= longest for one in probes(VOCABULARY, shortest, longest))
     assert len(probes(VOCABULARY, shortest, longest)) >= 4
+
+
+def test_the_self_check_keeps_a_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    prefixes: list[int] = []
+    straight = Engine.prefix_pass
+
+    def counting(engine: Engine, row: bytes, prefix: int) -> Any:
+        prefixes.append(prefix)
+        return straight(engine, row, prefix)
+
+    monkeypatch.setattr(Engine, "prefix_pass", counting)
+    Engine(tiny_models.made("llama"))
+    assert max(prefixes) >= MIN_PREFIX
 
 
 @pytest.mark.parametrize("model", ["llama", "mamba"], indirect=True)

@@ -148,13 +148,42 @@ def one_layer_in_silence(model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(attention, "_attention", attend)
 
 
+def one_layer_by_itself(model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same, with a mask of its own, which cannot be made small."""
+    one_layer_in_silence(model, monkeypatch)
+    silent, window = model.model.layers[1].self_attn, model.config.sliding_window
+    straight = silent.forward
+
+    def forward(hidden_states: torch.Tensor, **options: Any) -> Any:
+        key = torch.arange(hidden_states.shape[1])
+        query = key[:, None]
+        seen = (key <= query) & (key > query - window)
+        return straight(hidden_states, **options | {"attention_mask": seen[None, None]})
+
+    monkeypatch.setattr(silent, "forward", forward)
+
+
 def fixed_windows(model: PreTrainedModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows that cannot be made small."""
-    fixed = masking_utils.sliding_window_overlay(model.config.sliding_window)
+    """Windows that cannot be made small, and hold one token more than the layers say."""
+    window = model.config.sliding_window
+    fixed = masking_utils.sliding_window_overlay(window + 1)
     monkeypatch.setattr(masking_utils, "sliding_window_overlay", lambda _: fixed)
+    name_always(window, monkeypatch)
 
 
-@pytest.mark.parametrize("broken", [wider_mask, one_layer_in_silence, fixed_windows])
+def name_always(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every layer name a window."""
+    straight = attention._attention
+    monkeypatch.setattr(
+        attention,
+        "_attention",
+        lambda *inputs, **options: straight(*inputs, **options | {"sliding_window": window}),
+    )
+
+
+@pytest.mark.parametrize(
+    "broken", [wider_mask, one_layer_in_silence, one_layer_by_itself, fixed_windows]
+)
 @pytest.mark.parametrize("window", [WINDOW, 600])
 def test_windows_that_are_others_than_the_layers_say_are_not_the_trees(
     broken: Callable[[PreTrainedModel, pytest.MonkeyPatch], None],
@@ -177,14 +206,9 @@ def test_windows_that_are_others_than_the_layers_say_are_not_the_trees(
 def test_a_window_of_which_the_configuration_says_nothing_ends_the_tree(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    straight = attention._attention
-    monkeypatch.setattr(
-        attention,
-        "_attention",
-        lambda *inputs, **options: straight(*inputs, **options | {"sliding_window": 30}),
-    )
+    name_always(50, monkeypatch)
     engine = Engine(tiny_models.made("llama"))
-    assert (engine.methods.of(30), engine.methods.of(31)) == ("tree", "single")
+    assert (engine.methods.of(50), engine.methods.of(51)) == ("tree", "single")
 
 
 def test_chunks_are_computed_whole() -> None:

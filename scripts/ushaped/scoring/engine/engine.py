@@ -124,7 +124,7 @@ class Engine:
         """Log-likelihoods by one method, in small batches; for the self-check."""
         batch_tokens, counts, self.methods = self.batch_tokens, self.counts, Methods(method)
         # Small enough that prefixes are kept between batches.
-        self.batch_tokens, self.counts = max(map(len, sequences)) + 12, Counts()
+        self.batch_tokens, self.counts = max(map(len, sequences)) + 4, Counts()
         try:
             return in_order(self.score(sequences))
         finally:

@@ -33,6 +33,7 @@ from ushaped.scoring.engine import attention
 from ushaped.scoring.engine.encoding import Encoded, data
 from ushaped.scoring.engine.plain import logits_at
 from ushaped.scoring.engine.precision import LOW, in_float32
+from ushaped.scoring.engine.tree import MIN_PREFIX
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -345,7 +346,8 @@ def probes(vocabulary: int, shortest: int, longest: int) -> list[Encoded]:
         Tokens that are read of a sequence (all but its last), at least and at most.
     """
     rng = np.random.default_rng(0)
-    size = max(1, shortest, min(shortest + 23, longest - 4))
+    # Longer than the prefixes that are kept between batches.
+    size = max(1, shortest, min(shortest + MIN_PREFIX + 8, longest - 4))
 
     def draw(n: int) -> list[int]:
         return [int(token) for token in rng.integers(0, vocabulary, n)]
