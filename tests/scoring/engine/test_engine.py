@@ -226,5 +226,9 @@ def test_attention_that_asks_for_more_than_the_usual_is_refused() -> None:
     from transformers import AttentionInterface
 
     function = AttentionInterface()[attention.NAME]
-    with pytest.raises(attention.UnsupportedError, match="softcap"):
-        function(None, None, None, None, None, softcap=30.0)
+    states = torch.zeros(1, 1, 3, 4)
+    for options, why in (({"position_bias": states}, "bias"), ({"sliding_window": (8, 0)}, "8, 0")):
+        with pytest.raises(attention.UnsupportedError, match=why):
+            function(None, states, states, states, None, **options)
+    with pytest.raises(attention.UnsupportedError, match="other keys"):
+        function(None, states, states[:, :, :2], states, None)
