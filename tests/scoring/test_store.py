@@ -10,6 +10,7 @@ import os
 import resource
 import signal
 import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +82,40 @@ def test_many_parts_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         store.add({str(number): row(number)})
     monkeypatch.setattr(store_module, "MANY", 8)
     assert opened(tmp_path)[0].rows == store.rows
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*.jsonl"))) == 1
     assert opened(tmp_path)[0].rows == store.rows
+
+
+def test_parts_are_merged_while_no_shard_is_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MANY", 2)
+    store, _ = opened(tmp_path)
+    with store.shard_lock("a"):
+        for number in range(3):
+            store.add({str(number): row(number)})
+        assert opened(tmp_path)[0].rows == store.rows
+        assert len(list(tmp_path.glob("*.jsonl"))) == 3
+    assert opened(tmp_path)[0].rows == store.rows
+    assert len(list(tmp_path.glob("*.jsonl"))) == 1
+
+
+def test_a_damaged_part_that_another_job_has_set_aside_is_told_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(tmp_path)[0].add({"a": row(1)})
+    (part,) = tmp_path.iterdir()
+    part.write_bytes(b"")
+    straight = Path.read_bytes
+
+    def meanwhile(path: Path) -> bytes:
+        content = straight(path)
+        path.rename(path.with_suffix(".damaged"))
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", meanwhile)
+    store, said = opened(tmp_path)
+    assert (store.rows, len(said)) == ({}, 1)
 
 
 def test_a_part_that_another_job_merges_meanwhile_is_found_in_the_merged_one(
@@ -186,6 +219,50 @@ def test_a_job_waits_for_the_one_before_and_takes_what_it_has_kept(tmp_path: Pat
     follower.join(10)
     assert found == {"a": row(1), "b": row(2)}
     assert "waiting" in said[0]
+
+
+def waiting_line(folder: Path) -> str:
+    """What a job says that waits for another one."""
+    return f"{folder}: another job scores with this model; waiting for it"
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted"), [("a", "a"), ("a", None), (None, "a")], ids=["same", "whole", "shard"]
+)
+def test_a_shard_waits_for_itself_and_for_a_whole_job_and_that_for_shards(
+    tmp_path: Path, held: str | None, wanted: str | None
+) -> None:
+    first, _ = opened(tmp_path)
+    second, said = opened(tmp_path)
+    found: dict[str, Any] = {}
+
+    def locked(store: Store, shard: str | None) -> AbstractContextManager[None]:
+        return store.shard_lock(shard) if shard else store.exclusive_lock()
+
+    def follow() -> None:
+        with locked(second, wanted):
+            found.update(second.rows)
+
+    follower = threading.Thread(target=follow)
+    with locked(first, held):
+        follower.start()
+        first.add({"a": row(1)})
+        follower.join(0.2)
+        assert follower.is_alive()
+    follower.join(10)
+    assert (found, said) == ({"a": row(1)}, [waiting_line(tmp_path)])
+
+
+def test_shards_are_at_work_at_the_same_time_and_a_whole_job_then_sees_all_rows(
+    tmp_path: Path,
+) -> None:
+    (first, _), (second, said), (whole, _) = (opened(tmp_path) for _ in range(3))
+    with first.shard_lock("1-of-2"), second.shard_lock("2-of-2"):
+        first.add({"a": row(1)})
+        second.add({"b": row(2)})
+    assert said == []
+    with whole.exclusive_lock():
+        assert whole.rows == {"a": row(1), "b": row(2)}
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])

@@ -4,15 +4,22 @@ A store is a folder of parts, each a text file: a first line with the SHA-256 of
 JSON row ``[key, value]`` per line. A part is written under a temporary name and renamed, after
 every batch, so a job that dies loses at most its last batch and every part is whole. Parts are
 named by their content: several jobs may write to one store, and at worst store a row twice.
+
+Locks of the operating system, which end with their process, order the jobs. The file ``lock`` is
+held by a whole job alone, or shared by the jobs of its shards, each of which holds ``lock-SHARD``
+alone. Parts are merged only by who holds ``lock`` alone, and who gets it, shared or not, reads the
+folder afterwards: so no job relies on what it read while parts disappeared.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +28,9 @@ from ushaped.files import digest, whole
 
 Value = dict[str, Any]
 
-# More parts than this are merged into one when the store is opened.
+# More parts than this are merged into one when the store is opened, unless a job is at work.
 MANY = 64
+LOCK = "lock"
 
 
 def key(*parts: str) -> str:
@@ -51,7 +59,7 @@ class Store:
         except OSError as error:
             raise self._refused(error) from None
         if len(parts) > MANY:
-            self._merge(parts)
+            self._merge_if_idle(parts)
 
     def add(self, rows: Mapping[str, Value]) -> None:
         """Store rows, as one part.
@@ -69,25 +77,39 @@ class Store:
         """Let no other job compute for this store at the same time.
 
         A job that holds the lock is waited for, and its rows are read: on a cluster, a job may
-        outlive the run that sent it. The lock is the operating system's, so it ends with its
-        process. On file systems without locks nobody waits, and at worst scores are computed twice.
+        outlive the run that sent it. On file systems without locks nobody waits, and at worst
+        scores are computed twice.
         """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / "lock", poll_interval=0.2, fallback_to_soft=False)
-        try:
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                self.log(f"{self.folder}: another job scores with this model; waiting for it")
-                lock.acquire()
-        except OSError as error:
-            self.log(f"{self.folder}: is not locked ({error.strerror})")
-        try:
+        with ExitStack() as locks:
+            self._wait_for(locks, LOCK, fcntl.LOCK_EX)
             self._read()
             yield
-        finally:
-            lock.release()
+
+    @contextmanager
+    def shard_lock(self, shard: str) -> Iterator[None]:
+        """Let other shards be computed at the same time, but this one by no second job.
+
+        Otherwise as `exclusive_lock`; the two wait for one another.
+        """
+        with ExitStack() as locks:
+            self._wait_for(locks, LOCK, fcntl.LOCK_SH)
+            self._wait_for(locks, f"{LOCK}-{shard}", fcntl.LOCK_EX)
+            self._read()
+            yield
+
+    def _wait_for(self, locks: ExitStack, name: str, kind: int) -> None:
+        """Lock a file until ``locks`` is closed."""
+        try:
+            handle = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, 0o666)
+            # Closing a file gives up its lock.
+            locks.callback(os.close, handle)
+            try:
+                fcntl.flock(handle, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self.log(f"{self.folder}: another job scores with this model; waiting for it")
+                fcntl.flock(handle, kind)
+        except OSError as error:
+            self.log(f"{self.folder}: is not locked ({error.strerror})")
 
     def _write(self, rows: Mapping[str, Value]) -> Path:
         body = "".join(
@@ -126,13 +148,28 @@ class Store:
             rows = [json.loads(line) for line in body.splitlines()]
         except (ValueError, TypeError, KeyError):
             aside = path.with_suffix(".damaged")
-            path.replace(aside)
+            # Another job may have seen it too.
+            with suppress(FileNotFoundError):
+                path.replace(aside)
             self.log(f"{path}: is damaged, set aside as {aside.name}; its items are scored again")
             return
         for name, value in rows:
             # NaN and infinity are no scores: their items are scored again.
             if all(math.isfinite(x) for x in value.values() if isinstance(x, float)):
                 self.rows.setdefault(name, value)
+
+    def _merge_if_idle(self, parts: list[Path]) -> None:
+        """Merge parts unless a job is at work, whose own reading could miss what is moved."""
+        with ExitStack() as locks:
+            try:
+                handle = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+                locks.callback(os.close, handle)
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            except OSError:
+                pass  # No locks here: a job that misses rows at worst computes them again.
+            self._merge(parts)
 
     def _merge(self, parts: list[Path]) -> None:
         """Write all rows as one part, and only then remove the parts that they came from."""
