@@ -9,6 +9,7 @@ import argparse
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from ushaped.benchmark_file import read_benchmark
 from ushaped.errors import run
 from ushaped.models.load import read, to_screen
 from ushaped.scoring.devices import reuse_memory
@@ -16,6 +17,7 @@ from ushaped.scoring.engine.tree import Layouts
 from ushaped.scoring.job import Scorer, Settings, Shared
 from ushaped.scoring.requests import PromptFile
 from ushaped.scoring.served.score import ServedScorer
+from ushaped.scoring.shards import Shard, ShardScorer
 
 # Memory for what the models of one job share, besides the tokens.
 LAYOUT_BYTES = 400_000_000
@@ -32,11 +34,15 @@ def main() -> None:
     shared = Shared({}, Layouts(LAYOUT_BYTES)) if len(arguments.model) > 1 else None
     benchmarks = arguments.benchmark or [None] * len(arguments.model)
     for path, output, benchmark in zip(arguments.model, arguments.output, benchmarks, strict=True):
-        about = read(path)
-        if "served" in about:
-            scorer: Scorer = ServedScorer(about, settings, arguments.store, to_screen)
+        given = (read(path), settings, arguments.store, to_screen)
+        scorer: Scorer
+        if arguments.shard:
+            scorer = ShardScorer(arguments.shard, *given)
+        elif "served" in given[0]:
+            scorer = ServedScorer(*given)
         else:
-            scorer = Scorer(about, settings, arguments.store, to_screen, shared)
+            scorer = Scorer(*given, shared)
+        scorer.telemetry.shards = [read_benchmark(path) for path in arguments.shards]
         scorer.run([file.without_chains() for file in files], output)
         if benchmark:
             scorer.telemetry.write(benchmark)
@@ -61,6 +67,10 @@ def parse() -> argparse.Namespace:
         "--output", nargs="+", type=Path, required=True, metavar="FOLDER", help=each
     )
     parser.add_argument("--benchmark", nargs="+", metavar="TSV", help=each)
+    parser.add_argument("--shard", type=Shard.parse, help="compute this part into the store only")
+    parser.add_argument(
+        "--shards", nargs="+", default=[], metavar="TSV", help="benchmark files of all shards"
+    )
     parser.set_defaults(**asdict(Settings()))
     return parser.parse_args()
 

@@ -49,3 +49,9 @@ def write_benchmark(path: str | Path, row: Mapping[str, Any]) -> None:
     's\\titems\\n1.5\\t3\\n'
     """
     write_text(path, "\t".join(row) + "\n" + "\t".join(map(str, row.values())) + "\n")
+
+
+def read_benchmark(path: str | Path) -> dict[str, float]:
+    """Read the numbers of a file that `write_benchmark` wrote."""
+    names, values = Path(path).read_text(encoding="utf-8").splitlines()
+    return dict(zip(names.split("\t"), map(float, values.split("\t")), strict=True))

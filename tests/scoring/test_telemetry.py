@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ushaped.scoring.telemetry import Progress
+import math
+
+from ushaped.scoring.telemetry import Progress, add_up
 
 
 def test_an_item_is_complete_with_its_last_key() -> None:
@@ -23,3 +25,19 @@ def test_chains_advance_the_share_and_complete_no_item() -> None:
     progress.expect("a", "item 0", 3.0)
     progress.advance(7.0)
     assert (progress.share, progress.finish(["a"]), progress.share) == (0.7, 1, 1.0)
+
+
+def test_the_work_of_shards_counts_as_that_of_one_job() -> None:
+    idle = {"items": 0, "items_kept": 9, "scoring_s": 0.0, "computed_tokens": 0}
+    idle |= {"total_tokens": 0, "model_flop_utilisation": math.nan, "matrix_gflops": 0.0}
+    slow = {"items": 4, "items_kept": 0, "scoring_s": 2.0, "computed_tokens": 50}
+    slow |= {"total_tokens": 80, "model_flop_utilisation": 0.5, "matrix_gflops": 9.0}
+    fast = slow | {"model_flop_utilisation": 0.2, "matrix_gflops": 18.0}
+    total = add_up([idle, slow, fast])
+    assert (total["items"], total["items_kept"]) == (8, 1)
+    assert (total["computed_tokens"], total["tokens_per_s"]) == (100, 40.0)
+    # 9 of 18 and 7.2 of 36 operations.
+    assert (total["model_flop_utilisation"], total["matrix_gflops"]) == (0.3, 18.0)
+    # Items whose scores lie in two shards count once.
+    assert add_up([idle, slow, slow, slow])["items"] == 9
+    assert math.isnan(add_up([idle, idle])["model_flop_utilisation"])

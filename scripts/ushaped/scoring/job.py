@@ -6,7 +6,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -189,8 +189,18 @@ class Scorer:
         self.log(f"{self.telemetry.name}: {source} {task}: {todo}")
         if not self.telemetry.matrix_rate:
             self._measure_rate()
-        items = self.telemetry.items + sum(missing.values())
-        prompts = [prompt for file in files for prompt in file.prompts]
+        self._compute([prompt for file in files for prompt in file.prompts])
+        self._log_progress()
+
+    def _compute(self, prompts: Sequence[Prompt]) -> None:
+        items = self.telemetry.items + sum(map(self._is_missing, prompts))
+        self._complete_chains(prompts)
+        # Stored ones too, so that a resumed job computes the same batches.
+        self._score_requests(prompts)
+        # Some may have needed nothing but their chains.
+        self.telemetry.items = items
+
+    def _complete_chains(self, prompts: Sequence[Prompt]) -> None:
         by_stop: dict[tuple[str, ...], list[Prompt]] = {}
         for prompt in prompts:
             if prompt.row["chain"]:
@@ -198,11 +208,6 @@ class Scorer:
         for stop, group in by_stop.items():
             if any(prompt.chain is None for prompt in group):
                 self._generate_chains(group, stop)
-        # Stored ones too, so that a resumed job computes the same batches.
-        self._score_requests(prompts)
-        # Some may have needed nothing but their chains.
-        self.telemetry.items = items
-        self._log_progress()
 
     def _generate_chains(self, prompts: Sequence[Prompt], stop: Sequence[str]) -> None:
         from ushaped.scoring.engine.encoding import TOKEN, fitted_prompt
@@ -227,9 +232,12 @@ class Scorer:
                 begins_with=encoder.begins_with,
             )
             requests.append(GenerationRequest(ids, min(self._chain_limit(prompt), room)))
-        missing = {i for i, prompt in enumerate(prompts) if prompt.chain is None}
+        missing = self._missing_chains(prompts)
         for batch in self._timed(chains(engine, tokenizer, requests, stop, missing)):
             self._store_chains(prompts, {i: asdict(chain) for i, chain in batch})
+
+    def _missing_chains(self, prompts: Sequence[Prompt]) -> set[int]:
+        return {i for i, prompt in enumerate(prompts) if prompt.chain is None}
 
     def _store_chains(self, prompts: Sequence[Prompt], chains: Mapping[int, Value]) -> None:
         """Store chains, by number of their prompts, and hand them to the prompts."""
@@ -270,22 +278,25 @@ class Scorer:
                     name, sequence = self._key(prompt, request), by_class[request.continuation]
                     sequences.setdefault(name, last_token(sequence) if request.last else sequence)
                     where.setdefault(name, prompt.where)
-        self._expect(prompts)
         keys, encoded = list(sequences), list(sequences.values())
-        missing = {i for i, name in enumerate(keys) if name not in self.store.rows}
+        missing = self._missing_scores(keys, encoded)
+        self._expect(prompts, {keys[i] for i in missing})
         for batch in self._timed(engine.score(encoded, missing)):
             for i, value in batch:
                 check_finite(where[keys[i]], value, self.settings.dtype)
             self._store_scores({keys[i]: _value(encoded[i], value) for i, value in batch})
 
-    def _expect(self, prompts: Sequence[Prompt]) -> None:
-        """Let the progress know which requests of which items are missing."""
+    def _missing_scores(self, keys: Sequence[str], encoded: Sequence[Encoded]) -> set[int]:
+        return {i for i, name in enumerate(keys) if name not in self.store.rows}
+
+    def _expect(self, prompts: Sequence[Prompt], missing: Collection[str]) -> None:
+        """Let the progress know which items wait for the missing keys."""
         for prompt in prompts:
             requests = prompt.requests
             share = 1 - CHAIN_SHARE if prompt.row["chain"] else 1.0
             characters = share * len(prompt.row["prompt"]) / len(requests)
             for request in requests:
-                if (name := self._key(prompt, request)) not in self.store.rows:
+                if (name := self._key(prompt, request)) in missing:
                     self.progress.expect(name, prompt.where, characters)
 
     def _store_scores(self, rows: Mapping[str, Value]) -> None:
@@ -329,7 +340,8 @@ class Scorer:
         auditor = Auditor(self._reference, self._stored)
         audited: list[tuple[PromptFile, Prompt]] = []
         for file, prompt in self._sample(due):
-            spent, total = time.monotonic() - began, time.monotonic() - self.telemetry.began
+            spent = time.monotonic() - began
+            total = time.monotonic() - self.telemetry.began + self.telemetry.shard_seconds
             if len(audited) >= 2 and spent > TIME_SHARE * total:
                 break
             self._check_difference(prompt, auditor.compare(prompt, audits[file.path]))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,8 @@ class Telemetry:
     audited : int
         Items scored again by the audit, with ``audit_largest`` the largest difference in nats, in
         ``audit_seconds``.
+    shards : sequence of mapping
+        Rows of the benchmark files of the jobs that have scored shards before; their work counts.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Telemetry:
     audited: int = 0
     audit_largest: float = 0.0
     audit_seconds: float = 0.0
+    shards: Sequence[Mapping[str, float]] = ()
     counts: Counts = field(default_factory=Counts)
     began: float = field(default_factory=time.monotonic)
 
@@ -104,9 +108,14 @@ class Telemetry:
         """Tokens scored or generated per second, shared ones counted each time."""
         return self.counts.total_tokens / self.seconds if self.seconds else 0.0
 
+    @property
+    def shard_seconds(self) -> float:
+        """Time of the jobs that have scored shards."""
+        return sum(row["s"] for row in self.shards)
+
     def row(self) -> dict[str, Any]:
-        """The columns of a benchmark file: Snakemake's, and those of scoring."""
-        return {
+        """The columns of a benchmark file: Snakemake's, of this job alone, and those of scoring."""
+        row = {
             **resources_used(self.began),
             "items": self.items,
             "items_kept": self.reused,
@@ -120,6 +129,7 @@ class Telemetry:
             "audit_largest_nats": float(f"{self.audit_largest:.3g}"),
             "audit_s": round(self.audit_seconds, 3),
         }
+        return row | add_up([row, *self.shards]) if self.shards else row
 
     def write(self, path: str) -> None:
         """Write the benchmark file."""
@@ -188,6 +198,30 @@ class Progress:
             return False
         self._logged = now
         return True
+
+
+def add_up(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Columns of scoring of the jobs of one model: the last one, then those of its shards.
+
+    Items that shards have scored are no longer among those that the last job found in the store.
+    """
+    total: dict[str, Any] = {
+        name: sum(row[name] for row in rows)
+        for name in ("items", "scoring_s", "computed_tokens", "total_tokens")
+    }
+    everything = rows[0]["items"] + rows[0]["items_kept"]
+    # An item whose scores lie in two shards is counted by both.
+    total["items"] = min(total["items"], everything)
+    total["items_kept"] = everything - total["items"]
+    total["scoring_s"] = round(total["scoring_s"], 3)
+    seconds = total["scoring_s"]
+    total["tokens_per_s"] = round(total["total_tokens"] / seconds, 1) if seconds else 0.0
+    busy = [(row, row["scoring_s"] * row["matrix_gflops"]) for row in rows if row["scoring_s"]]
+    possible = sum(most for _, most in busy)
+    used = sum(row["model_flop_utilisation"] * most for row, most in busy)
+    total["model_flop_utilisation"] = round(used / possible, 4) if possible else math.nan
+    total["matrix_gflops"] = max(row["matrix_gflops"] for row in rows)
+    return total
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:

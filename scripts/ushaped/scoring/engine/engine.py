@@ -57,13 +57,32 @@ from ushaped.scoring.engine.encoding import (
 )
 from ushaped.scoring.engine.methods import SINGLE, TREE, Methods, find_methods, layers_of
 from ushaped.scoring.engine.precision import use_float32_output
-from ushaped.scoring.engine.tree import MAX_LOGITS, Ints, Layouts, build_layout, plan_batches
+from ushaped.scoring.engine.tree import (
+    MAX_LOGITS,
+    Ints,
+    Layouts,
+    build_layout,
+    plan_batches,
+    prefix_lengths,
+)
 from ushaped.scoring.telemetry import Counts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class PlannedBatch:
+    """A batch that may be computed: its ``tokens``, and the numbers of its ``sequences``.
+
+    ``shared``: tokens that its first row has in common with the last one of the batch before.
+    """
+
+    tokens: int
+    shared: int
+    sequences: list[int]
 
 
 class Engine:
@@ -150,11 +169,36 @@ class Engine:
             If a single sequence does not fit into memory.
         """
         missing = set(range(len(sequences)) if missing is None else missing)
+        for method, numbers in self._by_method(sequences).items():
+            yield from self._score(method, sequences, numbers, missing)
+
+    def plan(self, sequences: Sequence[Encoded]) -> list[PlannedBatch]:
+        """The batches of `score`, as long as memory does not run out.
+
+        They depend on the sequences and on ``batch_tokens`` alone. Who computes only some of them,
+        by ``missing``, gets the same bits as who computes all.
+        """
+        planned = []
+        for method, numbers in self._by_method(sequences).items():
+            by_row, rows, starts = _rows(sequences, numbers)
+            shared = prefix_lengths(rows).tolist()
+            for batch in plan_batches(
+                rows, starts, _predictions(rows, starts), self.batch_tokens, self.max_predictions
+            ):
+                own = range(batch.first, batch.last)
+                size = sum(len(rows[i]) // TOKEN.itemsize for i in own)
+                if method == TREE:
+                    size -= batch.prefix + sum(shared[i] for i in own[1:])
+                numbers = [number for i in own for number in by_row[rows[i]]]
+                planned.append(PlannedBatch(size, shared[batch.first], numbers))
+        return planned
+
+    def _by_method(self, sequences: Sequence[Encoded]) -> dict[str, list[int]]:
+        """Numbers of sequences, by how they are computed."""
         by_method: dict[str, list[int]] = {}
         for number, sequence in enumerate(sequences):
             by_method.setdefault(self.methods.of(len(sequence) - 1), []).append(number)
-        for method, numbers in by_method.items():
-            yield from self._score(method, sequences, numbers, missing)
+        return by_method
 
     def _score(
         self,
@@ -163,12 +207,7 @@ class Engine:
         numbers: list[int],
         missing: Collection[int],
     ) -> Iterator[list[tuple[int, float]]]:
-        by_row: dict[bytes, list[int]] = {}
-        for number in numbers:
-            # The last token is predicted, not read: classes that differ only there share a row.
-            by_row.setdefault(sequences[number].data[: -TOKEN.itemsize], []).append(number)
-        rows = sorted(by_row)
-        starts = [min(sequences[number].start for number in by_row[row]) for row in rows]
+        by_row, rows, starts = _rows(sequences, numbers)
         batch_tokens = self.batch_tokens
         for batch in plan_batches(
             rows, starts, _predictions(rows, starts), batch_tokens, self.max_predictions
@@ -314,6 +353,18 @@ class Engine:
         layout = tree_pass.layout
         self.run(layout.tokens, layout.positions, tree_pass, np.array([0]))
         return sum(t.nbytes for pair in tree_pass.keys_values.values() for t in pair)
+
+
+def _rows(
+    sequences: Sequence[Encoded], numbers: Sequence[int]
+) -> tuple[dict[bytes, list[int]], list[bytes], list[int]]:
+    """Sequences by the row of tokens that they read, the sorted rows, and where each starts."""
+    by_row: dict[bytes, list[int]] = {}
+    for number in numbers:
+        # The last token is predicted, not read: classes that differ only there share a row.
+        by_row.setdefault(sequences[number].data[: -TOKEN.itemsize], []).append(number)
+    rows = sorted(by_row)
+    return by_row, rows, [min(sequences[n].start for n in by_row[row]) for row in rows]
 
 
 def _predictions(rows: Sequence[bytes], starts: Sequence[int]) -> list[int]:

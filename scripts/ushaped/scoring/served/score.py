@@ -207,7 +207,6 @@ class ServedScorer(Scorer):
 
     def _score_requests(self, prompts: Sequence[Prompt]) -> None:
         client, checked = self._server
-        self._expect(prompts)
         # One answer serves all requests of a text and a class.
         keys: dict[tuple[str, str], dict[str, bool]] = {}
         where: dict[tuple[str, str], str] = {}
@@ -217,6 +216,7 @@ class ServedScorer(Scorer):
                     pair = (request.text, request.continuation)
                     keys.setdefault(pair, {})[name] = request.last
                     where.setdefault(pair, prompt.where)
+        self._expect(prompts, {name for names in keys.values() for name in names})
 
         def query(pair: tuple[str, str]) -> ClassLogprobs:
             return score(client, checked, LogprobRequest(*pair, where[pair]))
