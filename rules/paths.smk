@@ -89,10 +89,10 @@ PUBLISHED_RUN_NOISE = str(ROOT / "literature/run_noise.csv")
 WEIGHT_BYTES = {
     size: float32_bytes(values, config["ladder"]["vocabulary"]) for size, values in RUNGS.items()
 }
-# Groups of models trained here that share a scoring job.
+# Groups of models trained here that share a scoring job, which is not cut into shards.
 SHARED_JOBS = shared_jobs(
     {name: WEIGHT_BYTES[model["size"]] for name, model in MODELS.items() if "entry" not in model},
-    1e6 * SCORING["megabytes_per_job"],
+    1e6 * SCORING["megabytes_per_job"] * (SCORING["shards"] == 1),
 )
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 # Commits of the fetched models, in the working directory.
@@ -113,6 +113,8 @@ PROMPT_FILES = [
     for variant in VARIANTS
     if parse_variant(variant).applies(FACTS[task])
 ]
+# Whether any prompt is continued by a chain of thought before its classes.
+HAS_CHAINS = any(parse_variant(Path(file).stem).generates for file in PROMPT_FILES)
 
 
 wildcard_constraints:
@@ -184,7 +186,7 @@ def demonstrations(wildcards):
 def entry(wildcards):
     """The registry entry of a released model as JSON, without what its weights do not depend on."""
     values = MODELS[wildcards.model]["entry"].items()
-    other = ("source", "architecture", "chain_tokens")
+    other = ("source", "architecture", "chain_tokens", "shards")
     return as_json({key: value for key, value in values if key not in other})
 
 
@@ -264,6 +266,29 @@ def weights(wildcards):
 def chain_tokens(wildcards):
     """Longest chain of a model in tokens: its family's setting, else the configuration's."""
     return MODELS[wildcards.model].get("entry", {}).get("chain_tokens", SCORING["chain_tokens"])
+
+
+def shards_before(wildcards):
+    """Benchmark files of the shards that come before a job of scoring, in its own stage or none.
+
+    Chains of thought have a stage before that of scores, whose batches depend on all chains.
+    """
+    entry = MODELS[wildcards.model].get("entry", {})
+    count = 1 if wildcards.model in SERVED else entry.get("shards", SCORING["shards"])
+    if count == 1:
+        return []
+    stages = ["chains", "scores"] if HAS_CHAINS else ["scores"]
+    own = wildcards.get("shard", "")
+    before = stages[: stages.index(own.split("-")[0])] if own else stages
+    folder = f"{BENCHMARKS}/scores/{wildcards.model}"
+    return [f"{folder}/{s}-{n}-of-{count}.tsv" for s in before for n in range(1, count + 1)]
+
+
+def shard_options(wildcards, input):
+    """Options of the scoring step on shards: the one to compute, or those that were computed."""
+    if "shard" in wildcards.keys():
+        return ["--shard", wildcards.shard]
+    return ["--shards", *input.shards] if input.shards else []
 
 
 def scoring_settings(wildcards):

@@ -27,6 +27,7 @@ rule plan:
         tasks=tasks_folder,
         batch_tokens=SCORING["batch_tokens"],
         chain_tokens=SCORING["chain_tokens"],
+        shards=SCORING["shards"],
         device=SCORING["device"],
         # A plan is for a GPU, wherever the scoring is.
         dtype="bfloat16" if SCORING["dtype"] == "auto" else SCORING["dtype"],
@@ -38,6 +39,6 @@ rule plan:
         " --ladder {params.ladder:q} --ladder-tokenizer {params.tokenizer:q}"
         " --models {params.models:q} --tasks {params.tasks:q} --prompts {input.prompts:q}"
         " --absent {params.absent:q} --batch-tokens {params.batch_tokens:q}"
-        " --chain-tokens {params.chain_tokens:q} --dtype {params.dtype:q}"
+        " --chain-tokens {params.chain_tokens:q} --shards {params.shards:q} --dtype {params.dtype:q}"
         " --device {params.device:q} --gpu {params.gpu:q}"
         " --utilisation {params.utilisation:q} --output {params.output:q} 2>&1 | tee {log:q}"

@@ -1,4 +1,6 @@
-# scores: log-likelihood of every class of every prompt; one file for each model and prompt file.
+# scores: log-likelihood of every class of every prompt; one file for each model and prompt file. One job
+# per model, or before it several that have a part of the prompts each (`shards`); small models trained
+# here share a job.
 
 SCORE = (
     "python {input.code[0]:q} --model {input.about:q} --prompts {input.prompts:q}"
@@ -6,7 +8,7 @@ SCORE = (
     " --too-long {params.too_long:q} --dtype {params.dtype:q} {params.model_settings:q}"
     " --audit {resources.audit} --device {resources.device} --gpus {resources.gpu}"
     " --threads {threads} --store {params.store:q} --output {params.target:q}"
-    " --benchmark {output.benchmark:q} 2>&1 | tee {log:q} >&2"
+    " --benchmark {output.benchmark:q} {params.shards:q} 2>&1 | tee {log:q} >&2"
 )
 
 
@@ -18,6 +20,7 @@ rule scores:
         # Compared by the fingerprint in model.json, not by time.
         weights=weights,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
+        shards=shards_before,
     output:
         files=expand(f"{OUT}/scores/{{{{model}}}}/{{file}}", file=PROMPT_FILES),
         # Not `benchmark:`, which could not hold what the scorer alone knows.
@@ -48,8 +51,19 @@ rule scores:
         model_settings=scoring_settings,
         store=f"{OUTPUT_ROOT}/store/scores",
         target=f"{OUTPUT_ROOT}/scores/{{model}}",
+        shards=shard_options,
     shell:
         SCORE
+
+
+# A part of a model's prompts, scored into the store.
+use rule scores as score_shard with:
+    output:
+        benchmark=f"{BENCHMARKS}/scores/{{model}}/{{shard}}.tsv",
+    log:
+        f"{LOGS}/scores/{{model}}/{{shard}}.log",
+    wildcard_constraints:
+        shard=r"(chains|scores)-\d+-of-\d+",
 
 
 for number, job in enumerate(SHARED_JOBS, start=1):
@@ -85,5 +99,6 @@ for number, job in enumerate(SHARED_JOBS, start=1):
             model_settings=[],
             store=f"{OUTPUT_ROOT}/store/scores",
             target=expand(f"{OUTPUT_ROOT}/scores/{{model}}", model=job),
+            shards=[],
         shell:
             SCORE

@@ -37,10 +37,19 @@ SHOWN = (
     ("GPU hours", "gpu_hours", "{:.2f}"),
     ("GPU memory GB", "memory_gb", "{:.1f}"),
     ("GPUs", "gpus", "{}"),
+    ("jobs", "scoring_jobs", "{:,}"),
     ("download GB", "download_gb", "{:.1f}"),
 )
 # Columns that the last line adds up.
-SUMS = ("prompts", "unique_tokens", "generated_tokens", "flops", "gpu_hours", "download_gb")
+SUMS = (
+    "prompts",
+    "unique_tokens",
+    "generated_tokens",
+    "flops",
+    "gpu_hours",
+    "download_gb",
+    "scoring_jobs",
+)
 
 
 def main() -> None:
@@ -93,6 +102,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--batch-tokens", type=int, required=True)
     parser.add_argument("--chain-tokens", type=int, required=True)
+    parser.add_argument("--shards", type=int, default=1)
     parser.add_argument("--dtype", choices=sorted(plan.BYTES), required=True)
     parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
     parser.add_argument("--gpu", choices=sorted(GPUS), required=True)
@@ -159,6 +169,7 @@ def row(model: Model, work: Work, basis: str, arguments: argparse.Namespace) -> 
         "utilisation": arguments.utilisation,
         "dtype": arguments.dtype,
         "registry_gpus": model.gpus,
+        "scoring_jobs": plan.scoring_jobs(model, work, arguments.shards),
         **costs,
     }
 
@@ -219,6 +230,11 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
         lines.append(
             f"Served: {named([row['model'] for row in served])}. Each server gets every prompt "
             f"with each of its classes, and may generate chains: at most {most:,.0f} tokens."
+        )
+    if split := [row["model"] for row in rows if row["scoring_jobs"] > 1]:
+        lines.append(
+            f"Several jobs, the last one of which collects what the others scored: {named(split)}. "
+            "Each takes the GPUs of the model, and loads its weights."
         )
     if unknown := [row["model"] for row in rows if row["gpu_hours"] is None]:
         lines.append(f"Not in the sum of hours: {named(unknown)}.")

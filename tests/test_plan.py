@@ -34,6 +34,7 @@ from ushaped.plan import (
     count_work,
     from_file_size,
     released,
+    scoring_jobs,
     trained,
 )
 from ushaped.prompts import build
@@ -276,6 +277,16 @@ def test_a_served_model_needs_no_gpu_but_is_sent_every_prompt_with_every_class()
     found = cost(model, work, H100, 0.3, "bfloat16", 2048)
     assert (found["gpus"], found["gpu_hours"], found["memory_gb"]) == (None, None, None)
     assert found["download_gb"] == 0
+
+
+def test_a_model_that_is_split_has_its_shards_in_each_stage_and_a_last_job(pythia: Model) -> None:
+    plain, thinking = Work(prompts=9), Work(prompts=9, generated=9.0)
+    assert scoring_jobs(pythia, thinking, 1) == 1
+    assert [scoring_jobs(pythia, work, 3) for work in (plain, thinking)] == [4, 7]
+    own = replace(pythia, shards=2)
+    assert [scoring_jobs(own, work, 3) for work in (plain, thinking)] == [3, 5]
+    assert scoring_jobs(replace(pythia, shards=1), thinking, 3) == 1
+    assert scoring_jobs(replace(pythia, served=True), thinking, 3) == 1
 
 
 def test_weights_that_are_here_tell_their_layers_and_need_no_download(tmp_path: Path) -> None:

@@ -58,6 +58,17 @@ def test_the_configurations_of_this_project_are_sound(settings: Settings, path: 
     [
         ("variant", 1, ["config", "unknown key 'variant'", "did you mean 'variants'?"]),
         ("scoring.batch_token", 1, ["config, scoring", "'batch_token'", "'batch_tokens'"]),
+        (
+            "scoring.shards",
+            0,
+            ["scoring.shards: 0 is less than the minimum of 1; it should be: Jo"],
+        ),
+        ("scoring.shards", 9999, ["scoring.shards: 9999 is more than the maximum of 1000"]),
+        (
+            "scoring.shards",
+            "2",
+            ["shards: '2' is no whole number", "(a number, so without quotes)"],
+        ),
         ("ladder.corpus.wroked", 0.1, ["config, ladder.corpus", "'wroked'", "'worked'"]),
         ("tasks", ["neqa", "memotrap"], ["config, tasks", "'memotrap'", "'memo-trap'"]),
         ("tasks", ["published"], ["config, tasks", "'published'", "use one of: hindsight-neglect"]),
@@ -266,6 +277,11 @@ PACKAGED = {"package": "a-package", "gguf": "a_package/a.gguf", "sha256": "0" * 
         ({"training_flops": "a lot"}, ["training_flops"]),
         ({"parameters": 1.5}, ["parameters", "1.5"]),
         ({"flops": 3}, ["'flops'"]),
+        ({"shards": 0}, ["shards: 0 is less than the minimum of 1; it should be: Jobs that its"]),
+        (
+            {"path": None, "endpoint": "http://a/v1", "served_as": "a", "shards": 2},
+            ["shards: is 2, but a model on a server is one job; leave it out; 'concurrency' sends"],
+        ),
         (
             {"path": None},
             ["has no key for its weights; give exactly one of: 'hub' and"],

@@ -348,7 +348,8 @@ class Model:
 
     ``inner`` are its parameters without embeddings and output layer, ``gpus`` those of the
     registry; ``idle`` are those parameters of a mixture of experts that a token does not pass
-    through; ``download`` says whether it must be fetched, ``served`` whether a server runs it.
+    through; ``download`` says whether it must be fetched, ``served`` whether a server runs it;
+    ``shards`` is the registry's number of jobs for its prompts.
     """
 
     name: str
@@ -361,6 +362,7 @@ class Model:
     idle: int = 0
     download: bool = False
     served: bool = False
+    shards: int | None = None
 
 
 def trained(name: str, about: Mapping[str, Any], ladder: Mapping[str, Any]) -> Model:
@@ -394,6 +396,7 @@ def released(name: str, about: Mapping[str, Any], folder: Path | None) -> Model:
         parameters - entry.get("active_parameters", parameters) if parameters else 0,
         download="hub" in entry and folder is None,
         served="endpoint" in entry,
+        shards=entry.get("shards"),
     )
 
 
@@ -404,6 +407,17 @@ def _registered(sizes: Mapping[str, int]) -> Architecture:
 
 def _known(number: Any) -> Any:
     return None if number == UNKNOWN else number
+
+
+def scoring_jobs(model: Model, work: Work, shards: int) -> int:
+    """Jobs that score a model: one, or its shards in one or two stages and one that collects.
+
+    ``shards`` is the configuration's number, for models without one of their own.
+    """
+    count = model.shards or shards
+    if count == 1 or model.served:
+        return 1
+    return (2 if work.generated else 1) * count + 1
 
 
 # -- costs ----------------------------------------------------------------------------------------

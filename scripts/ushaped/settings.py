@@ -29,6 +29,7 @@ from ushaped.validation import (
     InvalidError,
     Model,
     Number,
+    Shards,
     Share,
     setting,
     unknown,
@@ -129,6 +130,10 @@ class Scoring(Model):
         "at most 3 % of a job's time; the job fails if a log-likelihood differs by more than "
         "rounding. 0 for none.",
         ge=0,
+    )
+    shards: Shards = setting(
+        "Jobs that a model's prompts are split into, each with GPUs, threads and memory of its "
+        "own, unless the registry gives the model another number. A model on a server is one job."
     )
 
 

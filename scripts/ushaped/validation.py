@@ -53,6 +53,8 @@ AS_WRITTEN = WrapValidator(lambda value, check: (check(value), value)[1])
 Number = Annotated[float, Field(allow_inf_nan=False), AS_WRITTEN]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), AS_WRITTEN]
 Count = Annotated[int, Field(ge=1)]
+# Of one model: more would take Snakemake long to plan.
+Shards = Annotated[int, Field(ge=1, le=1000)]
 Text = Annotated[str, Field(pattern=r"\S")]
 Distinct = Annotated[
     list[T],

@@ -22,6 +22,7 @@ from ushaped.validation import (
     InvalidError,
     Model,
     Number,
+    Shards,
     Unknown,
     setting,
     validate,
@@ -108,6 +109,10 @@ class Entry(Model):
     gpus: Count = setting(
         "GPUs that the weights are spread over, where scoring.device is cuda (default 1).", None
     )
+    shards: Shards = setting(
+        "Jobs that its prompts are split into, each with its own GPUs; left out, scoring.shards.",
+        None,
+    )
     source: str = setting("Where the numbers of this model come from.", None)
     licence: str = setting(LICENCE, None)
     gated: bool = setting(GATED, None)
@@ -150,6 +155,10 @@ class Entry(Model):
             ways = "; ".join(" and ".join(map(repr, needed)) for needed, _ in WEIGHTS)
             what = f"has {', '.join(sorted(keys)) or 'no key'} for its weights"
             raise InvalidError(what, f"give exactly one of: {ways}")
+        if self.endpoint and self.shards:
+            what = f"is {self.shards}, but a model on a server is one job"
+            do = "leave it out; 'concurrency' sends several requests at once"
+            raise InvalidError(what, do, "shards")
         if isinstance(self.parameters, int) and (self.active_parameters or 0) > self.parameters:
             what = f"is {self.active_parameters}, more than all {self.parameters} parameters"
             raise InvalidError(what, "correct one of them", "active_parameters")
