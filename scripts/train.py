@@ -94,7 +94,7 @@ def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> 
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     torch.use_deterministic_algorithms(True)
     # Every new tensor would be written twice.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     settings = arguments.settings
     with np.load(arguments.corpus / "rows.npz") as stored:
         packed = [torch.from_numpy(stored[name]).long() for name in stored.files]

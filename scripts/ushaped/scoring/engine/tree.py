@@ -221,11 +221,11 @@ class Layout:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        arrays = [self.tokens, self.positions, *self.logit_indices]
+        total = sum(a.nbytes for a in (self.tokens, self.positions, *self.logit_indices))
         for group in self.groups:
-            arrays += [group.queries, group.real, group.keys]
-            arrays += [] if group.hidden is None else [group.hidden]
-        return sum(array.nbytes for array in arrays)
+            total += sum(a.nbytes for a in (group.queries, group.real, group.keys))
+            total += 0 if group.hidden is None else group.hidden.nbytes
+        return total
 
 
 class Layouts:
