@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
 from typing import Any
 
@@ -13,6 +14,7 @@ import yaml
 from project import TINY, Project
 
 MODEL = "llama-2-70b"
+SCORES = "results/scores/ladder-tiny-s0"
 
 
 def split(project: Project, **scoring: Any) -> None:
@@ -69,24 +71,40 @@ def test_a_shard_asks_for_what_a_whole_job_does_and_comes_before_it(fresh: Proje
 
 
 @pytest.mark.workflow
-def test_the_files_are_those_of_one_job_and_the_plan_counts_the_jobs(
-    finished: Project, fresh: Project
-) -> None:
-    fresh.configure(TINY | {"scoring": {"chain_tokens": 4, "shards": 2}})
-    scores = "results/scores/ladder-tiny-s0"
-    done = fresh.run(f"{scores}/replica/neqa/cot.parquet", "plan")
+def test_the_files_are_those_of_one_job_and_the_plan_counts_the_jobs(fresh: Project) -> None:
+    last = f"{SCORES}/replica/neqa/cot.parquet"
+    run(fresh, 1, last)
+    alone = tables(fresh)
+    assert len(alone) == len(TINY["tasks"]) * len(TINY["variants"])
+    for part in ("store/scores", "scores", "benchmarks/scores"):
+        shutil.rmtree(fresh.folder / "results" / part)
+    said = run(fresh, 2, last, "plan")
+    assert re.search(r"^ladder-tiny-s0 .* 5 +0\.0$", said, re.MULTILINE)
+    assert "Several jobs, the last one of which collects" in said
+    assert tables(fresh) == alone
+    # Other shards find all scores.
+    before = fresh.times("results/store/scores/*/*.jsonl")
+    assert shards_in(run(fresh, 3, last)) == 6
+    assert fresh.times("results/store/scores/*/*.jsonl") == before
+    assert tables(fresh) == alone
+
+
+def run(project: Project, count: int, *targets: str) -> str:
+    """Make targets with so many shards; what Snakemake said."""
+    project.configure(TINY | {"scoring": {"chain_tokens": 4, "shards": count}})
+    done = project.run(*targets)
     assert done.returncode == 0, done.stdout
-    paths = sorted((finished.folder / scores).rglob("*.parquet"))
-    assert len(paths) == len(TINY["tasks"]) * len(TINY["variants"])
-    for path in paths:
-        own = fresh.folder / path.relative_to(finished.folder)
-        assert pq.read_table(own).equals(pq.read_table(path))
-    assert re.search(r"^ladder-tiny-s0 .* 5$", done.stdout, re.MULTILINE)
-    assert "Several jobs, the last one of which collects" in done.stdout
-    # One model is left as it is, and jobs that are added find all of its scores.
-    fresh.configure(TINY | {"scoring": {"chain_tokens": 4, "shards": 3}})
-    before = fresh.times(f"{scores}/**/*.parquet"), fresh.times("results/store/scores/*/*.jsonl")
-    done = fresh.run(f"{scores}/replica/neqa/cot.parquet")
-    assert done.returncode == 0, done.stdout
-    assert fresh.times("results/store/scores/*/*.jsonl") == before[1]
-    assert pq.read_table(own).equals(pq.read_table(path))
+    return done.stdout
+
+
+def shards_in(said: str) -> int:
+    """How many jobs of shards were run."""
+    return int(re.search(r"^score_shard +(\d+)$", said, re.MULTILINE).group(1))
+
+
+def tables(project: Project) -> dict[str, list[dict[str, Any]]]:
+    """All scores of one model."""
+    paths = sorted((project.folder / SCORES).rglob("*.parquet"))
+    return {
+        str(path.relative_to(project.folder)): pq.read_table(path).to_pylist() for path in paths
+    }

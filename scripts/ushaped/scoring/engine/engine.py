@@ -189,8 +189,8 @@ class Engine:
                 size = sum(len(rows[i]) // TOKEN.itemsize for i in own)
                 if method == TREE:
                     size -= batch.prefix + sum(shared[i] for i in own[1:])
-                numbers = [number for i in own for number in by_row[rows[i]]]
-                planned.append(PlannedBatch(size, shared[batch.first], numbers))
+                inside = [number for i in own for number in by_row[rows[i]]]
+                planned.append(PlannedBatch(size, shared[batch.first], inside))
         return planned
 
     def _by_method(self, sequences: Sequence[Encoded]) -> dict[str, list[int]]:
