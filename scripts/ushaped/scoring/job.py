@@ -335,7 +335,8 @@ class Scorer:
             return
         from ushaped.scoring.engine.precision import in_float32
 
-        began, model = time.monotonic(), self._loaded[0].model
+        # Loading it, where all scores were stored, is no part of the audit's own time.
+        model, began = self._loaded[0].model, time.monotonic()
         audits = {file.path: Audit(tolerance=TOLERANCE[self.settings.dtype]) for file in due}
         auditor = Auditor(self._reference, self._stored)
         audited: list[tuple[PromptFile, Prompt]] = []
