@@ -94,10 +94,13 @@ class Shared:
         By the fingerprint of the tokenizer and the size of the vocabulary; each remembers the texts
         that it has tokenised.
     layouts : Layouts
+    matrix_rate : float
+        See `Telemetry`; measured with the first model.
     """
 
     encoders: dict[str, Encoder]
     layouts: Layouts
+    matrix_rate: float = 0.0
 
 
 class Scorer:
@@ -516,8 +519,11 @@ class Scorer:
     def _measure_rate(self) -> None:
         """Measure the device at both ends of a job, since other jobs may slow it."""
         engine = self._loaded[0]
-        rate = matrix_rate(engine.device, engine.model.dtype)
+        rate = self.shared.matrix_rate if self.shared else 0.0
+        rate = rate or matrix_rate(engine.device, engine.model.dtype)
         self.telemetry.matrix_rate = max(self.telemetry.matrix_rate, rate)
+        if self.shared:
+            self.shared.matrix_rate = self.telemetry.matrix_rate
 
 
 def _suffixes(prompt: Prompt) -> str:
