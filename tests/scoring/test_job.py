@@ -52,7 +52,7 @@ from ushaped.ladder import tokens
 from ushaped.models.load import describe, fingerprint
 from ushaped.scoring import job, telemetry
 from ushaped.scoring.engine import engine as engine_module
-from ushaped.scoring.engine import generation
+from ushaped.scoring.engine import generation, tree
 from ushaped.scoring.engine.attention import UnsupportedError
 from ushaped.scoring.engine.encoding import Encoder
 from ushaped.scoring.engine.engine import Engine
@@ -611,7 +611,7 @@ def test_an_engine_with_a_wrong_layout_is_caught(
     many_prompts(ready)
     # It got past the self-check.
     monkeypatch.setattr(engine_module, "find_methods", lambda engine: Methods("tree"))
-    monkeypatch.setattr(engine_module, "build_layout", partial(fault, engine_module.build_layout))
+    monkeypatch.setattr(tree, "build_layout", partial(fault, tree.build_layout))
     with pytest.raises(UserError, match=r"item \d+: its log-likelihoods differ by .* nats"):
         score(ready, monkeypatch, "--audit", "10")
     assert not (ready / "scores").exists()

@@ -1,4 +1,4 @@
-"""What grows with the number of models: one scoring job each, and no command line."""
+"""What grows with the number of models: no command line, but that of a job that they share."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_each_model_is_scored_by_one_job(planned: str) -> None:
-    assert len(re.findall(r"^rule scores:", planned, flags=re.MULTILINE)) == len(
-        TINY["ladder"]["rungs"]
+    jobs = re.findall(r"Shell command: python scripts/scores.py --model (.*) --prompts", planned)
+    models = sorted(model for job in jobs for model in job.split())
+    assert models == sorted(
+        f"results/models/ladder-{rung['size']}-s0/model.json" for rung in TINY["ladder"]["rungs"]
     )
 
 
