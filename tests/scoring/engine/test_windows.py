@@ -212,8 +212,19 @@ def test_a_window_of_which_the_configuration_says_nothing_ends_the_tree(
 
 
 def test_chunks_are_computed_whole() -> None:
-    architecture = Architecture("llama4_text", "chunks", {"attention_chunk_size": WINDOW})
+    settings = {"attention_chunk_size": WINDOW, "attn_temperature_tuning": False}
+    architecture = Architecture("llama4_text", "chunks", settings)
     engine = Engine(architecture.model())
     assert engine.methods == Methods("tree", WINDOW, "padded", "", "attention_chunk_size")
+    found = in_order(engine.score(sequences()))
+    assert found == pytest.approx(list(alone(architecture.model(), sequences())), abs=1e-4)
+
+
+def test_layers_that_scale_queries_by_their_place_in_the_batch_share_no_prefix() -> None:
+    # No probe has so many tokens, but a batch of the tree has.
+    settings = {"no_rope_layers": [0, 0], "floor_scale": 128, "attn_scale": 5.0}
+    architecture = Architecture("llama4_text", "temperature", settings)
+    engine = Engine(architecture.model())
+    assert engine.methods.short == "padded"
     found = in_order(engine.score(sequences()))
     assert found == pytest.approx(list(alone(architecture.model(), sequences())), abs=1e-4)

@@ -257,8 +257,15 @@ def _differs(
 
 
 def _other_layers(config: PreTrainedConfig) -> str:
-    """Kinds of layers that do not attend to tokens, where a configuration names them."""
-    kinds = {str(kind) for kind in getattr(_text(config), "layer_types", None) or []}
+    """Layers that a tree is not for, where a configuration names them.
+
+    They do not attend to tokens; or, in Llama 4, scale queries by their place in the row instead of
+    their position, which shows from `floor_scale` tokens of a batch on: too many for a probe.
+    """
+    text = _text(config)
+    if getattr(text, "attn_temperature_tuning", False):
+        return "layers that scale queries by their place in the batch"
+    kinds = {str(kind) for kind in getattr(text, "layer_types", None) or []}
     other = {kind for kind in kinds if "attention" not in kind or NO_TOKENS.search(kind)}
     return f"layers of the kind {', '.join(sorted(other))}" if other else ""
 
