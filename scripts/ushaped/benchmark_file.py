@@ -15,8 +15,10 @@ from typing import Any
 from ushaped.files import write_text
 
 
-def resources_used(began: float) -> dict[str, float]:
-    """Resources of this process, which began at ``time.monotonic()``, in Snakemake's columns.
+def resources_used(began: float, cpu_before: float = 0.0) -> dict[str, float]:
+    """Resources of this process since ``time.monotonic()`` was ``began``, in Snakemake's columns.
+
+    ``cpu_before`` are the CPU seconds that it had used before.
 
     Returns
     -------
@@ -25,7 +27,7 @@ def resources_used(began: float) -> dict[str, float]:
         (percent of one core).
     """
     resources = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = resources.ru_utime + resources.ru_stime
+    cpu = resources.ru_utime + resources.ru_stime - cpu_before
     wall = time.monotonic() - began
     return {
         "s": round(wall, 4),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 
-from ushaped.scoring.telemetry import Progress, add_up
+from ushaped.scoring.telemetry import Progress, Telemetry, add_up
 
 
 def test_an_item_is_complete_with_its_last_key() -> None:
@@ -41,3 +42,9 @@ def test_the_work_of_shards_counts_as_that_of_one_job() -> None:
     # Items whose scores lie in two shards count once.
     assert add_up([idle, slow, slow, slow])["items"] == 9
     assert math.isnan(add_up([idle, idle])["model_flop_utilisation"])
+
+
+def test_the_time_of_an_earlier_model_of_the_same_job_is_not_counted() -> None:
+    while time.process_time() < 0.5:
+        pass
+    assert Telemetry("model", 1).row()["cpu_time"] < 0.25

@@ -83,6 +83,7 @@ class Telemetry:
     shards: Sequence[Mapping[str, float]] = ()
     counts: Counts = field(default_factory=Counts)
     began: float = field(default_factory=time.monotonic)
+    cpu_before: float = field(default_factory=time.process_time)
 
     @property
     def flops(self) -> float:
@@ -116,7 +117,7 @@ class Telemetry:
     def row(self) -> dict[str, Any]:
         """The columns of a benchmark file: Snakemake's, of this job alone, and those of scoring."""
         row = {
-            **resources_used(self.began),
+            **resources_used(self.began, self.cpu_before),
             "items": self.items,
             "items_kept": self.reused,
             "scoring_s": round(self.seconds, 3),
