@@ -116,7 +116,9 @@ def test_a_step_whose_disk_is_full_says_so(
     words += ["--seed", "0", "--output", tmp_path / "prompts"]
     monkeypatch.setattr(sys, "argv", ["prompts.py", *map(str, words)])
     written = step.pq.write_table
-    monkeypatch.setattr(step.pq, "write_table", lambda table, _: written(table, "/dev/full"))
-    line = line_of(step.main, capsys)
+    # Not by name: after a failure the writer removes the file, which root may do to a device.
+    with open("/dev/full", "wb", buffering=0) as full:
+        monkeypatch.setattr(step.pq, "write_table", lambda table, _: written(table, full))
+        line = line_of(step.main, capsys)
     assert line.startswith(f"error: {tmp_path}/prompts/zero-shot.parquet: no space is left")
     assert list((tmp_path / "prompts").iterdir()) == []
