@@ -71,7 +71,7 @@ def test_another_workflow_runs_this_one_below_a_prefix_and_reads_what_it_made(
 
     using.write("settings.yaml", using.read("settings.yaml").replace("items: 8", "items: 9"))
     again = Counter(job.rule for job in using.plan("all"))
-    assert {"ushaped_replica", "ushaped_scores", "count"} <= set(again)
+    assert {"ushaped_replica", "ushaped_scores_small_1", "count"} <= set(again)
     assert not {"ushaped_corpus", "ushaped_train"} & set(again)
 
 
