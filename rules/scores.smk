@@ -85,7 +85,8 @@ for number, job in enumerate(SHARED_JOBS, start=1):
         conda:
             environment
         resources:
-            mem_mb=memory_per_attempt(2000),
+            # What the models share takes up to some 700 MB.
+            mem_mb=memory_per_attempt(3000),
             runtime=120,
             gpu=int(SCORING["device"] != "cpu"),
             gpu_mem_mb=2000 * (SCORING["device"] != "cpu"),
