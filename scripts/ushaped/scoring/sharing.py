@@ -1,7 +1,7 @@
 """Which models share a scoring job.
 
-Loading the libraries, reading the prompts and tokenising them takes longer than the arithmetic of a
-small model, so that several are scored by one job.
+Loading the libraries, reading the prompts and tokenising them is much of the time of a small model,
+so that several are scored by one job.
 """
 
 from __future__ import annotations

@@ -64,6 +64,8 @@ class Telemetry:
     audited : int
         Items scored again by the audit, with ``audit_largest`` the largest difference in nats, in
         ``audit_seconds``.
+    cpu_before : float
+        CPU seconds of the process before this model.
     shards : sequence of mapping
         Rows of the benchmark files of the jobs that have scored shards before; their work counts.
     """

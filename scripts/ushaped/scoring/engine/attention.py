@@ -173,18 +173,15 @@ class _DeviceGroup:
 
     def __init__(self, group: Group, layout: Layout, like: Tensor) -> None:
         self.device = device = like.device
-        self.size = units, queries, keys = group.size
-        short = device.type == "cpu" and keys <= DOUBLE_UP_TO
+        self.size = group.size
+        short = device.type == "cpu" and group.size[2] <= DOUBLE_UP_TO
         self.dtype = torch.float64 if short and like.dtype == torch.float32 else like.dtype
         self.queries = torch.from_numpy(group.queries).to(device)
         self.keys = torch.from_numpy(group.keys).to(device)
         real = torch.from_numpy(group.real).to(device)
         self.real = None if bool(real.all()) else real.nonzero()[:, 0]
         self.out = self.queries if self.real is None else self.queries[self.real]
-        # A layout begins right behind its kept prefix.
-        positions = np.concatenate([np.arange(layout.positions[0]), layout.positions])
-        self._query_positions = layout.positions[group.queries].reshape(units, queries, 1)
-        self._key_positions = positions[group.keys].reshape(units, 1, keys)
+        self._group, self._layout = group, layout
         self._usual = None if group.hidden is None else self._mask(group.hidden)
         self._within: dict[int, Tensor | None] = {}
 
@@ -193,9 +190,19 @@ class _DeviceGroup:
         if window is None:
             return self._usual
         if window not in self._within:
-            far = self._key_positions <= self._query_positions - window
+            far = self._far(window)
             self._within[window] = self._without(far) if far.any() else self._usual
         return self._within[window]
+
+    def _far(self, window: int) -> Bools:
+        """Which keys lie before each query's window; shape (units, queries, keys)."""
+        units, queries, keys = self.size
+        after = self._layout.positions
+        # A layout begins right behind its kept prefix.
+        positions = np.concatenate([np.arange(after[0]), after])
+        of_queries = after[self._group.queries].reshape(units, queries, 1)
+        of_keys = positions[self._group.keys].reshape(units, 1, keys)
+        return np.asarray(of_keys <= of_queries - window)
 
     def _without(self, far: Bools) -> Tensor:
         # Padding may see nothing then: what it attends to is no number, and dropped.
