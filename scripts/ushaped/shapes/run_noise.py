@@ -107,8 +107,8 @@ def degrees_of_sum(degrees: float, share: float) -> float:
     """Degrees of freedom of a variance of which a part is estimated and the rest is known.
 
     Those of a variance with the same upper 95 % confidence limit, which is that of Graybill and
-    Wang (1980, Journal of the American Statistical Association 75, 869). Satterthwaite's (1946)
-    degrees give more false U's: `benchmarks/calibration`.
+    Wang (1980, Journal of the American Statistical Association 75, 869). Satterthwaite (1946) has
+    more, which are right for the spread of the variance, but not where it is too small.
 
     Parameters
     ----------
