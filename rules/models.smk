@@ -1,10 +1,5 @@
 # models: weights, tokenizer and model.json of each, trained here or fetched.
 
-LADDER = config["ladder"]
-RECIPE = as_json(
-    {key: LADDER[key] for key in ("context", "batch_tokens", "warmup", "weight_decay", "device")}
-)
-
 
 # Gated models fail only when they are downloaded, perhaps hours from now: told at the start.
 onstart:
@@ -13,30 +8,32 @@ onstart:
 
 
 rule corpus:
-    """Write the ladder's training text, tokenizer and token rows."""
+    """Write a ladder's training text, tokenizer and token rows."""
     input:
         code=code("corpus"),
         generators=sorted({path for task in TASKS_WITH_GENERATOR for path in task_code(task)}),
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS_WITH_GENERATOR),
     output:
-        summary=f"{OUT}/ladder/corpus.json",
-        text=f"{OUT}/ladder/corpus.jsonl",
-        rows=f"{OUT}/ladder/rows.npz",
-        tokenizer=f"{OUT}/ladder/tokenizer.json",
-        tokenizer_config=f"{OUT}/ladder/tokenizer_config.json",
+        summary=f"{OUT}/corpora/{{ladder}}/corpus.json",
+        text=f"{OUT}/corpora/{{ladder}}/corpus.jsonl",
+        rows=f"{OUT}/corpora/{{ladder}}/rows.npz",
+        tokenizer=f"{OUT}/corpora/{{ladder}}/tokenizer.json",
+        tokenizer_config=f"{OUT}/corpora/{{ladder}}/tokenizer_config.json",
     log:
-        f"{LOGS}/ladder/corpus.log",
+        f"{LOGS}/corpora/{{ladder}}.log",
     benchmark:
-        f"{BENCHMARKS}/ladder/corpus.tsv"
+        f"{BENCHMARKS}/corpora/{{ladder}}.tsv"
+    wildcard_constraints:
+        ladder="|".join(map(re.escape, LADDERS)) or "none",
     conda:
         environment
     resources:
         mem_mb=memory_per_attempt(2000),
         runtime=10,
     params:
-        settings=as_json(LADDER["corpus"]),
-        vocabulary=LADDER["vocabulary"],
-        row_lengths=LADDER["row_lengths"],
+        settings=corpus_settings,
+        vocabulary=vocabulary,
+        row_lengths=row_lengths,
         folders=expand(str(ROOT / "tasks/{task}"), task=TASKS_WITH_GENERATOR),
         target=target,
     shell:
@@ -46,27 +43,25 @@ rule corpus:
 
 
 rule train:
-    """Train one rung of the ladder with one seed."""
+    """Train one rung of a ladder with one seed."""
     input:
         code=code("train"),
         trainer=[str(ROOT / f"scripts/ushaped/ladder/{name}.py") for name in ("network", "train")],
-        summary=rules.corpus.output.summary,
-        # Large files are compared by time alone; the digest in the summary speaks for them.
-        rows=ancient(rules.corpus.output.rows),
-        tokenizer=ancient(rules.corpus.output.tokenizer),
+        summary=corpus_summary,
+        data=training_data,
     output:
-        about=f"{OUT}/models/ladder-{{size}}-s{{seed}}/model.json",
-        weights=f"{OUT}/models/ladder-{{size}}-s{{seed}}/model.safetensors",
-        config=f"{OUT}/models/ladder-{{size}}-s{{seed}}/config.json",
-        tokenizer=f"{OUT}/models/ladder-{{size}}-s{{seed}}/tokenizer.json",
-        tokenizer_config=f"{OUT}/models/ladder-{{size}}-s{{seed}}/tokenizer_config.json",
+        about=f"{OUT}/models/{{model}}/model.json",
+        weights=f"{OUT}/models/{{model}}/model.safetensors",
+        config=f"{OUT}/models/{{model}}/config.json",
+        tokenizer=f"{OUT}/models/{{model}}/tokenizer.json",
+        tokenizer_config=f"{OUT}/models/{{model}}/tokenizer_config.json",
         # Not `benchmark:`, which `snakemake --cache train` does not allow.
-        benchmark=f"{BENCHMARKS}/models/ladder-{{size}}-s{{seed}}.tsv",
+        benchmark=f"{BENCHMARKS}/models/{{model}}.tsv",
     log:
-        f"{LOGS}/models/ladder-{{size}}-s{{seed}}.log",
+        f"{LOGS}/models/{{model}}.log",
     wildcard_constraints:
-        size="|".join(map(re.escape, RUNGS)),
-        seed="|".join(map(str, LADDER["seeds"])),
+        model="|".join(re.escape(name) for sizes in WEIGHT_BYTES.values() for name in sizes)
+        or "none",
     # Longest first, so that no large rung is left alone at the end.
     priority: rung_priority
     conda:
@@ -77,15 +72,18 @@ rule train:
         mem_mb=memory_per_attempt(2000),
         runtime=60,
     params:
+        family=family,
+        size=size,
+        seed=seed,
         rung=rung,
-        recipe=RECIPE,
+        recipe=recipe,
         corpus=corpus_folder,
         store=f"{OUTPUT_ROOT}/store/weights",
         target=target,
     shell:
         "python {input.code[0]:q} --corpus {params.corpus:q} --rung {params.rung:q}"
-        " --settings {params.recipe:q} --family ladder --size {wildcards.size:q}"
-        " --seed {wildcards.seed:q} --code {input.trainer:q} --store {params.store:q}"
+        " --settings {params.recipe:q} --family {params.family:q} --size {params.size:q}"
+        " --seed {params.seed:q} --code {input.trainer:q} --store {params.store:q}"
         " --output {params.target:q} --benchmark {output.benchmark:q} 2>&1 | tee {log:q} >&2"
 
 

@@ -19,7 +19,6 @@ sys.path.insert(0, str(HOME / "scripts"))
 from ushaped.settings import (
     check,
     editions,
-    merge_defaults,
     models,
     read_command_line,
     settings_for_provenance,
@@ -37,11 +36,12 @@ from ushaped.figures import ENDINGS, entries
 from ushaped.items.task import demonstrations_file, load_task
 from ushaped.terms import REPLICA, SOURCES
 from ushaped.terms import MAIN_VARIANT
+from ushaped.ladder.families import ladders
 from ushaped.ladder.flops import float32_bytes
 from ushaped.questions import QUESTIONS
 from ushaped.scoring.sharing import shared_jobs
 from ushaped.variants import parse_variant
-from ushaped.yaml_files import read_mapping
+from ushaped.yaml_files import merge_defaults, read_mapping
 
 
 def with_prefix(path):
@@ -80,20 +80,28 @@ TASKS_WITH_GENERATOR = tasks_with_generator(TASKS, ROOT)
 VARIANTS = config["variants"]
 SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
-RUNGS = {rung["size"]: rung for rung in config["ladder"]["rungs"]}
+# The families that are trained here, and the sizes of each.
+LADDERS = {name: own for name, own in ladders(config).items() if name in config["families"]}
+RUNGS = {family: {rung["size"]: rung for rung in own["rungs"]} for family, own in LADDERS.items()}
 PUBLISHED = str(ROOT / "literature/series.csv")
 PUBLISHED_MARKERS = str(ROOT / "literature/markers.csv")
 PUBLISHED_LABELS = str(ROOT / "literature/labels.csv")
 PUBLISHED_RUN_NOISE = str(ROOT / "literature/run_noise.csv")
-# Bytes of the weights of each rung.
+# Bytes of the weights of each model trained here, by family.
 WEIGHT_BYTES = {
-    size: float32_bytes(values, config["ladder"]["vocabulary"]) for size, values in RUNGS.items()
+    family: {
+        name: float32_bytes(RUNGS[family][model["size"]], own["vocabulary"])
+        for name, model in MODELS.items()
+        if model["family"] == family
+    }
+    for family, own in LADDERS.items()
 }
-# Groups of models trained here that share a scoring job, which is not cut into shards.
-SHARED_JOBS = shared_jobs(
-    {name: WEIGHT_BYTES[model["size"]] for name, model in MODELS.items() if "entry" not in model},
-    1e6 * SCORING["megabytes_per_job"] * (SCORING["shards"] == 1),
-)
+# Groups of models trained here that share a tokenizer and a scoring job, which is not cut into shards.
+SHARED_JOBS = [
+    job
+    for sizes in WEIGHT_BYTES.values()
+    for job in shared_jobs(sizes, 1e6 * SCORING["megabytes_per_job"] * (SCORING["shards"] == 1))
+]
 FETCHED = [name for name, model in MODELS.items() if "entry" in model]
 # Commits of the fetched models, in the working directory.
 LOCK = "models.lock.yaml"
@@ -150,9 +158,54 @@ def as_json(value):
     return json.dumps(value, sort_keys=True)
 
 
+def size(wildcards):
+    """What the report calls the size of a model."""
+    return MODELS[wildcards.model]["size"]
+
+
+def seed(wildcards):
+    """The training seed of a model."""
+    return MODELS[wildcards.model]["seed"]
+
+
 def rung(wildcards):
-    """The sizes of a rung as JSON."""
-    return as_json(RUNGS[wildcards.size])
+    """The sizes of a model that is trained here as JSON."""
+    return as_json(RUNGS[family(wildcards)][size(wildcards)])
+
+
+def recipe(wildcards):
+    """How a model is trained as JSON."""
+    keys = ("context", "batch_tokens", "warmup", "weight_decay", "device")
+    return as_json({key: LADDERS[family(wildcards)][key] for key in keys})
+
+
+def corpus_summary(wildcards):
+    """What is known of the text that a model is trained on."""
+    return f"{OUT}/corpora/{family(wildcards)}/corpus.json"
+
+
+def training_data(wildcards):
+    """Token rows and tokenizer that a model is trained with.
+
+    Large files are compared by time alone; the digest in the summary speaks for them.
+    """
+    folder = Path(corpus_summary(wildcards)).parent
+    return [ancient(f"{folder}/{name}") for name in ("rows.npz", "tokenizer.json")]
+
+
+def corpus_settings(wildcards):
+    """The settings of a ladder's training text as JSON."""
+    return as_json(LADDERS[wildcards.ladder]["corpus"])
+
+
+def vocabulary(wildcards):
+    """Tokens of a ladder's tokenizer, at most."""
+    return LADDERS[wildcards.ladder]["vocabulary"]
+
+
+def row_lengths(wildcards):
+    """Lengths of a ladder's training rows."""
+    return LADDERS[wildcards.ladder]["row_lengths"]
 
 
 def own_items(wildcards):

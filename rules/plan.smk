@@ -21,8 +21,8 @@ rule plan:
     params:
         absent=[file for file in PROMPT_FILES if not is_available_offline(file)],
         families=config["families"],
-        ladder=as_json(config["ladder"]),
-        tokenizer=f"{OUTPUT_ROOT}/ladder/tokenizer.json",
+        ladders=as_json({key: config[key] for key in ("ladder", "ladders") if key in config}),
+        corpora=f"{OUTPUT_ROOT}/corpora",
         models=f"{OUTPUT_ROOT}/models",
         tasks=tasks_folder,
         batch_tokens=SCORING["batch_tokens"],
@@ -36,7 +36,7 @@ rule plan:
         output=f"{OUTPUT_ROOT}/plan.csv",
     shell:
         "python {input.code[0]:q} --registry {input.registry:q} --families {params.families:q}"
-        " --ladder {params.ladder:q} --ladder-tokenizer {params.tokenizer:q}"
+        " --ladders {params.ladders:q} --corpora {params.corpora:q}"
         " --models {params.models:q} --tasks {params.tasks:q} --prompts {input.prompts:q}"
         " --absent {params.absent:q} --batch-tokens {params.batch_tokens:q}"
         " --chain-tokens {params.chain_tokens:q} --shards {params.shards:q} --dtype {params.dtype:q}"

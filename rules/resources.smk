@@ -13,8 +13,8 @@ def size_priority(wildcards):
 
 
 def rung_priority(wildcards):
-    """Priority of training by the size of the rung, the largest first."""
-    return WEIGHT_BYTES[wildcards.size] // 1000
+    """Priority of training by the size of the model, the largest first."""
+    return WEIGHT_BYTES[family(wildcards)][wildcards.model] // 1000
 
 
 def scoring_threads(wildcards):

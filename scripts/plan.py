@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from ushaped import plan
 from ushaped.errors import run
 from ushaped.files import whole
 from ushaped.items.task import load_task
+from ushaped.ladder.families import ladders
 from ushaped.models.hub import gated_note
 from ushaped.models.load import read
 from ushaped.models.registry import read_families
 from ushaped.plan import GPUS, Limits, Model, TokenCounter, Work
 from ushaped.settings import models as configured
-from ushaped.terms import LADDER
 
 COLUMNS = ["prompt", "other_prompt", "classes", "chain", "chain_limit", "stop", "answer_after"]
 # Columns of the printed table: title, column of the file, format of a number.
@@ -56,7 +56,8 @@ def main() -> None:
     """Read the command line, estimate, print, write."""
     arguments = parse()
     registry = read_families(arguments.registry, str(arguments.registry))
-    models = configured({"families": arguments.families, LADDER: arguments.ladder}, registry)
+    models = configured({"families": arguments.families, **arguments.ladders}, registry)
+    trained_here = ladders(arguments.ladders)
     rows = []
     for family, group in groupby(models.items(), key=lambda m: m[1]["family"]):
         about = dict(group)
@@ -67,7 +68,10 @@ def main() -> None:
         folders = {
             name: local_folder(name, model, arguments.models) for name, model in about.items()
         }
-        counter = token_counter(family, folders.values(), arguments.ladder_tokenizer)
+        paths = [folder / "tokenizer.json" for folder in folders.values() if folder]
+        if family in trained_here:
+            paths = [arguments.corpora / family / "tokenizer.json"]
+        counter = next((plan.by_tokens(p) for p in paths if p.exists()), plan.by_characters())
         work, basis = estimate_workload(
             arguments.prompts, arguments.absent, arguments.tasks, counter, limits
         )
@@ -75,7 +79,7 @@ def main() -> None:
             if "entry" in settings:
                 model = plan.released(name, settings, folders[name])
             else:
-                model = plan.trained(name, settings, arguments.ladder)
+                model = plan.trained(name, settings, trained_here[family])
             rows.append(row(model, work, basis, arguments))
     write(arguments.output, rows)
     print(table(rows))
@@ -87,8 +91,10 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--registry", type=Path, required=True, metavar="YAML")
     parser.add_argument("--families", nargs="+", required=True)
-    parser.add_argument("--ladder", type=json.loads, required=True, help="settings as JSON")
-    parser.add_argument("--ladder-tokenizer", type=Path, required=True, metavar="JSON")
+    parser.add_argument(
+        "--ladders", type=json.loads, required=True, help="keys ladder and ladders as JSON"
+    )
+    parser.add_argument("--corpora", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--models", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--tasks", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--prompts", nargs="*", type=Path, default=[], metavar="PARQUET")
@@ -117,12 +123,6 @@ def local_folder(name: str, about: Mapping[str, Any], folder: Path) -> Path | No
         return Path(about["entry"]["path"])
     description = folder / name / "model.json"
     return Path(read(description)["folder"]) if description.exists() else None
-
-
-def token_counter(family: str, folders: Iterable[Path | None], ladder: Path) -> TokenCounter:
-    """With the tokenizer of the family, if one of its models is here; else by characters."""
-    paths = [ladder] if family == LADDER else [f / "tokenizer.json" for f in folders if f]
-    return next((plan.by_tokens(path) for path in paths if path.exists()), plan.by_characters())
 
 
 def estimate_workload(
@@ -240,8 +240,8 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
         lines.append(f"Not in the sum of hours: {named(unknown)}.")
     if tight := [row["model"] for row in rows if (row["gpus"] or 0) > row["registry_gpus"]]:
         lines.append(f"Need more GPUs than config/models.yaml gives them: {named(tight)}.")
-    if any(row["family"] == LADDER for row in rows):
-        lines.append("The training of the ladder is not counted.")
+    if trained := [f for f in ladders(arguments.ladders) if f in {row["family"] for row in rows}]:
+        lines.append(f"Training is not counted: {named(trained)}.")
     if any(row["download_gb"] for row in rows):
         lines.append("Downloads: at 16 bits for each parameter.")
     return lines

@@ -23,7 +23,7 @@ from ushaped.items.task import COLUMNS, load_demonstrations, load_task, read_ite
 from ushaped.models import lock
 from ushaped.models.registry import read_registry
 from ushaped.prompts import build
-from ushaped.settings import check, merge_defaults
+from ushaped.settings import check
 
 INPUTS = 300
 SEED = 14
@@ -182,7 +182,7 @@ def test_configuration(tmp_path: Path, registry: dict[str, Any]) -> None:
     valid = TINY | {"official": {"mirror": "~/items"}, "sources": {"all": ["replica"]}}
 
     def read() -> None:
-        check(merge_defaults(yaml_files.read_mapping(path), default), registry, ROOT)
+        check(yaml_files.merge_defaults(yaml_files.read_mapping(path), default), registry, ROOT)
 
     outcomes(path, texts(valid, random.Random(SEED), as_yaml), read)
 

@@ -349,11 +349,11 @@ def test_the_plan_builds_prompts_of_generated_items_and_takes_the_tokenizer_that
     project = Project(tmp_path / "project")
     project.create()
     letters = Tokenizer(BPE(vocab={chr(code): code for code in range(128)}, merges=[]))
-    project.write("results/ladder/tokenizer.json", letters.to_str())
+    project.write("results/corpora/ladder/tokenizer.json", letters.to_str())
     done = project.run("plan")
     assert done.returncode == 0, done.stdout
     made = {path.name for path in (project.folder / "results").iterdir()}
-    assert made == {"plan.csv", "ladder", "tasks", "prompts", "benchmarks"}
+    assert made == {"plan.csv", "corpora", "tasks", "prompts", "benchmarks"}
     rows = table(project)
     assert {one["basis"] for one in rows} == {"tokens"}
     items, variants = TINY["replica"]["items"], len(TINY["variants"])

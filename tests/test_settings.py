@@ -15,6 +15,7 @@ from project import ROOT, TINY, Project
 from registry_files import ENTRY, Settings, changed, registry_with
 from ushaped.errors import UserError
 from ushaped.items.released import mirror
+from ushaped.ladder.families import ladders
 from ushaped.models.load import describe
 from ushaped.models.registry import points, read_registry
 from ushaped.settings import check, models, read_command_line, safetensors_problem
@@ -36,6 +37,59 @@ def complaint(settings: Settings, registry: Settings | None = None) -> str:
 
 
 # -- configuration -----------------------------------------------------------------------------
+
+
+# -- further ladders ---------------------------------------------------------------------------
+
+
+def test_a_further_ladder_is_trained_with_what_it_changes(settings: Settings) -> None:
+    settings["ladders"] = {"rare": {"corpus": {"true_frequency": 0.1}, "seeds": [5]}}
+    settings["families"] = ["ladder", "rare"]
+    checked = check(settings, read_registry(ROOT), ROOT)
+    own = ladders(checked)
+    assert own["rare"]["corpus"] == own["ladder"]["corpus"] | {"true_frequency": 0.1}
+    assert own["rare"]["rungs"] == own["ladder"]["rungs"]
+    named = models(checked, read_registry(ROOT))
+    assert [m["seed"] for m in named.values() if m["family"] == "rare"] == [5] * 8
+    assert named["rare-7k-s5"] == {"family": "rare", "size": "7k", "seed": 5}
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ({"rare": {"corpse": {}}}, "ladders.rare: unknown key 'corpse'; did you mean 'corpus'?"),
+        (
+            {"rare": {"corpus": {"true_frequency": 2}}},
+            "rare.corpus.true_frequency: 2 is more than the maximum of 1",
+        ),
+        (
+            {"rare": {"corpus": {"tasks": {"memotrap": {}}}}},
+            "ladders.rare.corpus.tasks: unknown task 'memotrap'; did you mean 'memo-trap'?",
+        ),
+        ({"rare": {"context": 64}}, "ladders.rare, row_lengths: 1536 is longer than context 64"),
+        ({"pythia": {"seeds": [0]}}, "ladders.pythia: 'pythia' is a family of config/models.yaml"),
+        ({"../up": {}}, "'../up' is not a valid name"),
+        ({"rare": 3}, "ladders.rare: 3 is no mapping"),
+        ({"rare": {"seeds": None}}, "ladders.rare.seeds"),
+    ],
+)
+def test_a_wrong_further_ladder_is_told_with_its_key(
+    settings: Settings, own: Any, words: str
+) -> None:
+    assert words in complaint(settings | {"ladders": own})
+
+
+def test_a_misspelt_further_ladder_is_suggested(settings: Settings) -> None:
+    wrong = {"ladders": {"ladder-rare": {}}, "families": ["ladder-rar"]}
+    assert "did you mean 'ladder-rare'?" in complaint(settings | wrong)
+
+
+def test_only_the_configuration_has_further_families_that_are_trained_here(tmp_path: Path) -> None:
+    root = registry_with(tmp_path, ENTRY)
+    own = {"families": {"rare": {"trained": "ladder"}}}
+    (root / "config/models.yaml").write_text(yaml.safe_dump(own))
+    with pytest.raises(UserError, match="into the configuration, under 'ladders'"):
+        read_registry(root)
 
 
 @pytest.mark.parametrize("path", [*sorted((ROOT / "config").glob("*.yaml")), None])

@@ -17,6 +17,7 @@ from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.items import released
 from ushaped.items.task import Task, demonstrations_file, load_task
+from ushaped.ladder.families import ladders
 from ushaped.models import unpack
 from ushaped.models.load import check_folder
 from ushaped.models.registry import FILE, Folder, Name
@@ -31,6 +32,7 @@ from ushaped.validation import (
     Number,
     Shards,
     Share,
+    changes,
     setting,
     unknown,
     validate,
@@ -258,6 +260,9 @@ class Ladder(Model):
         return self
 
 
+LadderChanges = changes(Ladder)
+
+
 class Configuration(Model):
     """What to run. The default is config/config.yaml."""
 
@@ -286,6 +291,11 @@ class Configuration(Model):
     plan: Plan
     shapes: Shapes
     ladder: Ladder
+    ladders: dict[Name, LadderChanges] = setting(  # type: ignore[valid-type]
+        "Further families that are trained here, by name, each with what it changes of 'ladder', "
+        "as in ladder-rare: {corpus: {true_frequency: 0.1}}. Those that 'families' names are run.",
+        None,
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Configuration:
@@ -325,9 +335,7 @@ def check(
     for name in settings.tasks:
         if name not in known:
             raise unknown(f"{where}, tasks", "task", name, known)
-    for name in settings.ladder.corpus.tasks or {}:
-        if name not in known:
-            raise unknown(f"{where}, ladder.corpus.tasks", "task", name, known)
+    _check_ladders(settings, registry, known, where)
     tasks = {name: load_task(root / "tasks" / name) for name in settings.tasks}
     for task in tasks.values():
         if not any([parse_variant(variant).applies(task) for variant in settings.variants]):
@@ -338,7 +346,7 @@ def check(
             )
     _check_families(settings, registry, where)
     _check_sources(settings, known, tasks, where)
-    trained = [family for family in settings.families if "trained" in registry[family]]
+    trained = [family for family in settings.families if family in ladders(config)]
     if trained and not tasks_with_generator(settings.tasks, root):
         raise UserError(
             f"{where}, families",
@@ -390,23 +398,6 @@ def editions(config: Config) -> list[tuple[str, str]]:
     ]
 
 
-def merge_defaults(config: Config, default: Config) -> dict[str, Any]:
-    """A configuration, and the settings of another one for the keys that it lacks.
-
-    Examples
-    --------
-    >>> merge_defaults({"replica": {"items": 8}}, {"output": "out", "replica": {"seed": 1}})
-    {'output': 'out', 'replica': {'seed': 1, 'items': 8}}
-    """
-    merged = dict(default)
-    for key, value in config.items():
-        below = merged.get(key)
-        if isinstance(value, dict) and isinstance(below, dict):
-            value = merge_defaults(value, below)
-        merged[key] = value
-    return merged
-
-
 def read_command_line(files: Iterable[Path], words: Config, parsed: Config) -> dict[str, Any]:
     """The configuration of a command line, read again: Snakemake reads YAML in another way.
 
@@ -430,8 +421,10 @@ def read_command_line(files: Iterable[Path], words: Config, parsed: Config) -> d
         settings = yaml_files.read_mapping(path)
         if "__use_yte__" in settings:
             return dict(parsed)
-        config = merge_defaults(settings, config)
-    return merge_defaults({key: _typed(value, False) for key, value in words.items()}, config)
+        config = yaml_files.merge_defaults(settings, config)
+    return yaml_files.merge_defaults(
+        {key: _typed(value, False) for key, value in words.items()}, config
+    )
 
 
 def _typed(value: Any, inside: bool) -> Any:
@@ -466,10 +459,11 @@ def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, A
         with the settings of their family.
     """
     named: dict[str, dict[str, Any]] = {}
+    own = ladders(config)
     for family in config["families"]:
-        if "trained" in registry[family]:
-            for rung in config[LADDER]["rungs"]:
-                for seed in config[LADDER]["seeds"]:
+        if family in own:
+            for rung in own[family]["rungs"]:
+                for seed in own[family]["seeds"]:
                     name = f"{family}-{rung['size']}-s{seed}"
                     named[name] = {"family": family, "size": rung["size"], "seed": seed}
         else:
@@ -480,14 +474,32 @@ def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, A
     return named
 
 
+def _check_ladders(
+    settings: Configuration, registry: Mapping[str, Any], known: list[str], where: str
+) -> None:
+    """Check what every further ladder comes to with the settings that it does not change."""
+    for family, own in ladders(
+        settings.model_dump(include={LADDER, "ladders"}, exclude_unset=True)
+    ).items():
+        at = f"{where}, {LADDER}" if family == LADDER else f"{where}, ladders.{family}"
+        if family != LADDER and family in registry:
+            raise UserError(at, f"'{family}' is a family of {FILE} too", "rename it here")
+        ladder = validate(Ladder, own, at)
+        for name in ladder.corpus.tasks or {}:
+            if name not in known:
+                raise unknown(f"{at}.corpus.tasks", "task", name, known)
+
+
 def _check_families(settings: Configuration, registry: Mapping[str, Any], where: str) -> None:
     """Look for the families and their folders; no two may have a model of one name."""
+    trained = settings.model_dump(include={LADDER, "ladders"}, exclude_unset=True)
+    known = sorted({*registry, *ladders(trained)})
     for family in settings.families:
-        if family not in registry:
-            raise unknown(f"{where}, families", "model family", family, sorted(registry))
+        if family not in known:
+            raise unknown(f"{where}, families", "model family", family, known)
     families: dict[str, str] = {}
     for family in settings.families:
-        own = settings.model_dump(include={LADDER}) | {"families": [family]}
+        own = trained | {"families": [family]}
         for name, model in models(own, registry).items():
             if name in families:
                 what = f"'{families[name]}' and '{family}' both have a model '{name}'"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -15,6 +16,7 @@ from pydantic import (
     Tag,
     ValidationError,
     WrapValidator,
+    create_model,
 )
 
 from ushaped.errors import UserError
@@ -39,6 +41,21 @@ class Model(BaseModel):
 def setting(description: str, default: Any = ..., **options: Any) -> Any:
     """Declare a key of a `Model`; with default None it may be left out, but null is refused."""
     return Field(default, description=description, **options)
+
+
+def changes(model: type[Model]) -> type[Model]:
+    """The same keys, each of which may be left out, in all depths; without checks across keys."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        copied = copy(field)
+        copied.default = None
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Model):
+            kind = changes(kind)
+        fields[name] = (kind, copied)
+    made: type[Model] = create_model(f"{model.__name__}Changes", __base__=Model, **fields)
+    made.__doc__ = model.__doc__
+    return made
 
 
 def _distinct(values: list[T]) -> list[T]:

@@ -253,3 +253,20 @@ def lone_surrogate(text: str) -> bool:
     (True, False)
     """
     return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def merge_defaults(config: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings, and those of another mapping for the keys that they lack.
+
+    Examples
+    --------
+    >>> merge_defaults({"replica": {"items": 8}}, {"output": "out", "replica": {"seed": 1}})
+    {'output': 'out', 'replica': {'seed': 1, 'items': 8}}
+    """
+    merged = dict(default)
+    for key, value in config.items():
+        below = merged.get(key)
+        if isinstance(value, dict) and isinstance(below, dict):
+            value = merge_defaults(value, below)
+        merged[key] = value
+    return merged

@@ -52,6 +52,7 @@ from page import (
 from ushaped.errors import UserError
 from ushaped.figures import style
 from ushaped.files import write_json
+from ushaped.ladder.families import ladders
 from ushaped.questions import QUESTIONS, Question
 from ushaped.report import page as page_module
 from ushaped.report import render
@@ -1017,19 +1018,31 @@ def test_files_of_one_model_in_two_formats_name_both(tmp_path: Path) -> None:
 def test_frequencies_are_those_of_the_corpus_with_each_tasks_own() -> None:
     corpus = {"true_frequency": 0.3, "demonstrated": 0.15, "worked": 0.2, "background": 0.1}
     config = {"ladder": {"corpus": corpus, "seeds": [0, 1]}}
-    found = frequencies(config, ["neqa", "redefine"])
+    found = frequencies(ladders(config), ["neqa", "redefine"])
     assert found is not None
-    assert [name for name, _ in found.rows] == ["every task"]
-    assert found.rows[0][1]["distractor_frequency"] == pytest.approx(0.7)
+    assert [name for _, name, _ in found.rows] == ["every task"]
+    assert found.rows[0][2]["distractor_frequency"] == pytest.approx(0.7)
     assert found.others == [("seeds", [0, 1])]
     corpus["tasks"] = {"neqa": {"true_frequency": 0.05}}  # type: ignore[assignment]
-    found = frequencies(config, ["neqa", "redefine"])
+    found = frequencies(ladders(config), ["neqa", "redefine"])
     assert found is not None
-    assert [name for name, _ in found.rows] == ["neqa", "all other tasks"]
-    assert [shares["true_frequency"] for _, shares in found.rows] == [0.05, 0.3]
-    assert [shares["worked"] for _, shares in found.rows] == [0.2, 0.2]
-    assert frequencies({}, ["neqa"]) is None
-    assert frequencies({"ladder": {}}, ["neqa"]) is not None
+    assert [name for _, name, _ in found.rows] == ["neqa", "all other tasks"]
+    assert [shares["true_frequency"] for *_, shares in found.rows] == [0.05, 0.3]
+    assert [shares["worked"] for *_, shares in found.rows] == [0.2, 0.2]
+    assert frequencies({"ladder": {}}, ["neqa"]) is None
+
+
+def test_of_a_further_ladder_the_page_shows_its_frequencies_and_what_it_changes() -> None:
+    corpus = {"true_frequency": 0.3, "demonstrated": 0.15, "worked": 0.2, "background": 0.1}
+    config = {
+        "ladder": {"corpus": corpus, "seeds": [0, 1]},
+        "ladders": {"rare": {"corpus": {"true_frequency": 0.1}, "seeds": [0]}},
+    }
+    found = frequencies(ladders(config), ["neqa"])
+    assert found is not None
+    shown = [(family, shares["true_frequency"]) for family, _, shares in found.rows]
+    assert shown == [("ladder", 0.3), ("rare", 0.1)]
+    assert found.others == [("seeds", [0, 1]), ("rare: seeds", [0])]
 
 
 def test_settings_are_shown_by_their_path() -> None:

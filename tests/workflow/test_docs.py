@@ -28,7 +28,7 @@ from snakemake.cli import get_argument_parser
 
 from project import ROOT, TINY, Project
 from ushaped.models.registry import read_registry
-from ushaped.settings import merge_defaults
+from ushaped.yaml_files import merge_defaults
 
 PAGES = sorted(
     [

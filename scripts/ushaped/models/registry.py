@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.models.load import UNKNOWN
+from ushaped.terms import LADDER
 from ushaped.validation import (
     AS_WRITTEN,
     NUMBER_OR_WORD,
@@ -178,7 +179,7 @@ class PublishedSizes(Model):
 
 
 class Trained(Model):
-    """A family that this workflow trains."""
+    """The family that this workflow trains."""
 
     description: str = setting("What the family is, in a sentence.", None)
     trained: Literal["ladder"] = setting("The key of the configuration that says how.")
@@ -257,6 +258,15 @@ class Registry(Model):
         "are letters, digits, '.', '_' and '-', with no '.' or '-' first."
     )
 
+    @model_validator(mode="after")
+    def _check(self) -> Registry:
+        for name, family in self.families.items():
+            if isinstance(family, Trained) and name != LADDER:
+                what = f"'{name}' is trained here, but only '{LADDER}' is so in this file"
+                do = "put what it changes into the configuration, under 'ladders'"
+                raise InvalidError(what, do, "families")
+        return self
+
 
 def read_families(path: Path, where: str = FILE) -> dict[str, Any]:
     """Read the families of a registry; ``~`` in the folders of their models is replaced.
@@ -289,7 +299,8 @@ def read_registry(root: Path) -> dict[str, Any]:
 
 def points(chosen: Iterable[str], families: Mapping[str, Any]) -> dict[str, Any]:
     """Series and sizes of the published points of the chosen families, by family."""
-    return {name: families[name]["published"] for name in chosen if "published" in families[name]}
+    found = {name: families.get(name, {}).get("published") for name in chosen}
+    return {name: about for name, about in found.items() if about}
 
 
 def _check_published(where: str, family: Mapping[str, Any], series: Path) -> None:

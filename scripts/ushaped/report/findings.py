@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ushaped.items.released import describe_sources
+from ushaped.ladder.families import ladders
 from ushaped.report.evidence import CurveEvidence, index_evidence
 from ushaped.report.pictures import Picture, picture
 from ushaped.report.text import AXES, slug
@@ -16,7 +18,7 @@ from ushaped.results import tables
 from ushaped.results.folder import Results
 from ushaped.results.records import Key
 from ushaped.results.tables import Edition
-from ushaped.terms import AVERAGE, PUBLISHED
+from ushaped.terms import AVERAGE, LADDER, PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,13 @@ class Findings:
     @cached_property
     def families(self) -> list[str]:
         return tables.our_families(self.results.metrics)
+
+    @cached_property
+    def trained_here(self) -> dict[str, dict[str, Any]]:
+        """All settings of each family that this workflow trains; empty where none are known."""
+        config = self.results.config
+        known = ladders(config) or {LADDER: {}}
+        return {name: known[name] for name in self.families if name in known}
 
     @cached_property
     def several_families(self) -> bool:

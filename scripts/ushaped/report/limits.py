@@ -1,4 +1,4 @@
-"""What curves of the embedded family are evidence of, and how its training text is made up."""
+"""What curves of the families trained here are evidence of, and how their text is made up."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from typing import Any
 
 from ushaped.report.findings import Findings
 from ushaped.report.text import flatten
-from ushaped.terms import LADDER, REPLICA
+from ushaped.terms import REPLICA
 
 SHARES = ("true_frequency", "demonstrated", "worked")
 
 
 @dataclass(frozen=True)
 class Frequencies:
-    """How common the regularities are in the corpus of the embedded family.
+    """How common the regularities are in the text of the families that are trained here.
 
     Attributes
     ----------
-    rows : list of (str, dict)
-        For each task with settings of its own, and for all others, its shares of texts: of the
-        true and the distractor's regularity, demonstrated, and worked; NaN where not given.
+    rows : list of (str, str, dict)
+        Family, and for each task with settings of its own, and for all others, its shares of texts:
+        of the true and the distractor's regularity, demonstrated, and worked; NaN where not given.
     background : float
-        Share of the corpus that belongs to no task; NaN if not given.
+        Share of the first family's text that belongs to no task; NaN if not given.
     others : list of (str, value)
-        All other settings of the family, by dotted path.
+        All other settings of the first family, by dotted path, and those in which another family,
+        named before the path, differs from it.
     """
 
-    rows: list[tuple[str, dict[str, float]]]
+    rows: list[tuple[str, str, dict[str, float]]]
     background: float
     others: list[tuple[str, Any]]
 
@@ -38,7 +39,7 @@ class Frequencies:
 class LimitsView:
     """``partials/limits.html.j2``."""
 
-    family: str
+    families: list[str]
     without_generator: list[str]
     has_replicas: bool
     item_sources: str
@@ -46,51 +47,71 @@ class LimitsView:
 
 
 def limits_view(findings: Findings) -> LimitsView | None:
-    """None unless the embedded family was run."""
-    if LADDER not in findings.families:
+    """None unless a family was run that is trained here."""
+    if not (trained := findings.trained_here):
         return None
     known = findings.results.tasks
     generated = [name for name in findings.tasks if name in known and known[name].has_replica]
     return LimitsView(
-        family=LADDER,
+        families=list(trained),
         without_generator=[name for name in findings.tasks if name not in generated],
         has_replicas=any(edition.source == REPLICA for edition in findings.editions),
         item_sources=findings.item_sources,
-        frequencies=frequencies(findings.results.config, generated),
+        frequencies=frequencies(trained, generated),
     )
 
 
-def frequencies(config: Mapping[str, Any], tasks: Sequence[str]) -> Frequencies | None:
-    """Read how the text of the embedded family is made up (section ``ladder`` of the config).
+def frequencies(
+    trained: Mapping[str, Mapping[str, Any]], tasks: Sequence[str]
+) -> Frequencies | None:
+    """Read how the text of the families is made up.
 
     Parameters
     ----------
-    config : mapping
-        The resolved configuration.
+    trained : mapping
+        All settings of each family (`ushaped.ladder.families.ladders`), one or more.
     tasks : sequence of str
         Tasks that were run, in reading order.
 
     Returns
     -------
     Frequencies or None
-        None where the configuration has no such section.
+        None where nothing is known of the settings.
     """
-    section = config.get(LADDER)
-    if not isinstance(section, Mapping):
+    first, *further = trained
+    if not trained[first]:
         return None
-    corpus = section.get("corpus") or {}
+    rows = [
+        (family, label, shares)
+        for family, settings in trained.items()
+        for label, shares in _rows(settings.get("corpus") or {}, tasks)
+    ]
+    others = _other_settings(trained[first])
+    for family in further:
+        own = _other_settings(trained[family])
+        others += [
+            (f"{family}: {name}", value) for name, value in own if (name, value) not in others
+        ]
+    background = (trained[first].get("corpus") or {}).get("background", math.nan)
+    return Frequencies(rows, float(background), others)
+
+
+def _rows(corpus: Mapping[str, Any], tasks: Sequence[str]) -> list[tuple[str, dict[str, float]]]:
     special = {name: own for name, own in (corpus.get("tasks") or {}).items() if own}
     own = [task for task in tasks if task in special]
     rows = [(task, _shares({**corpus, **special[task]})) for task in own]
     if len(own) < len(tasks) and "true_frequency" in corpus:
         rows.append(("all other tasks" if own else "every task", _shares(corpus)))
+    return rows
+
+
+def _other_settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
     shown = {f"corpus.{name}" for name in (*SHARES, "background")}
-    others = [
+    return [
         (path, value)
-        for path, value in flatten(section)
+        for path, value in flatten(settings)
         if path not in shown and not path.startswith("corpus.tasks.")
     ]
-    return Frequencies(rows, float(corpus.get("background", math.nan)), others)
 
 
 def _shares(corpus: Mapping[str, Any]) -> dict[str, float]:

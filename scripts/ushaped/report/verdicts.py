@@ -22,7 +22,6 @@ from ushaped.shapes.run_noise import ESTIMATED
 from ushaped.terms import (
     AVERAGE,
     CONFIDENCE,
-    LADDER,
     PUBLISHED,
     SIGNIFICANCE,
     STATISTICAL_SHAPES,
@@ -342,7 +341,7 @@ class VerdictsView:
 
     answers: list[Answer]
     shapes: Sequence[str]
-    embedded: str
+    trained_here: list[str]
 
     @property
     def common(self) -> Tally | None:
@@ -356,7 +355,7 @@ def verdicts_view(findings: Findings) -> VerdictsView:
     return VerdictsView(
         answers=answers(findings),
         shapes=style.SHAPES,
-        embedded=LADDER if LADDER in findings.families else "",
+        trained_here=list(findings.trained_here),
     )
 
 
