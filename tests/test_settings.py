@@ -19,6 +19,7 @@ from ushaped.ladder.families import ladders
 from ushaped.models.load import describe
 from ushaped.models.registry import points, read_registry
 from ushaped.settings import check, models, read_command_line, safetensors_problem
+from ushaped.yaml_files import merge_defaults
 
 
 @pytest.fixture
@@ -98,12 +99,7 @@ def test_the_configurations_of_this_project_are_sound(settings: Settings, path: 
         read_registry(ROOT)
         return
     own = yaml.safe_load(path.read_text(encoding="utf-8")) if path else TINY
-    for key, value in own.items():
-        settings[key] = settings[key] | value if isinstance(value, dict) else value
-    settings["ladder"].setdefault("corpus", {})
-    default = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
-    settings["ladder"]["corpus"] = default["ladder"]["corpus"] | settings["ladder"]["corpus"]
-    settings["ladder"] = default["ladder"] | settings["ladder"]
+    settings = merge_defaults(own, settings)
     check(settings, read_registry(ROOT), ROOT)
 
 
