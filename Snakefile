@@ -15,7 +15,17 @@ report: "report/workflow.rst"
 
 include: "rules/workflow.smk"
 include: "rules/present.smk"
-include: "rules/paper.smk"
+
+
+# Experiments of their own, with the same stages.
+if is_named("paper"):
+
+    include: "rules/paper.smk"
+
+
+if is_named("phase"):
+
+    include: "rules/phase.smk"
 
 
 rule all:

@@ -1,14 +1,6 @@
 # paper: the same stages once more, with what config/paper.yaml says in place of `config`.
 
-# Its tasks are its own, and so are their sources.
-try:
-    PAPER = merge_defaults(
-        read_mapping(ROOT / "config/paper.yaml"),
-        {key: value for key, value in config.items() if key != "sources"},
-    )
-    PAPER = check(PAPER, REGISTRY, ROOT, where="config/paper.yaml")
-except UserError as error:
-    sys.exit(f"error: {error}")
+PAPER = configuration_in("config/paper.yaml")
 
 # With --configfile config/paper.yaml the default rules already do this.
 if PAPER["output"] != OUT:

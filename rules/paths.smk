@@ -38,7 +38,7 @@ from ushaped.terms import REPLICA, SOURCES
 from ushaped.terms import MAIN_VARIANT
 from ushaped.ladder.families import ladders
 from ushaped.ladder.flops import float32_bytes
-from ushaped.questions import QUESTIONS
+from ushaped.questions import QUESTIONS, asked
 from ushaped.scoring.sharing import shared_jobs
 from ushaped.variants import parse_variant
 from ushaped.yaml_files import merge_defaults, read_mapping
@@ -111,7 +111,12 @@ DOWNLOADED_MODELS = [name for name in FETCHED if {"hub", "package"} & MODELS[nam
 SERVED = [name for name in FETCHED if "endpoint" in MODELS[name]["entry"]]
 
 EVERY_EDITION = [dict(zip(("source", "task"), edition)) for edition in EDITIONS]
-MEASURED_FIGURES = [entry for entry in entries().values() if not entry.of_literature]
+ASKED = asked(LADDERS)
+MEASURED_FIGURES = [
+    entry
+    for entry in entries().values()
+    if not entry.of_literature and (QUESTIONS.keys() - ASKED.keys()).isdisjoint(entry.inputs)
+]
 LITERATURE_FIGURES = [entry for entry in entries().values() if entry.of_literature]
 
 FACTS = {task: load_task(ROOT / "tasks" / task) for task in TASKS}
@@ -129,6 +134,26 @@ wildcard_constraints:
     task="|".join(map(re.escape, TASKS)),
     source="|".join(SOURCES),
     model="|".join(map(re.escape, MODELS)),
+
+
+def configuration_in(path):
+    """The settings of a file in place of those of `config`; its tasks have sources of its own."""
+    try:
+        others = {key: value for key, value in config.items() if key != "sources"}
+        return check(merge_defaults(read_mapping(ROOT / path), others), REGISTRY, ROOT, where=path)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+def is_named(word):
+    """Whether the command line speaks of an experiment, or asks which rules there are.
+
+    Reading the rules of one would take every other start of Snakemake about a second. Where the
+    rules are read by another program, or as a module, nothing is known of what will be asked for.
+    """
+    listing = ("--list", "--list-rules", "-l", "--list-target-rules", "--lt", "--lint")
+    unknown = "snakemake" not in sys.argv[0] or not workflow.modifier.is_main_snakefile()
+    return unknown or any(word in given or given in listing for given in sys.argv[1:])
 
 
 @cache
@@ -419,7 +444,13 @@ def question_inputs(wildcards):
         "prompts": [f"{OUT}/prompts/{file}" for file in scored],
         "scores": [f"{OUT}/scores/{model}/{file}" for model in MODELS for file in scored],
     }
-    return [file for name in QUESTIONS[wildcards.question].reads for file in files[name]]
+    return [file for name in QUESTIONS[wildcards.question].reads for file in files.get(name, [])]
+
+
+def question_ladders(wildcards):
+    """The option with the settings of all ladders, if the question asks for them."""
+    asks = "ladders" in QUESTIONS[wildcards.question].reads
+    return ["--ladders", as_json(LADDERS)] if asks else []
 
 
 def folder_of_answers(wildcards, output):

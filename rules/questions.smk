@@ -1,7 +1,7 @@
 # questions: what the paper leaves open, each question a table.
 
 ANSWERS = f"{OUT}/questions"
-ANSWER_FILES = [f"{ANSWERS}/{question}.csv" for question in QUESTIONS]
+ANSWER_FILES = [f"{ANSWERS}/{question}.csv" for question in ASKED]
 # What needs no model: nothing but the published series.
 PUBLISHED_ANSWER_FILES = [
     f"{ANSWERS}/{name}.csv"
@@ -12,7 +12,7 @@ PUBLISHED_ANSWER_FILES = [
 
 # Readers of answers take their columns from the modules.
 QUESTION_CODE = sorted(
-    {file for name in QUESTIONS for file in closure(question_module(name), ROOT / "scripts")}
+    {file for name in ASKED for file in closure(question_module(name), ROOT / "scripts")}
 )
 
 
@@ -34,7 +34,7 @@ rule questions:
     benchmark:
         f"{BENCHMARKS}/questions/{{question}}.tsv"
     wildcard_constraints:
-        question="|".join(QUESTIONS),
+        question="|".join(ASKED),
     localrule: True
     conda:
         environment
@@ -48,8 +48,10 @@ rule questions:
         equivalence=config["shapes"]["equivalence"],
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
+        ladders=question_ladders,
     shell:
         "python {input.code[0]:q} {wildcards.question:q} --results {params.results:q}"
         " --published {params.published:q}"
         " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
-        " --draws {params.draws:q} --seed {params.seed:q} --output {output:q} 2>&1 | tee {log:q} >&2"
+        " --draws {params.draws:q} --seed {params.seed:q} {params.ladders:q} --output {output:q}"
+        " 2>&1 | tee {log:q} >&2"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,31 +24,26 @@ def main() -> None:
     parser.add_argument("--row-lengths", nargs="+", type=int, required=True)
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     arguments = parser.parse_args()
-    shares = {folder.name: mixture(arguments.settings, folder.name) for folder in arguments.tasks}
-    texts = write_texts(arguments.tasks, arguments.settings, shares)
+    texts = write_texts(arguments.tasks, arguments.settings)
     every = [text for own in texts.values() for text in own]
     ordered = corpus.shuffle(every, arguments.settings["seed"])
     tokenizer = tokens.train_tokenizer(ordered, arguments.vocabulary)
     encoded = [encoding.ids for encoding in tokenizer.encode_batch(ordered)]
     rows = tokens.pack(encoded, arguments.row_lengths, tokenizer.get_vocab()[tokens.END])
-    save(arguments.output, texts, shares, tokenizer, rows)
+    save(arguments.output, texts, tokenizer, rows)
 
 
-def mixture(settings: dict[str, Any], task: str) -> corpus.Mixture:
-    """The shares of one task: its own, where it has some, or those of every task."""
-    own = settings.get("tasks", {}).get(task, {})
-    return corpus.Mixture(**{name: own.get(name, settings[name]) for name in corpus.SHARES})
-
-
-def write_texts(
-    folders: list[Path], settings: dict[str, Any], shares: dict[str, corpus.Mixture]
-) -> dict[str, list[str]]:
+def write_texts(folders: list[Path], settings: dict[str, Any]) -> dict[str, list[str]]:
     """The texts of every task and of the background, by name."""
     length = settings["characters_per_task"]
     texts: dict[str, list[str]] = {}
     for folder in folders:
         task = load_task(folder)
-        texts[task.name] = corpus.documents(task, shares[folder.name], length, settings["seed"])
+        own = settings.get("tasks", {}).get(task.name, {})
+        shares = {name: own.get(name, settings[name]) for name in corpus.SHARES}
+        texts[task.name] = corpus.documents(
+            task, corpus.Mixture(**shares), length, settings["seed"]
+        )
     share = settings["background"]
     extra = round(len(folders) * length * share / (1 - share))
     texts["background"] = corpus.background(extra, settings["seed"])
@@ -59,7 +53,6 @@ def write_texts(
 def save(
     folder: Path,
     texts: dict[str, list[str]],
-    shares: dict[str, corpus.Mixture],
     tokenizer: tokens.Tokenizer,
     rows: dict[int, np.ndarray[Any, np.dtype[np.int32]]],
 ) -> None:
@@ -81,7 +74,6 @@ def save(
         "vocabulary": tokenizer.get_vocab_size(),
         "tokens": sum(array.size for array in rows.values()),
         "rows": {str(length): len(array) for length, array in rows.items()},
-        "shares": {name: asdict(mixture) for name, mixture in shares.items()},
         "texts": {name: len(own) for name, own in texts.items()},
     }
     write_json(folder / "corpus.json", summary)

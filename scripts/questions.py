@@ -6,6 +6,7 @@ The columns are the ``COLUMNS`` of the module that bears the name of the questio
 from __future__ import annotations
 
 import argparse
+import json
 from importlib import import_module
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def main() -> None:
         protocols=arguments.results / "protocols.csv",
         prompts=arguments.results / "prompts",
         scores=arguments.results / "scores",
+        ladders=arguments.ladders,
         rule=Rule.published_equivalent(arguments.equivalence, arguments.recovery),
         draws=arguments.draws,
         seed=arguments.seed,
@@ -41,6 +43,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("question", choices=QUESTIONS)
     parser.add_argument("--results", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--published", type=Path, required=True, metavar="CSV")
+    parser.add_argument(
+        "--ladders", type=json.loads, default={}, help="settings of families trained here, as JSON"
+    )
     add_rule(parser)
     add_bootstrap(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="CSV")

@@ -426,6 +426,33 @@ def _difficulty_rows() -> Iterator[dict[str, Any]]:
                 }
 
 
+def onset_rows() -> Iterator[dict[str, Any]]:
+    """Two tasks at three frequencies: the rarer, the later the end; and how the onsets move."""
+    key = {"source": "replica", "variant": "zero-shot", "protocol": "official"}
+    for task in ("neqa", "memo-trap"):
+        about = key | {"kind": "onset", "task": task}
+        for share, end in ((0.05, 4e5), (0.1, 1e5), (0.4, 2e4)):
+            own = about | {"family": f"true-{share}", "true_frequency": share, "draws_with": 1.0}
+            places = {"distractor": 2e3, "true task": end / 2, "end of the valley": end}
+            for name, value in places.items():
+                ends = {"low": value / 1.5, "high": min(value * 1.5, 4e5)}
+                side = "beyond the largest" if value == 4e5 else ""
+                yield own | ends | {"onset": name, "value": value, "outside": side}
+        if task == "memo-trap":
+            own = about | {"family": "true-0.9", "true_frequency": 0.9, "outside": "no valley"}
+            for name in places:
+                yield own | {"onset": name, "draws_with": 0.1}
+    for task in ("neqa", "memo-trap", "mean over tasks"):
+        for name, slope in {
+            "distractor": 0.0,
+            "true task": -0.4,
+            "end of the valley": -0.4,
+        }.items():
+            ends = {"value": slope, "low": slope - 0.1, "high": slope + 0.1, "draws_with": 1.0}
+            said = {"kind": "slope", "task": task, "onset": name, "outcome": "as expected"}
+            yield key | said | ends
+
+
 def evidence(measured: pd.DataFrame, judged: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, Any]:
     """Invent ``evidence.json`` for metrics, shapes and published series: fits are fits of a kind.
 

@@ -30,6 +30,7 @@ from fabricate import (
     ALL_TASKS,
     metrics,
     of_two_sources,
+    onset_rows,
     shapes,
     with_published,
     write_inputs,
@@ -670,6 +671,23 @@ def test_a_question_without_words_of_its_own_is_answered_by_its_table(
     assert "which item is the longest?" in words
     assert "task mean length neqa 81.250 memo-trap" in words
     assert "nan" not in words
+
+
+def test_ladders_that_differ_in_a_frequency_have_a_section_and_others_none(
+    results: Path, tmp_path: Path, page: str
+) -> None:
+    path = tmp_path / "onsets.csv"
+    pd.DataFrame(list(onset_rows())).to_csv(path, index=False)
+    text = render(TEMPLATE, inputs(results, questions={"onsets": tables.read_question(path)}))
+    section = text[text.index('id="question-onsets"') :]
+    words = spaced(section[: section.index("</section>")])
+    assert "distractor: 0.00 decades (−0.10 to 0.10), expected within ±0.15 (as expected)" in words
+    assert "memo-trap 5% true-0.05 2k (1.33k to 3k)" in words, words[
+        words.index("True regularity Family") :
+    ][:300]
+    assert "no valley" in words
+    assert "nan" not in words
+    assert "question-onsets" not in page
 
 
 def test_the_command_writes_the_page(results: Path, tmp_path: Path, page: str) -> None:

@@ -8,6 +8,7 @@ for it.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import NamedTuple
 
 
@@ -20,7 +21,8 @@ class Question(NamedTuple):
         What the page and Snakemake's own report call it.
     reads : tuple of str
         Its inputs: ``published`` (the published series), or of the run ``metrics``, ``items``,
-        ``protocols``, and ``prompts`` and ``scores`` of the accuracy tasks in the main variant.
+        ``protocols``, and ``prompts`` and ``scores`` of the accuracy tasks in the main variant;
+        ``ladders``, the settings of families trained here, of which it takes several.
     """
 
     title: str
@@ -43,4 +45,16 @@ QUESTIONS = {
     "difficulty": Question(
         "is the U on hard items a selection effect?", reads=("metrics", "items")
     ),
+    "onsets": Question(
+        "does a rarer true regularity move the turn?", reads=("metrics", "items", "ladders")
+    ),
 }
+
+
+def asked(ladders: Sized) -> dict[str, Question]:
+    """The questions of a run with some families that are trained here."""
+    return {
+        name: question
+        for name, question in QUESTIONS.items()
+        if len(ladders) > 1 or "ladders" not in question.reads
+    }

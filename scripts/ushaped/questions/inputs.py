@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ushaped.shapes.rules import Rule
 
@@ -24,6 +26,8 @@ class Inputs:
         The published-equivalent one.
     draws, seed : int
         Of the bootstrap.
+    ladders : mapping
+        All settings of each family that is trained here, by name.
     """
 
     published: Path
@@ -35,3 +39,4 @@ class Inputs:
     rule: Rule
     draws: int
     seed: int
+    ladders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from ushaped.report.difficulty import Difficulty, describe_difficulty, difficult
 from ushaped.report.findings import Findings
 from ushaped.report.methods import rule_settings
 from ushaped.report.metrics_compared import MetricsComparedView, metrics_compared_view
+from ushaped.report.onsets import Onsets, describe_onsets, onsets_view
 from ushaped.report.pictures import Picture
 from ushaped.report.text import listing, plural
 from ushaped.results import tables
@@ -344,6 +345,7 @@ WORDED = (
     *("continuing-published", "continuing-measured", "chains", "matching", "selection"),
     "metrics-compared",
     "difficulty",
+    "onsets",
 )
 """Questions whose answers the partial puts into words; every other one is shown as its table."""
 
@@ -381,10 +383,12 @@ class QuestionsView:
     selection: Selection | None
     compared: MetricsComparedView | None
     difficulties: list[Difficulty]
+    onsets: list[Onsets]
     tabled: list[Tabled]
     matching_picture: Picture
     selection_picture: Picture
     difficulty_picture: Picture
+    onsets_picture: Picture
     submitted: int
     selected: int
     rule: dict[str, float]
@@ -406,10 +410,12 @@ def questions_view(findings: Findings) -> QuestionsView:
         selection=selection(simulated),
         compared=metrics_compared_view(answers.get("metrics-compared"), rule["equivalence"]),
         difficulties=difficulties(answers.get("difficulty")),
+        onsets=onsets_view(answers.get("onsets")),
         tabled=tabled(answers),
         matching_picture=findings.picture("matching", 3, alts["matching"]),
         selection_picture=findings.picture("selection", 4, alts["selection"]),
         difficulty_picture=findings.picture("difficulty", 5, alts["difficulty"]),
+        onsets_picture=findings.picture("onsets", 6, alts["onsets"]),
         submitted=SUBMITTED,
         selected=SELECTED,
         rule=rule,
@@ -437,4 +443,5 @@ def describe_figures(answers: Mapping[str, pd.DataFrame]) -> dict[str, str]:
         "selection": "Tasks that turn after being selected for their fall, against the wiggle. "
         + turned,
         "difficulty": describe_difficulty(answers.get("difficulty")),
+        "onsets": describe_onsets(answers.get("onsets")),
     }

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from ushaped.items.task import Task, load_task
-from ushaped.questions import QUESTIONS
+from ushaped.ladder.families import ladders
+from ushaped.questions import asked
 from ushaped.results import tables
 from ushaped.results.formats import Precision, precisions, read_made
 from ushaped.results.records import Key, read_flip_items
@@ -105,8 +106,9 @@ class Results:
     @cached_property
     def questions(self) -> dict[str, pd.DataFrame]:
         """The answer to each open question."""
-        folder = self.folder / "questions"
-        return {name: tables.read_question(folder / f"{name}.csv") for name in QUESTIONS}
+        folder, families = self.folder / "questions", self.config.get("families", [])
+        trained = [family for family in families if family in ladders(self.config)]
+        return {name: tables.read_question(folder / f"{name}.csv") for name in asked(trained)}
 
     # -- what was run -----------------------------------------------------------------------------
 
