@@ -82,6 +82,12 @@ def shape_of(rung: dict[str, Any], summary: dict[str, Any]) -> Shape:
     return Shape(rung["hidden"], rung["layers"], rung["heads"], summary["vocabulary"])
 
 
+def rows_used(rung: dict[str, Any], summary: dict[str, Any]) -> dict[int, int]:
+    """How many rows of each length a rung is trained on: the first; texts are in random order."""
+    share = rung.get("text", 1)
+    return {int(n): max(1, round(share * count)) for n, count in summary["rows"].items()}
+
+
 def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> None:
     """Train; save the weights to ``path``, and the configuration beside the final weights."""
     import torch
@@ -96,8 +102,9 @@ def make(arguments: argparse.Namespace, summary: dict[str, Any], path: Path) -> 
     # Every new tensor would be written twice.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     settings = arguments.settings
+    used = rows_used(arguments.rung, summary)
     with np.load(arguments.corpus / "rows.npz") as stored:
-        packed = [torch.from_numpy(stored[name]).long() for name in stored.files]
+        packed = [torch.from_numpy(stored[str(n)][:count]).long() for n, count in used.items()]
     end = json.loads((arguments.corpus / "tokenizer.json").read_text(encoding="utf-8"))
     shape = shape_of(arguments.rung, summary)
     recipe = train.Recipe(
@@ -143,7 +150,7 @@ class Progress:
 def description(arguments: argparse.Namespace, summary: dict[str, Any]) -> dict[str, Any]:
     """The content of ``model.json``."""
     shape = shape_of(arguments.rung, summary)
-    rows = {int(length): count for length, count in summary["rows"].items()}
+    rows = rows_used(arguments.rung, summary)
     return describe(
         arguments.output.name,
         arguments.output,
@@ -152,7 +159,7 @@ def description(arguments: argparse.Namespace, summary: dict[str, Any]) -> dict[
         seed=arguments.seed,
         parameters=shape.parameters,
         non_embedding_parameters=shape.parameters - shape.hidden * shape.vocabulary,
-        training_tokens=summary["tokens"],
+        training_tokens=sum(length * count for length, count in rows.items()),
         training_flops=training_flops(shape, rows),
         flops_source="counted: every matrix product of forward and backward passes",
     )

@@ -224,6 +224,9 @@ class Rung(Model):
     matrix_rate: Number = setting(
         "Peak learning rate of Muon, for the weight matrices of the layers.", gt=0
     )
+    text: Number = setting(
+        "Share of the training text that it is trained on (left out: all of it).", None, gt=0, le=1
+    )
 
 
 class Ladder(Model):
