@@ -57,6 +57,7 @@ NOT_RUN = {
     ("CONTRIBUTING.md", ".ci/run"),
     ("CONTRIBUTING.md", "python -m pytest tests/shapes/test_rules.py"),
     ("CONTRIBUTING.md", "tests/browser/run --screenshots pictures"),
+    ("docs/phase.md", 'python -c "'),
     ("docs/clusters.md", "make setup-slurm"),
     ("docs/module.md", "# Snakefile"),
     ("docs/module.md", "# settings.yaml"),

@@ -1,4 +1,4 @@
-"""Several ladders in one run: each with a text and models of its own, compared where they differ."""
+"""Several ladders in one run: each with a text and models of its own, and what they show."""
 
 from __future__ import annotations
 
