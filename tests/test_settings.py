@@ -69,6 +69,7 @@ def test_a_further_ladder_is_trained_with_what_it_changes(settings: Settings) ->
         ),
         ({"rare": {"context": 64}}, "ladders.rare, row_lengths: 1536 is longer than context 64"),
         ({"pythia": {"seeds": [0]}}, "ladders.pythia: 'pythia' is a family of config/models.yaml"),
+        ({"ladder": {"seeds": [0]}}, "ladders.ladder: 'ladder' is a family of config/models.yaml"),
         ({"../up": {}}, "'../up' is not a valid name"),
         ({"rare": 3}, "ladders.rare: 3 is no mapping"),
         ({"rare": {"seeds": None}}, "ladders.rare.seeds"),

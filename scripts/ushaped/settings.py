@@ -481,12 +481,13 @@ def _check_ladders(
     settings: Configuration, registry: Mapping[str, Any], known: list[str], where: str
 ) -> None:
     """Check what every further ladder comes to with the settings that it does not change."""
-    for family, own in ladders(
-        settings.model_dump(include={LADDER, "ladders"}, exclude_unset=True)
-    ).items():
+    for family in settings.ladders or {}:
+        if family in registry:
+            what = f"'{family}' is a family of {FILE} too"
+            raise UserError(f"{where}, ladders.{family}", what, "give it another name")
+    dumped = settings.model_dump(include={LADDER, "ladders"}, exclude_unset=True)
+    for family, own in ladders(dumped).items():
         at = f"{where}, {LADDER}" if family == LADDER else f"{where}, ladders.{family}"
-        if family != LADDER and family in registry:
-            raise UserError(at, f"'{family}' is a family of {FILE} too", "rename it here")
         ladder = validate(Ladder, own, at)
         for name in ladder.corpus.tasks or {}:
             if name not in known:

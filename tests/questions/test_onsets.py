@@ -36,9 +36,11 @@ def ladders(**frequencies: float) -> dict[str, Any]:
     }
 
 
-def answered(folder: Path, settings: dict[str, Any], curves: dict[str, list[float]]) -> Any:
+def answered(
+    folder: Path, settings: dict[str, Any], curves: dict[str, list[float]], **options: Any
+) -> Any:
     """Answer the question from made-up answers; each family has the accuracy of its curve."""
-    measured = metrics(TASKS, ("zero-shot",), SIZES, seeds=2, families=list(curves))
+    measured = metrics(TASKS, ("zero-shot",), SIZES, seeds=2, families=list(curves), **options)
     accuracy = measured["metric"] == "accuracy"
     places = measured["parameters"].map(dict(zip(SIZES, range(len(SIZES)), strict=True)))
     found = [curves[f][p] for f, p in zip(measured["family"], places, strict=True)]
@@ -132,6 +134,13 @@ def test_a_tasks_own_frequency_counts(tmp_path: Path) -> None:
     table = answered(tmp_path, settings, curves)
     # Both ladders have the same frequency of neqa.
     assert set(table["task"]) == {"memo-trap"}
+
+
+def test_items_of_two_sources_have_no_mean_in_common(tmp_path: Path) -> None:
+    curves = {"a": [0.5, 0.02, 0.9, 0.9], "b": [0.5, 0.02, 0.02, 0.9]}
+    table = answered(tmp_path, ladders(a=0.4, b=0.1), curves, official=("neqa",))
+    assert set(table["source"]) == {"official", "replica"}
+    assert ALL_TASKS not in set(table["task"])
 
 
 def test_only_a_run_with_several_ladders_is_asked() -> None:

@@ -82,21 +82,24 @@ def answer(inputs: Inputs) -> list[Row]:
     inner = metrics.set_index(["family", "size"])["non_embedding_parameters"].to_dict()
     rows: list[Row] = []
     for families in comparable(inputs.ladders):
-        groups: dict[tuple[str, str], list[Place]] = {}
+        by_source: dict[str, dict[str, list[Place]]] = {}
         for curve in curves:
             if curve.family in families:
-                x = np.log10([inner[curve.family, size] for size in curve.sizes])
+                sizes = np.array([inner[curve.family, size] for size in curve.sizes])
                 share = true_frequency(inputs.ladders[curve.family], curve.task)
-                place = Place(
-                    curve,
-                    share,
-                    (float(x[0]), float(x[-1])),
-                    onsets(x, curve.values, curve.chance),
-                    onsets(x, drawn[curve.key], curve.chance),
-                )
-                groups.setdefault((curve.source, curve.task), []).append(place)
-        rows += _compare([sorted(g, key=lambda p: p.frequency) for g in groups.values()])
+                place = _locate(curve, share, sizes, drawn[curve.key])
+                by_source.setdefault(curve.source, {}).setdefault(curve.task, []).append(place)
+        for tasks in by_source.values():
+            rows += _compare([sorted(own, key=lambda p: p.frequency) for own in tasks.values()])
     return rows
+
+
+def _locate(curve: Curve, share: float, sizes: Floats, drawn: Floats) -> Place:
+    """Onsets of a curve over ``sizes``, shape (sizes,), and of its draws, (draws, sizes)."""
+    order = np.argsort(sizes)
+    x = np.log10(sizes[order])
+    found, of_draws = (onsets(x, y[..., order], curve.chance) for y in (curve.values, drawn))
+    return Place(curve, share, (float(x[0]), float(x[-1])), found, of_draws)
 
 
 def true_frequency(ladder: Mapping[str, Any], task: str) -> float:
