@@ -58,6 +58,17 @@ def test_an_onset_beyond_the_sizes_is_an_arrow(rows: pd.DataFrame) -> None:
     assert y == pytest.approx(0.05, rel=0.1)
 
 
+def test_a_task_without_any_valley_has_an_empty_panel(rows: pd.DataFrame) -> None:
+    none = rows["task"] == "neqa"
+    rows.loc[none, ["value", "low", "high"]] = np.nan
+    rows.loc[none, "outside"] = "no valley"
+    _, figure = draw(rows)
+    memo, neqa = (axis.get_lines() for axis in figure.axes)
+    assert len(memo) > len(neqa)
+    # Nor is there one where no task has a valley.
+    draw(rows[none])
+
+
 def test_nothing_to_compare_makes_an_empty_figure(rows: pd.DataFrame) -> None:
     table, figure = draw(rows.iloc[:0])
     assert table.empty

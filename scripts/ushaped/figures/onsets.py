@@ -65,8 +65,8 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, every: pd.DataFrame) -> None:
         ends = wide[DISTRACTOR], wide[VALLEY_END]
         axis.fill_betweenx(wide.index, *ends, color=style.GREY, alpha=theme.BAND, linewidth=0)
     rows = rows.dropna(subset=["value"])
-    shifted = rows["true_frequency"] * rows["onset"].map(SHIFTS)
-    rows = rows.assign(row=shifted)
+    # Without a valley at any frequency, the product of no rows has no type.
+    rows = rows.assign(row=rows["true_frequency"] * rows["onset"].map(SHIFTS).astype(float))
     theme.draw(
         theme.plot(rows, LOOKS, "onset", x="value", y="row", xmin="low", xmax="high")
         .add(so.Range(linewidth=1.4, linestyle="-"), orient="y", legend=False)
