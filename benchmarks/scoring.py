@@ -1,6 +1,7 @@
 """How fast scoring is, beside lm-evaluation-harness: same model, items, dtype and threads.
 
     python benchmarks/scoring.py [--tasks NAME ...] [--variants NAME ...] [--items N] [--repeats N]
+    python benchmarks/scoring.py --vllm PYTHON
     python benchmarks/scoring.py --work
     python benchmarks/scoring.py --exact
     python benchmarks/scoring.py --device cuda --model random-1b
@@ -8,7 +9,9 @@
 Two processes, each with the model loaded once, take turns on the same items: this project's engine
 and the harness' `HFLM` at the best of its batch sizes. Prints a Markdown table of medians: wall
 and CPU seconds of both, their ratio, the largest difference of a log-likelihood, and for this
-project the share of the matrix rate and the memory beyond the weights. With ``--work``, only the
+project the share of the matrix rate and the memory beyond the weights. With ``--vllm``, vLLM takes
+turns with both, with its prefix cache and without, and has a table of its own; PYTHON is that of an
+environment with requirements-vllm.txt, on CPUs only. With ``--work``, only the
 operations of both are counted, nothing is run; with ``--exact``, this project's scores in other
 batches, in reverse order and of every third prompt alone are compared with its scores as usual.
 
@@ -24,10 +27,12 @@ import json
 import math
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +46,7 @@ from ushaped.models.registry import read_registry  # noqa: E402
 from ushaped.prompts import build  # noqa: E402
 
 WORK = ROOT / "results" / "benchmarks"
+SERVE_VLLM = Path(__file__).parent / "peers" / "serve_vllm.py"
 REPLICAS = tuple(sorted(path.parent.name for path in ROOT.glob("tasks/*/replica.py")))
 OFFICIAL = ("neqa", "memo-trap")
 BATCH_SIZES = (1, 8, 32)
@@ -69,20 +75,24 @@ def main() -> None:
         return
     print(f"{platform.machine()}, {arguments.threads} threads, {arguments.model}", flush=True)
     rows = []
-    with Side("ours", folder, arguments) as ours, Side("peer", folder, arguments) as peer:
-        print(f"matrix rate {ours.ask(what='rate') / 1e9:.0f} GFLOP/s\n", flush=True)
+    with ExitStack() as stack:
+        sides = {
+            name: stack.enter_context(Side(command))
+            for name, command in commands(folder, arguments).items()
+        }
+        print(f"matrix rate {sides['ours'].ask(what='rate') / 1e9:.0f} GFLOP/s\n", flush=True)
         print(
             "| task | prompts | ours s | CPU s | HFLM s | CPU s | batch | ratio | difference |",
             end="",
         )
         print(" tokens | of matrix rate | MiB |\n|" + "---|" * 12, flush=True)
         for name in arguments.tasks or [*official(), *REPLICAS]:
-            rows.append(compared(name, arguments, ours, peer))
+            rows.append(compared(name, arguments, sides))
             print(line(rows[-1]), flush=True)
-    ratios = [row["ratio"] for row in rows if not row["task"].startswith("official")]
-    if ratios:
-        mean = math.exp(statistics.fmean(map(math.log, ratios)))
-        print(f"\ngeometric mean of the ratios on {len(ratios)} replicas: {mean:.2f}")
+    if mean := averaged(rows, "peer"):
+        print(f"\ngeometric mean of the ratios {mean}")
+    if arguments.vllm:
+        print_vllm(rows)
 
 
 def parse() -> argparse.Namespace:
@@ -104,11 +114,18 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--model", choices=["smollm2", *RANDOM], default="smollm2")
+    parser.add_argument("--vllm", metavar="PYTHON", help="that of an environment with vLLM")
+    parser.add_argument(
+        "--vllm-settings", default="{}", metavar="JSON", help="of vllm.LLM, instead of the best"
+    )
     parser.add_argument("--exact", action="store_true", help="compare scores of other batches")
     parser.add_argument("--work", action="store_true", help="count operations, run nothing")
     parser.add_argument("--serve", choices=["ours", "peer"], help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.vllm and arguments.device != "cpu":
+        parser.error("--vllm compares on CPUs only")
+    return arguments
 
 
 # -- what is scored -------------------------------------------------------------------------------
@@ -171,22 +188,33 @@ def randomly(model: str, folder: Path, packed: Path) -> None:
 # -- taking turns ---------------------------------------------------------------------------------
 
 
+def commands(folder: Path, arguments: argparse.Namespace) -> dict[str, list[str]]:
+    """What starts each side, in the order of their turns."""
+    common = ["--folder", str(folder), "--threads", str(arguments.threads)]
+    here = [
+        sys.executable, __file__, *common, "--device", arguments.device,
+        "--batch-tokens", str(arguments.batch_tokens), "--model", arguments.model,
+    ]  # fmt: skip
+    found = {side: [*here, "--serve", side] for side in ("ours", "peer")}
+    if arguments.vllm:
+        there = [arguments.vllm, str(SERVE_VLLM), *common, "--settings", arguments.vllm_settings]
+        found |= {"vllm": there, "vllm cached": [*there, "--prefix-cache"]}
+    return found
+
+
 class Side:
     """A process that has the model loaded and scores what it is asked."""
 
-    def __init__(self, which: str, folder: Path, arguments: argparse.Namespace) -> None:
+    def __init__(self, command: list[str]) -> None:
+        self.command = command
         self.process = subprocess.Popen(
-            [
-                sys.executable, __file__, "--serve", which, "--folder", str(folder),
-                "--threads", str(arguments.threads), "--device", arguments.device,
-                "--batch-tokens", str(arguments.batch_tokens), "--model", arguments.model,
-            ],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             env=os.environ | {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"},
-        )  # fmt: skip
+        )
 
     def __enter__(self) -> Side:
         self.ask(what="ready")
@@ -205,42 +233,86 @@ class Side:
         for text in self.process.stdout:
             if text.startswith("answer "):
                 return json.loads(text.removeprefix("answer "))
-        raise SystemExit("error: a side of the benchmark ended; run it with --serve to see why")
+        raise SystemExit(
+            "error: a side of the benchmark ended; this shows why: "
+            f"echo '{json.dumps({'what': 'ready'})}' | {shlex.join(self.command)}"
+        )
 
 
-def compared(name: str, arguments: argparse.Namespace, ours: Side, peer: Side) -> dict[str, Any]:
-    """Both sides in turn on one task."""
+def compared(name: str, arguments: argparse.Namespace, sides: dict[str, Side]) -> dict[str, Any]:
+    """All sides in turn on one task."""
     asked = questions(name, arguments.items, arguments.variants)
     some = asked[:: max(1, len(asked) // TRIAL)][:TRIAL]
     trials = [
-        (peer.ask(what="score", questions=some, size=size)["wall"], size)
+        (sides["peer"].ask(what="score", questions=some, size=size)["wall"], size)
         for _ in range(TRIALS)
         for size in BATCH_SIZES
     ]
     size = min(trials)[1]
-    ours.ask(what="score", questions=some)
-    told: dict[str, list[dict[str, Any]]] = {"ours": [], "peer": []}
+    for which, side in sides.items():
+        if which != "peer":
+            side.ask(what="score", questions=some)
+    told: dict[str, list[dict[str, Any]]] = {which: [] for which in sides}
     for _ in range(arguments.repeats):
-        told["ours"].append(ours.ask(what="score", questions=asked))
-        told["peer"].append(peer.ask(what="score", questions=asked, size=size))
-    walls = {side: statistics.median(one["wall"] for one in told[side]) for side in told}
+        for which, side in sides.items():
+            batch = {"size": size} if which == "peer" else {}
+            told[which].append(side.ask(what="score", questions=asked, **batch))
+    walls = {which: statistics.median(one["wall"] for one in told[which]) for which in told}
     first = told["ours"][0]
     return {
         "task": name,
         "items": len(asked),
         "walls": walls,
-        "cpus": {side: statistics.median(one["cpu"] for one in told[side]) for side in told},
+        "cpus": {which: statistics.median(one["cpu"] for one in told[which]) for which in told},
         "size": size,
-        "ratio": walls["peer"] / walls["ours"],
-        "difference": max(
-            abs(a - b) for a, b in zip(first["values"], told["peer"][0]["values"], strict=True)
-        ),
+        "ratios": {which: walls[which] / walls["ours"] for which in walls},
+        "differences": {which: furthest(told["ours"], told[which]) for which in told},
+        "cached": told["vllm cached"][0]["cached"] if arguments.vllm else 0,
+        "total": first["total"],
         "tokens": f"{first['unique']:,} of {first['total']:,}",
         "share": statistics.median(
             one["flops"] / one["wall"] / one["rate"] for one in told["ours"]
         ),
         "memory": max(one["memory"] for one in told["ours"]),
     }
+
+
+def furthest(ours: list[dict[str, Any]], others: list[dict[str, Any]]) -> float:
+    """Largest difference of a log-likelihood, in nats, in any of the turns."""
+    return max(
+        abs(a - b)
+        for one, other in zip(ours, others, strict=True)
+        for a, b in zip(one["values"], other["values"], strict=True)
+    )
+
+
+def averaged(rows: list[dict[str, Any]], which: str) -> str:
+    """Geometric mean of a side's ratios on the replicas; nothing if there are none."""
+    ratios = [row["ratios"][which] for row in rows if not row["task"].startswith("official")]
+    if not ratios:
+        return ""
+    mean = math.exp(statistics.fmean(map(math.log, ratios)))
+    return f"on {len(ratios)} replicas: {mean:.2f}"
+
+
+def print_vllm(rows: list[dict[str, Any]]) -> None:
+    """The table of vLLM, and its means."""
+    columns = ["task", "ours s", "HFLM s"]
+    for name in ("vLLM", "prefix cache"):
+        columns += [f"{name} s", "CPU s", "ratio", "difference"]
+    print("\n| " + " | ".join([*columns, "cached"]) + " |\n|" + "---|" * 12)
+    for row in rows:
+        cells = [row["task"], f"{row['walls']['ours']:.2f}", f"{row['walls']['peer']:.2f}"]
+        for which in ("vllm", "vllm cached"):
+            cells += [
+                f"{row['walls'][which]:.2f}",
+                f"{row['cpus'][which]:.2f}",
+                f"**{row['ratios'][which]:.2f}**",
+                f"{row['differences'][which]:.0e}",
+            ]
+        print("| " + " | ".join([*cells, f"{row['cached'] / row['total']:.0%}"]) + " |")
+    if mean := averaged(rows, "vllm"):
+        print(f"\ngeometric mean of the ratios {mean}, cached {averaged(rows, 'vllm cached')}")
 
 
 def line(row: dict[str, Any]) -> str:
@@ -253,8 +325,8 @@ def line(row: dict[str, Any]) -> str:
         f"{row['walls']['peer']:.2f}",
         f"{row['cpus']['peer']:.2f}",
         row["size"],
-        f"**{row['ratio']:.2f}**",
-        f"{row['difference']:.0e}",
+        f"**{row['ratios']['peer']:.2f}**",
+        f"{row['differences']['peer']:.0e}",
         row["tokens"],
         f"{row['share']:.0%}",
         f"{row['memory']:.0f}",
