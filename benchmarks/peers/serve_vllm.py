@@ -22,7 +22,8 @@ os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
 os.environ["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
 os.environ["VLLM_CPU_KVCACHE_SPACE"] = "2"
 
-# Blocks of 32 are the smallest that vLLM takes on CPUs, so the cache shares the most.
+# Blocks of 32 are the smallest that vLLM takes on CPUs, so the cache shares the most. The others
+# were tried; benchmarks/README.md has the numbers.
 SETTINGS: dict[str, Any] = {
     "max_num_batched_tokens": 2048,
     "max_num_seqs": 256,
@@ -49,7 +50,7 @@ def main() -> None:
 
 
 def with_intel_threads(threads: int) -> None:
-    """Begin again with the OpenMP library that vLLM installs: without, one core does most."""
+    """Begin again with the OpenMP library that vLLM installs: half the CPU time of GNU's."""
     library = Path(sys.prefix) / "lib" / "libiomp5.so"
     if library.exists() and "LD_PRELOAD" not in os.environ:
         # vLLM reduces the threads of torch to one where their number is not set.
