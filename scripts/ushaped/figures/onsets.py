@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ushaped.figures import panels, style, theme
-from ushaped.questions.onsets import ALL_TASKS, ONSET
+from ushaped.questions.onsets import ONSET
 from ushaped.results import tables
 from ushaped.results.numbers import percent
 from ushaped.shapes.onsets import DISTRACTOR, TRUE_TASK, VALLEY_END
@@ -19,9 +19,8 @@ CAPTION = """\
 Model sizes at which the zero-shot accuracy of ladders crosses levels below guessing, against the
 share of a task's training texts in which the true regularity decides: the distractor's onset (below
 half of chance for the first time), the true task's (above half of chance for the last time), and
-the end of the valley (at chance for the last time). Between the first and the last, shaded, the
-task is worse than guessing. Arrows: outside of the sizes. Bars are 95 % intervals over training
-runs and items.
+the end of the valley (at chance for the last time). Shaded: from the first of these sizes to the
+last. Arrows: outside of the sizes. Bars are 95 % intervals over training runs and items.
 """
 LOOKS = {
     DISTRACTOR: style.Look(style.VERMILLION, "o", "-"),
@@ -39,7 +38,7 @@ SHIFTS = {DISTRACTOR: 1.0, TRUE_TASK: 0.955, VALLEY_END: 1.047}
 
 def table(onsets: pd.DataFrame) -> pd.DataFrame:
     """The onsets themselves; their slopes stand in the answer."""
-    return onsets[(onsets["kind"] == ONSET) & (onsets["task"] != ALL_TASKS)].reset_index(drop=True)
+    return onsets[onsets["kind"] == ONSET].reset_index(drop=True)
 
 
 def figure(table: pd.DataFrame) -> Figure:
