@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import combinations
 from pathlib import Path
 
@@ -254,9 +255,16 @@ def test_snakemake_killed_and_started_again_scores_nothing_twice(
     # Its jobs outlive it, and those of the second run wait for them.
     assert len(run.jobs("running")) == len(MODELS)
     run.start()
-    said = [f"logs/{OUT}/scores/{model}.log" for model in MODELS]
+    said = [trained.folder / f"logs/{OUT}/scores/{model}.log" for model in MODELS]
     waits = "another job scores with this model; waiting for it"
-    wait_for(lambda: all(waits in trained.read(path) for path in said), "jobs that wait")
+
+    def wait_both() -> bool:
+        # Snakemake removes the log of a job that it starts again.
+        with suppress(FileNotFoundError):
+            return all(waits in path.read_text(encoding="utf-8") for path in said)
+        return False
+
+    wait_for(wait_both, "jobs that wait")
     run.go()
     run.finish()
     # Jobs of the first run may end a little later than those that waited for their scores.
