@@ -39,6 +39,7 @@ from ushaped.terms import MAIN_VARIANT
 from ushaped.ladder.families import ladders
 from ushaped.ladder.flops import float32_bytes
 from ushaped.questions import QUESTIONS, asked
+from ushaped.scoring.chat import CHAT_KEYS, ChatSettings
 from ushaped.scoring.sharing import shared_jobs
 from ushaped.variants import parse_variant
 from ushaped.yaml_files import merge_defaults, read_mapping
@@ -127,7 +128,7 @@ PROMPT_FILES = [
     if parse_variant(variant).applies(FACTS[task])
 ]
 # Whether any prompt is continued by a chain of thought before its classes.
-HAS_CHAINS = any(parse_variant(Path(file).stem).generates for file in PROMPT_FILES)
+HAS_CHAINS = any(parse_variant(Path(file).stem).has_chain for file in PROMPT_FILES)
 
 
 wildcard_constraints:
@@ -264,7 +265,7 @@ def demonstrations(wildcards):
 def entry(wildcards):
     """The registry entry of a released model as JSON, without what its weights do not depend on."""
     values = MODELS[wildcards.model]["entry"].items()
-    other = ("source", "architecture", "chain_tokens", "shards")
+    other = ("source", "architecture", "chain_tokens", "shards", *CHAT_KEYS)
     return as_json({key: value for key, value in values if key not in other})
 
 
@@ -373,6 +374,8 @@ def scoring_settings(wildcards):
     """Options of the scoring step from the registry entry of a model."""
     settings = MODELS[wildcards.model].get("entry", {})
     words = ["--bos", settings.get("bos", "default")]
+    if chat := ChatSettings.of(settings):
+        words += ["--chat", chat.as_json()]
     return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)
 
 

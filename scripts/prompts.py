@@ -16,10 +16,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ushaped.errors import run
+from ushaped.errors import UserError, run
 from ushaped.files import whole
 from ushaped.items.task import load_task, read_items, repeated
-from ushaped.prompts import build, misfits, unsplit
+from ushaped.prompts import build, misfits, unknown_aliases, unsplit
 from ushaped.results.parquet import DUPLICATES, UNSPLIT
 from ushaped.results.parquet import PROMPTS as SCHEMA
 from ushaped.terms import REPLICA, SOURCES
@@ -46,12 +46,20 @@ def main() -> None:
     again = repeated(items)
     for line in warnings + ([said_again(arguments.items, again, len(items))] if again else []):
         log(line)
+    for written, name in unknown_aliases(items, task.answer).items():
+        raise UserError(
+            f"{arguments.task / 'task.yaml'}, answer.aliases",
+            f"'{written}' stands for {name!r}, which is no class of any item of {arguments.items}",
+            "write the class as the items have it, with its leading space",
+        )
     shown = any(parse_variant(variant).needs_demonstrations for variant in arguments.variants)
     demonstrations = task.demonstrations(arguments.source) if shown else []
     for answer in misfits(items, demonstrations):
         log(f"warning: {task.name}: a demonstration's answer {answer!r} is no class of any item")
     for variant in arguments.variants:
-        rows = build(items, variant, demonstrations, task.chain, arguments.seed, task.inside)
+        rows = build(
+            items, variant, demonstrations, task.chain, arguments.seed, task.inside, task.answer
+        )
         rows = [row | {"metric": task.metric} for row in rows]
         metadata = {DUPLICATES: json.dumps(len(again))}
         if missing := unsplit(items, rows):

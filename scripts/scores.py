@@ -61,6 +61,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--bos", choices=["default", "always", "never"])
     parser.add_argument("--trust-remote-code", action="store_true")
+    parser.add_argument("--chat", metavar="JSON", help="how prompts become conversations")
     parser.add_argument("--audit", type=int, metavar="ONE_IN")
     parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(

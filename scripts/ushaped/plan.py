@@ -281,7 +281,7 @@ def from_file_size(
     for variant in map(parse_variant, variants):
         length = item * variant.item_share(task)
         shown = variant.shown_characters(task, OFFICIAL) / per_token
-        limit = (task.chain.tokens or limits.chain_tokens) if variant.generates else 0
+        limit = (task.chain.tokens or limits.chain_tokens) if variant.has_chain else 0
         pairs = rows * length * (shown + length / 2) + shown**2 / 2
         read = rows * (length + limit) + shown
         own = rows * limit * (shown + length + limit / 2)

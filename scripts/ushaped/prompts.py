@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ushaped.items.task import ChainRule, Demonstration, EmbeddedDemonstrations, Item
+from ushaped.answers import NO_MORE
+from ushaped.items.task import AnswerRule, ChainRule, Demonstration, EmbeddedDemonstrations, Item
 from ushaped.terms import MODIFIED, OFFICIAL
 from ushaped.variants import SEPARATOR, Material, parse_variant
 
-# What must not follow a class that was read: 1 is not the answer of "12", nor 6 that of "6.27".
-NO_MORE = r"(?!\w|\.\d)"
+# What ends the answer that a base model writes, which may go on with another question.
+ANSWER_END = ("\n\n",)
 
 
 def build(
@@ -21,6 +23,7 @@ def build(
     rule: ChainRule,
     seed: int,
     inside: EmbeddedDemonstrations | None = None,
+    answer: AnswerRule | None = None,
 ) -> list[dict[str, Any]]:
     """Build one prompt per item; an item that does not split as ``inside-k`` needs has none.
 
@@ -39,14 +42,18 @@ def build(
         end changes only the pool.
     inside : EmbeddedDemonstrations, optional
         The solved questions that the items hold.
+    answer : AnswerRule, optional
+        Of the task: how a written answer is read.
 
     Returns
     -------
     list of dict
         Rows of the prompts table: ``item, prompt, other_prompt, classes, answer_index,
-        distractor_index, part, cluster, protocol, modified, chain``, and of the chain
-        ``answer_after, stop, chain_limit``, which are None without one (``chain_limit`` also where
-        the configuration sets it). ``other_prompt`` is None but for log-odds tasks.
+        distractor_index, part, cluster, protocol, modified, chain, generated``; of the chain or the
+        written answer ``answer_after, stop, chain_limit``, which are None without one
+        (``chain_limit`` also where the configuration sets it); of a written answer ``think``, the
+        most tokens of thinking before it, ``announced_by`` and ``aliases`` (JSON), else None.
+        ``other_prompt`` is None but for log-odds tasks.
 
     Raises
     ------
@@ -56,7 +63,11 @@ def build(
     """
     chosen = parse_variant(variant)
     material = Material(items, demonstrations, rule, seed, inside)
-    modified, stop = chosen.modification(material), chosen.stop(rule)
+    modified, stop = chosen.modifications(material), chosen.stop(rule)
+    generated, answer = chosen.generated or chosen.thinks, answer or AnswerRule()
+    if generated and stop is None:
+        stop = ANSWER_END
+    written = chosen.has_chain or generated
 
     def prompt(number: int, text: str) -> str:
         return SEPARATOR.join([*chosen.before(material, number), text]) + chosen.ending
@@ -73,10 +84,14 @@ def build(
             "cluster": item.cluster,
             "protocol": MODIFIED if modified else OFFICIAL,
             "modified": modified,
-            "chain": chosen.generates,
-            "answer_after": rule.answer_after if chosen.generates else None,
+            "chain": chosen.has_chain and not generated,
+            "answer_after": rule.answer_after if written else None,
             "stop": None if stop is None else list(stop),
-            "chain_limit": rule.tokens if chosen.generates else None,
+            "chain_limit": rule.tokens if chosen.has_chain else None,
+            "generated": generated,
+            "think": chosen.k if chosen.thinks else None,
+            "announced_by": list(answer.announced_by) if generated else None,
+            "aliases": json.dumps(answer.aliases) if generated else None,
         }
         for number, (question, other) in chosen.questions(material).items()
         for item in [items[number]]
@@ -104,6 +119,12 @@ def misfits(items: Sequence[Item], demonstrations: Sequence[Demonstration]) -> l
         return []
     (names,) = classes
     return [one.answer for one in demonstrations if one.answer not in names]
+
+
+def unknown_aliases(items: Sequence[Item], answer: AnswerRule) -> dict[str, str]:
+    """Aliases of what is no class of any item."""
+    known = {name for item in items for name in item.classes}
+    return {written: name for written, name in answer.aliases.items() if name not in known}
 
 
 def extract(chain: str, classes: Sequence[str], answer_after: str) -> int | None:

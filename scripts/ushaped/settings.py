@@ -19,7 +19,7 @@ from ushaped.items import released
 from ushaped.items.task import Task, demonstrations_file, load_task
 from ushaped.ladder.families import ladders
 from ushaped.models import unpack
-from ushaped.models.load import check_folder
+from ushaped.models.load import check_folder, has_chat_template
 from ushaped.models.registry import FILE, Folder, Name
 from ushaped.terms import LADDER, OFFICIAL, OWN, REPLICA, ROUND_1
 from ushaped.validation import (
@@ -44,7 +44,10 @@ Config = Mapping[str, Any]
 # The key of `sources` that stands for every task without a key of its own.
 ALL = "all"
 # What a family says of all its models.
-SETTINGS = ("bos", "trust_remote_code", "chain_tokens", "licence", "gated", "distilled")
+SETTINGS = (
+    *("bos", "trust_remote_code", "chain_tokens", "licence", "gated", "distilled"),
+    *("chat", "system_prompt", "template_arguments"),
+)
 
 
 def _check_output(output: str) -> str:
@@ -517,6 +520,24 @@ def _check_families(settings: Configuration, registry: Mapping[str, Any], where:
                     f"is cut, which cannot be done with {name}: its server makes the tokens",
                     "set it to error, or run the family by itself",
                 )
+            if entry.get("chat") == "template":
+                _check_chat(f"{FILE}, {family}, {name}", settings, entry)
+
+
+def _check_chat(where: str, settings: Configuration, entry: Mapping[str, Any]) -> None:
+    """Refuse what cannot be done with a chat template, and a local folder without one."""
+    if settings.scoring.too_long == "cut":
+        raise UserError(
+            "scoring.too_long",
+            f"is cut, which would cut the chat template of {where} off",
+            "set it to error, or run the family by itself",
+        )
+    if "path" in entry and not has_chat_template(Path(entry["path"])):
+        raise UserError(
+            f"{where}, chat: template",
+            f"{entry['path']} holds no chat template",
+            "take 'chat' out of its family, or add chat_template.jinja to the folder",
+        )
 
 
 def _check_sources(

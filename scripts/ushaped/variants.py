@@ -5,6 +5,10 @@ and the page ask the class. The classes stand in the order in which a reader exp
 
 ``zero-shot`` and ``few-shot-k`` are the prize's own protocol (McKenzie et al. 2023): the item by
 itself, or after k other items of the task with their answers. All others are labelled as modified.
+
+A name may end in ``-generated``: the model writes its answer, where otherwise the log-likelihoods
+of the classes decide. In tables it also has ``-chat``, before that, for families whose prompts go
+through a chat template: what followed another protocol never bears the same name.
 """
 
 from __future__ import annotations
@@ -12,11 +16,12 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ushaped.errors import UserError
 from ushaped.items.task import (
+    CLASSIFICATION,
     LOG_ODDS,
     ChainRule,
     Demonstration,
@@ -26,6 +31,7 @@ from ushaped.items.task import (
     question,
 )
 
+CHAT, GENERATED = "-chat", "-generated"
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"
 # Kojima et al. 2022, table 4: the best of the phrases that were tried there.
@@ -63,15 +69,23 @@ class Variant:
     ----------
     k : int
         The number in the name, where the pattern has one.
+    chat : bool
+        Whether prompts go through the chat template of a model.
+    generated : bool
+        Whether the model writes its answer.
     """
 
     k: int = 0
+    chat: bool = False
+    generated: bool = False
 
     # The name, with "k" for a number of at least `least`.
     pattern: ClassVar[str]
     least: ClassVar[int] = 0
     # The model writes a chain of thought before its answer.
-    generates: ClassVar[bool] = False
+    has_chain: ClassVar[bool] = False
+    # The model may think before it writes its answer, `k` tokens at most.
+    thinks: ClassVar[bool] = False
     needs_demonstrations: ClassVar[bool] = False
     # Only some tasks have it, so overviews leave it out.
     task_specific: ClassVar[bool] = False
@@ -85,7 +99,20 @@ class Variant:
     def name(self) -> str:
         """The name in configurations, paths and tables, e.g. ``few-shot-2``."""
         stem = self.pattern.removesuffix("-k")
-        return self.pattern if stem == self.pattern else f"{stem}-{self.k}"
+        name = self.pattern if stem == self.pattern else f"{stem}-{self.k}"
+        suffix = GENERATED if self.generated and not self.thinks else ""
+        return name + (CHAT if self.chat else "") + suffix
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Variants that it is compared with, the first one that was run.
+
+        A written answer is compared with log-likelihoods after the same prompt; everything else,
+        and a written answer without these, with the item by itself.
+        """
+        alone = ZeroShot(chat=self.chat, generated=self.generated or self.thinks)
+        same = [replace(self, generated=False)] if self.generated and not self.thinks else []
+        return tuple(variant.name for variant in (*same, alone))
 
     def applies(self, task: Task) -> bool:
         """Whether a task has this variant.
@@ -95,7 +122,10 @@ class Variant:
         UserError
             For a chain of thought on a task that compares two prompts: no such protocol exists.
         """
-        if self.generates and task.schema == LOG_ODDS:
+        if self.generated or self.thinks:
+            # Nothing but classes can be read from what a model writes.
+            return task.schema == CLASSIFICATION
+        if self.has_chain and task.schema == LOG_ODDS:
             raise UserError(
                 f"variant '{self.name}'",
                 f"task {task.name} compares two prompts by log odds, which has no chain of thought",
@@ -118,6 +148,11 @@ class Variant:
     def modification(self, material: Material) -> str:
         """How the prompt differs from the prize's protocol; empty if it follows it."""
         return ""
+
+    def modifications(self, material: Material) -> str:
+        """How prompt and scoring differ from the prize's protocol; empty if they follow it."""
+        written = "the model writes its answer" if self.generated or self.thinks else ""
+        return "; ".join(filter(None, (self.modification(material), written)))
 
     def shown_characters(self, task: Task, source: str) -> int:
         """Characters of a prompt's demonstrations that all items share, for a cost estimate."""
@@ -198,7 +233,7 @@ class OneShot(Variant):
 class ChainOfThought(Variant):
     """The item after all demonstrations of this project, each with its chain of thought."""
 
-    pattern, generates, needs_demonstrations = "cot", True, True
+    pattern, has_chain, needs_demonstrations = "cot", True, True
     ending = THOUGHT
 
     def before(self, material: Material, number: int) -> list[str]:
@@ -222,7 +257,7 @@ class ChainOfThought(Variant):
 class ZeroShotChainOfThought(Variant):
     """The item and a request to reason, no demonstration (Kojima et al. 2022, arXiv:2205.11916)."""
 
-    pattern, generates = "zero-shot-cot", True
+    pattern, has_chain = "zero-shot-cot", True
     ending = THOUGHT + TRIGGER
 
     def stop(self, rule: ChainRule) -> tuple[str, ...]:
@@ -276,6 +311,15 @@ class EmbeddedShots(Variant):
         return (self.k + 1) / (task.inside.count + 1) if task.inside else 1.0
 
 
+class Think(Variant):
+    """The item, and up to k tokens of thinking before the model writes its answer."""
+
+    pattern, thinks = "think-k", True
+
+    def modification(self, material: Material) -> str:
+        return f"the model thinks for at most {self.k} tokens before its answer"
+
+
 PATTERNS = [kind.pattern for kind in KINDS]
 
 
@@ -289,18 +333,27 @@ def parse_variant(name: str) -> Variant:
 
     Examples
     --------
-    >>> parse_variant("few-shot-2").k
-    2
+    >>> parse_variant("few-shot-2-chat-generated")
+    FewShot(k=2, chat=True, generated=True)
     """
+    own, *ends = re.split(f"(?={CHAT}$|{CHAT}{GENERATED}$|{GENERATED}$)", name, maxsplit=1)
+    end = "".join(ends)
+    suffixes = {"chat": CHAT in end, "generated": GENERATED in end}
     for kind in KINDS:
+        if kind.thinks and suffixes["generated"]:
+            continue
         stem = kind.pattern.removesuffix("-k")
-        if name == stem == kind.pattern:
-            return kind()
-        number = re.fullmatch(re.escape(stem) + r"-(0|[1-9]\d*)", name)
+        if own == stem == kind.pattern:
+            return kind(**suffixes)
+        number = re.fullmatch(re.escape(stem) + r"-(0|[1-9]\d*)", own)
         if stem != kind.pattern and number and int(number[1]) >= kind.least:
-            return kind(int(number[1]))
+            return kind(int(number[1]), **suffixes)
     *first, last = PATTERNS
-    raise UserError(f"variant '{name}'", "is unknown", f"use {', '.join(first)} or {last}")
+    raise UserError(
+        f"variant '{name}'",
+        "is unknown",
+        f"use {', '.join(first)} or {last}, all but the last also with {GENERATED} at the end",
+    )
 
 
 def is_variant(name: str) -> bool:
@@ -326,13 +379,19 @@ def order_variants(names: Iterable[str]) -> list[str]:
     ['zero-shot', 'few-shot-2', 'few-shot-16', 'cot']
     """
 
-    def key(name: str) -> tuple[int, int, str]:
+    def key(name: str) -> tuple[int, int, bool, bool, str]:
         kind = kind_of(name)
         if kind is None:
-            return len(KINDS), 0, name
-        return KINDS.index(kind), parse_variant(name).k, name
+            return len(KINDS), 0, False, False, name
+        variant = parse_variant(name)
+        return KINDS.index(kind), variant.k, variant.chat, variant.generated, name
 
     return sorted(set(names), key=key)
+
+
+def with_chat(name: str) -> str:
+    """What tables call a variant whose prompts went through a chat template."""
+    return replace(parse_variant(name), chat=True).name
 
 
 def solved(prompt: str, answer: str) -> str:

@@ -147,6 +147,19 @@ class ChainRule(Model):
     )
 
 
+class AnswerRule(Model):
+    """How a class is read from an answer that a model wrote; see `ushaped.answers.extract`."""
+
+    announced_by: Annotated[tuple[Text, ...], Field(strict=False)] = setting(
+        "Further words that announce an answer, in a list, beside chain.answer_after.", ()
+    )
+    aliases: dict[Text, str] = setting(
+        "Other ways to write a class, each with the class as the items have it, as in "
+        "valid: ' Yes'.",
+        {},
+    )
+
+
 class ItemsFile(Model):
     """A file of items; the text unknown stands for what was never published."""
 
@@ -189,6 +202,9 @@ class TaskFile(Model):
     true_task: Text = setting("What the prompt asks for, in the imperative.")
     distractor_task: Text = setting("What a model may do instead, in the imperative.")
     chain: ChainRule
+    answer: AnswerRule = setting(
+        "How a class is read from an answer that a model wrote.", AnswerRule()
+    )
     demonstrations_inside: int = setting("Number of solved questions inside every prompt.", 0, ge=0)
     inside_separator: Pattern = setting(
         "Regular expression of the text between two solved questions, as in '\\n\\n'.", None
@@ -255,6 +271,11 @@ class Task:
     def chain(self) -> ChainRule:
         """How a chain of thought ends, and where its answer is."""
         return self.facts.chain
+
+    @property
+    def answer(self) -> AnswerRule:
+        """How a class is read from an answer that a model wrote."""
+        return self.facts.answer
 
     @property
     def inside(self) -> EmbeddedDemonstrations | None:

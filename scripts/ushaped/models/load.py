@@ -175,19 +175,15 @@ def load(
         describes, or its tokenizer belongs to another model.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()
     spread = device == "cuda" and torch.cuda.device_count() > 1
     check_folder(folder, str(folder))
     _check_adapter(Path(folder), log)
-    if trust_remote_code:
-        _check_code(Path(folder))
+    tokenizer = load_tokenizer(folder, trust_remote_code)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=trust_remote_code
-        )
         model, info = AutoModelForCausalLM.from_pretrained(
             str(folder),
             local_files_only=True,
@@ -200,16 +196,41 @@ def load(
             output_loading_info=True,
         )
     except Exception as error:  # whatever transformers raises, the user needs the folder's name
-        first = str(error).strip().split("\n")[0]
-        other = "Unrecognized configuration class" in first
-        raise UserError(
-            str(folder),
-            f"cannot be loaded as a model ({first})",
-            "give a causal language model" if other else "fetch or train it again",
-        ) from error
+        raise _not_loaded(folder, error) from error
     check_tensors(model, info, str(folder), log)
     _check_vocabulary(model, tokenizer, str(folder))
     return (model if spread else model.to(device)).eval(), tokenizer
+
+
+def load_tokenizer(folder: str | Path, trust_remote_code: bool = False) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a folder; no code of the folder is run without ``trust_remote_code``.
+
+    Raises
+    ------
+    UserError
+        If it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    if trust_remote_code:
+        _check_code(Path(folder))
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except Exception as error:  # whatever transformers raises, the user needs the folder's name
+        raise _not_loaded(folder, error) from error
+    return tokenizer
+
+
+def _not_loaded(folder: str | Path, error: Exception) -> UserError:
+    first = str(error).strip().split("\n")[0]
+    other = "Unrecognized configuration class" in first
+    return UserError(
+        str(folder),
+        f"cannot be loaded as a model ({first})",
+        "give a causal language model" if other else "fetch or train it again",
+    )
 
 
 # -- checks ---------------------------------------------------------------------------------------
@@ -237,6 +258,17 @@ def check_folder(folder: str | Path, where: str) -> None:
     for prefix in WRAPPERS:
         if names and all(name.startswith(prefix) for name in names):
             raise _wrapped(where, prefix, min(names))
+
+
+def has_chat_template(folder: Path) -> bool:
+    """Whether the files of a tokenizer bring a chat template; nothing is loaded."""
+    if (folder / "chat_template.jinja").is_file() or any(folder.glob("chat_template*/*.jinja")):
+        return True
+    try:
+        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(settings, dict) and bool(settings.get("chat_template"))
 
 
 def _tensor_names(path: Path) -> list[str]:

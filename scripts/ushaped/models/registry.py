@@ -198,6 +198,24 @@ class Released(Model):
     trust_remote_code: bool = setting(
         "Run Python code that comes with the weights. Leave it out unless you have read it.", None
     )
+    chat: Literal["template", "off"] = setting(
+        "With 'template', prompts go through the chat template of the model's tokenizer, as the "
+        "message of a user; the protocol of every number is then modified.",
+        None,
+    )
+    system_prompt: str = setting(
+        "The system message before it; empty for an empty one. Left out, the template may bring "
+        "its own, which the report shows.",
+        None,
+    )
+    template_arguments: dict[str, bool | int | float | str] = setting(
+        "Variables of the chat template, for instance enable_thinking: false.", None
+    )
+    chat_of: Name = setting(
+        "The family of base models that these were made from: the report compares the two, size "
+        "by size.",
+        None,
+    )
     licence: str = setting(LICENCE, None)
     gated: bool = setting(GATED, None)
     distilled: str = setting(DISTILLED, None)
@@ -219,6 +237,10 @@ class Released(Model):
         if served and self.bos not in (None, "default"):
             what = f"is {self.bos}, but the server of {served[0]} decides what a text begins with"
             raise InvalidError(what, "say default, or put the model into another family", "bos")
+        for key in ("system_prompt", "template_arguments"):
+            if getattr(self, key) is not None and self.chat != "template":
+                what = "is there, but prompts do not go through a chat template"
+                raise InvalidError(what, "add 'chat: template', or take it out", key)
         entries = self.models.items()
         runs: dict[tuple[str, int], str] = {}
         for name, entry in entries:
@@ -265,6 +287,10 @@ class Registry(Model):
                 what = f"'{name}' is trained here, but only '{LADDER}' is so in this file"
                 do = "put what it changes into the configuration, under 'ladders'"
                 raise InvalidError(what, do, "families")
+            base = getattr(family, "chat_of", None)
+            if base is not None and (base not in self.families or base == name):
+                what = f"'{name}' names '{base}', which is no other family of this file"
+                raise InvalidError(what, "name the family of its base models", "families")
         return self
 
 

@@ -54,7 +54,7 @@ def chains(
     }
     rows: list[Row] = []
     for row in compared:
-        if (kind := kind_of(row["variant"])) and kind.generates:
+        if (kind := kind_of(row["variant"])) and kind.has_chain:
             share = unparsed.get(tuple(row[key] for key in keys), "")
             rows.append({name: {**row, "unparsed": share}[name] for name in COLUMNS})
     return rows

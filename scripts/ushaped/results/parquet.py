@@ -34,6 +34,10 @@ PROMPTS = pa.schema(
         ("answer_after", pa.string()),
         ("stop", pa.list_(pa.string())),
         ("chain_limit", pa.int64()),
+        ("generated", pa.bool_()),
+        ("think", pa.int64()),
+        ("announced_by", pa.list_(pa.string())),
+        ("aliases", pa.string()),
         ("metric", pa.string()),
     ]
 )
@@ -54,6 +58,15 @@ SCORES = pa.schema(
         ("chain_tokens", pa.int64()),
         ("chain_stopped", pa.bool_()),
         ("parsed", pa.int64()),
+        # Of written answers, one value per sample.
+        ("samples", pa.list_(pa.string())),
+        ("answers", pa.list_(pa.int64())),
+        ("refused", pa.list_(pa.bool_())),
+        ("sample_tokens", pa.list_(pa.int64())),
+        ("sample_stopped", pa.list_(pa.bool_())),
+        ("thoughts", pa.list_(pa.string())),
+        ("thought_tokens", pa.list_(pa.int64())),
+        ("thought_cut", pa.list_(pa.bool_())),
     ]
 )
 

@@ -20,10 +20,17 @@ import pyarrow.parquet as pq
 
 from ushaped.errors import UserError
 from ushaped.files import digest, whole
-from ushaped.models.load import fingerprint, load, tokenizer_fingerprint, vocabulary
+from ushaped.models.load import (
+    fingerprint,
+    load,
+    load_tokenizer,
+    tokenizer_fingerprint,
+    vocabulary,
+)
 from ushaped.prompts import extract
 from ushaped.results.parquet import MADE, SCORES
 from ushaped.scoring.audit import TIME_SHARE, TOLERANCE, Audit, Auditor, Reference, sample
+from ushaped.scoring.chat import ChatSettings, ChatTemplate
 from ushaped.scoring.devices import reserve_gpus
 from ushaped.scoring.requests import Prompt, PromptFile, ScoreRequest
 from ushaped.scoring.store import Store, Value, key
@@ -68,6 +75,9 @@ class Settings:
         See `ushaped.scoring.engine.encoding.Encoder`.
     trust_remote_code : bool
         Whether code that comes with the weights may run.
+    chat : str
+        How prompts become conversations, `ushaped.scoring.chat.ChatSettings` as JSON; empty where
+        they are sent as they are.
     audit : int
         One in so many items is scored again by itself (see `ushaped.scoring.audit`); 0 for none.
     """
@@ -81,6 +91,7 @@ class Settings:
     threads: int = 1
     bos: str = "default"
     trust_remote_code: bool = False
+    chat: str = ""
     audit: int = 200
 
 
@@ -134,7 +145,9 @@ class Scorer:
         code = ("trust_remote_code",) if settings.trust_remote_code else ()
         # An earlier version multiplied by the output matrix in the model's own format.
         output = () if settings.dtype == "float32" else ("float32 output",)
-        return (self.about["fingerprint"], settings.dtype, VERSION, settings.bos, *code, *output)
+        chat = (f"chat {settings.chat}",) if settings.chat else ()
+        parts = (self.about["fingerprint"], settings.dtype, VERSION, settings.bos)
+        return (*parts, *code, *output, *chat)
 
     # -- the job ----------------------------------------------------------------------------------
 
@@ -152,6 +165,7 @@ class Scorer:
             self._run(files, output)
 
     def _run(self, files: Sequence[PromptFile], output: Path) -> None:
+        files = self._prepared(files)
         for file in files:
             self._count_missing(file)
         for _, variants in groupby(files, key=lambda file: file.path.parent):
@@ -165,6 +179,12 @@ class Scorer:
         if self.telemetry.items:
             self._measure_rate()
             self.log(self.telemetry.line(1.0))
+
+    def _prepared(self, files: Sequence[PromptFile]) -> list[PromptFile]:
+        """The files with their prompts as the model gets them."""
+        if self._template is None:
+            return list(files)
+        return [file.with_rows(self._template.row) for file in files]
 
     def _count_missing(self, file: PromptFile) -> None:
         """Take the stored chains of a file's prompts, and count its stored and missing items."""
@@ -400,7 +420,7 @@ class Scorer:
     @property
     def _reference(self) -> Reference:
         engine, tokenizer, encoder = self._loaded
-        return Reference(engine.model, tokenizer, self.settings.bos, encoder.begins_with)
+        return Reference(engine.model, tokenizer, self._bos, encoder.begins_with)
 
     # -- the store --------------------------------------------------------------------------------
 
@@ -460,6 +480,18 @@ class Scorer:
 
     # -- the model --------------------------------------------------------------------------------
 
+    @cached_property
+    def _template(self) -> ChatTemplate | None:
+        settings = ChatSettings.parse(self.settings.chat)
+        if settings is None:
+            return None
+        tokenizer = load_tokenizer(self.about["folder"], self.settings.trust_remote_code)
+        return ChatTemplate(tokenizer, settings, self.about["model"])
+
+    @property
+    def _bos(self) -> str:
+        return self._template.bos(self.settings.bos) if self._template else self.settings.bos
+
     def _load(self) -> None:
         """Load the model, which also records how scores are made."""
         _ = self._loaded
@@ -491,14 +523,14 @@ class Scorer:
         encoder = self._encoder(tokenizer, vocabulary(model))
         made = {
             "dtype": self.settings.dtype,
-            "bos": self.settings.bos,
+            "bos": self._bos,
             "begins_with": tokenizer.convert_ids_to_tokens(list(encoder.begins_with)),
             "prefixes_shared": engine.tree,
             # The name in existing stores.
             "ways": asdict(engine.methods),
             "output_format": str(engine.output_format).removeprefix("torch."),
             "engine": VERSION,
-        }
+        } | ({"chat": self._template.about()} if self._template else {})
         libraries = LIBRARIES + ", ".join(f"{n} {version(n)}" for n in ("torch", "transformers"))
         if self.store.rows.get(MADE) != made or libraries not in self.store.rows:
             self.store.add({MADE: made, libraries: {}})
@@ -510,10 +542,10 @@ class Scorer:
         from ushaped.scoring.engine.encoding import Encoder
 
         if self.shared is None:
-            return Encoder(tokenizer, self.settings.bos, size)
+            return Encoder(tokenizer, self._bos, size)
         known, name = self.shared.encoders, tokenizer_fingerprint(self.about["folder"]) + f" {size}"
         if name not in known:
-            known[name] = Encoder(tokenizer, self.settings.bos, size, remember=True)
+            known[name] = Encoder(tokenizer, self._bos, size, remember=True)
         return known[name]
 
     def _measure_rate(self) -> None:

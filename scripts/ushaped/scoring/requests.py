@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,11 @@ class PromptFile:
         """Read a prompt file."""
         rows = pq.read_table(path).to_pylist()
         return cls(path, [Prompt(f"{path}, item {row['item']}", row) for row in rows])
+
+    def with_rows(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> PromptFile:
+        """The same items with other rows."""
+        prompts = [replace(prompt, row=change(prompt.row)) for prompt in self.prompts]
+        return PromptFile(self.path, prompts)
 
     def without_chains(self) -> PromptFile:
         """The same prompts for another model, which generates its own chains."""

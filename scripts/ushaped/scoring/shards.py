@@ -163,6 +163,7 @@ class ShardScorer(Scorer):
             As `Scorer.run`.
         """
         with self.store.shard_lock(str(self.shard)):
+            files = self._prepared(files)
             for file in files:
                 self._count_missing(file)
             self._estimate_own([prompt for file in files for prompt in file.prompts])

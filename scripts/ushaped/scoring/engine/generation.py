@@ -1,9 +1,14 @@
-"""Greedy generation of reasoning chains, in batches that share prefixes and shrink.
+"""Generation of reasoning chains and answers, in batches that share prefixes and shrink.
 
 The prompts of a batch go through the model as a prefix tree; keys and values of their common prefix
 are held once. From then on each prompt gets a token per step, until its chain ends with a stop
 string or reaches its limit; it then leaves the batch. The last chains of all batches are generated
 together, from their tokens so far.
+
+A token is the likeliest one, or drawn at a temperature by the Gumbel-max method (Maddison
+et al. 2014, arXiv:1411.0030): the largest of logit + temperature x noise. The noise of a chain's
+n-th token depends on the chain's own seed and n alone, so that what else is in a batch, or an
+interruption, changes no draw.
 """
 
 from __future__ import annotations
@@ -16,7 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import Module
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from ushaped.errors import UserError
 from ushaped.scoring.engine import attention
@@ -40,10 +51,27 @@ FEW, STEP = 0.25, 8
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """The tokens of a prompt, and the longest chain after it, in tokens."""
+    """The tokens of a prompt, and the longest chain after it, in tokens.
+
+    Attributes
+    ----------
+    data : bytes
+    limit : int
+    temperature : float
+        0 for the likeliest token, one after the other.
+    seed : int
+        Of the draws, below 2**63.
+    """
 
     data: bytes
     limit: int
+    temperature: float = 0.0
+    seed: int = 0
+
+    @property
+    def key(self) -> tuple[bytes, float, int]:
+        """What a chain depends on but for its length."""
+        return self.data, self.temperature, self.seed
 
 
 @dataclass(frozen=True)
@@ -61,11 +89,16 @@ class Chain:
 
 
 class Ending:
-    """Where a chain ends: at a stop string, or at the tokenizer's end-of-sequence token."""
+    """Where a chain ends: at a stop string, or at an end token.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str]) -> None:
+    End tokens are the tokenizer's end-of-sequence token and ``ends``.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], ends: Collection[int] = ()
+    ) -> None:
         self.tokenizer, self.stop = tokenizer, tuple(stop)
-        self.end = tokenizer.eos_token_id
+        self.ends = {tokenizer.eos_token_id, *ends}
         self._letters = set("".join(stop))
         self._may_end: dict[int, bool] = {}
 
@@ -75,12 +108,12 @@ class Ending:
         if last not in self._may_end:
             # Most tokens hold no letter of a stop string: no need to read the text again.
             letters = self._letters & set(self._decoded([last]))
-            self._may_end[last] = last == self.end or bool(letters)
+            self._may_end[last] = last in self.ends or bool(letters)
         return self._may_end[last] and self.text(prompt, generated)[1]
 
     def text(self, prompt: bytes, generated: Sequence[int]) -> tuple[str, bool]:
         """Text of the generated tokens, and whether a stop string or the end was met."""
-        ended = bool(generated) and generated[-1] == self.end
+        ended = bool(generated) and generated[-1] in self.ends
         ids = list(generated[:-1] if ended else generated)
         # Some tokenizers drop a leading space, unless a token comes before it.
         before = [int(tokens(prompt)[-1])]
@@ -98,8 +131,9 @@ def chains(
     requests: Sequence[GenerationRequest],
     stop: Sequence[str],
     missing: Collection[int] | None = None,
+    ends: Collection[int] = (),
 ) -> Iterator[list[tuple[int, Chain]]]:
-    """Continue prompts greedily until a stop string, batch by batch.
+    """Continue prompts until a stop string or an end token (see `Ending`), batch by batch.
 
     Yields
     ------
@@ -112,37 +146,60 @@ def chains(
     UserError
         If a single prompt does not fit into memory.
     """
-    ending = Ending(tokenizer, stop)
-    by_row: dict[bytes, list[int]] = {}
+    ending = Ending(tokenizer, stop, ends)
+    by_key: dict[Key, list[int]] = {}
     for number, request in enumerate(requests):
-        by_row.setdefault(request.data, []).append(number)
+        by_key.setdefault(request.key, []).append(number)
     missing = set(range(len(requests)) if missing is None else missing)
     by_method: dict[str, list[_Growing]] = {}
-    for row in sorted(by_row):
-        chain = _Growing(row, max(requests[number].limit for number in by_row[row]))
-        longest = len(row) // TOKEN.itemsize + chain.limit
+    for key in sorted(by_key):
+        chain = _Growing(key, max(requests[number].limit for number in by_key[key]))
+        longest = len(chain.prompt) // TOKEN.itemsize + chain.limit
         by_method.setdefault(engine.methods.of(longest), []).append(chain)
     for method, growing in by_method.items():
-        needed = {row for row in by_row if any(number in missing for number in by_row[row])}
+        needed = {key for key in by_key if any(number in missing for number in by_key[key])}
         for ended in _rounds(engine, ending, method, growing, needed):
             answers: list[tuple[int, Chain]] = []
-            for row, ids in ended:
-                for number in by_row[row]:
+            for chain in ended:
+                for number in by_key[chain.key]:
                     if number in missing:
-                        answer = _chain(ending, row, ids[: requests[number].limit])
+                        ids = chain.generated[: requests[number].limit]
+                        answer = _chain(ending, chain.prompt, ids)
                         answers.append((number, answer))
-                        engine.counts.total_tokens += len(row) // TOKEN.itemsize + answer.tokens
+                        size = len(chain.prompt) // TOKEN.itemsize
+                        engine.counts.total_tokens += size + answer.tokens
             if answers:
                 yield answers
 
 
+Key = tuple[bytes, float, int]
+
+
 @dataclass
 class _Growing:
-    """A chain that is being generated: its prompt, its longest length, its tokens so far."""
+    """A chain that is being generated: its key, its longest length, its tokens so far."""
 
-    prompt: bytes
+    key: Key
     limit: int
     generated: list[int] = field(default_factory=list)
+
+    @property
+    def prompt(self) -> bytes:
+        """Tokens of the prompt."""
+        return self.key[0]
+
+    def noise(self, step: int, size: int) -> Tensor | None:
+        """Gumbel noise times the temperature for its next token but ``step``; None without.
+
+        Shape (size,), float32, on the processor: other devices draw other numbers.
+        """
+        _, temperature, seed = self.key
+        if not temperature:
+            return None
+        generator = torch.Generator().manual_seed(seed ^ (step * 0x9E3779B97F4A7C15 % 2**63))
+        # Minus the logarithm of a standard exponential variable has the Gumbel distribution.
+        exponential = torch.empty(size).exponential_(generator=generator)
+        return -temperature * exponential.log()
 
     @property
     def row(self) -> bytes:
@@ -160,9 +217,9 @@ class _Growing:
 
 
 def _rounds(
-    engine: Engine, ending: Ending, method: str, growing: list[_Growing], needed: set[bytes]
-) -> Iterator[list[tuple[bytes, list[int]]]]:
-    """Prompts and generated tokens of the chains that have ended, batch by batch.
+    engine: Engine, ending: Ending, method: str, growing: list[_Growing], needed: set[Key]
+) -> Iterator[list[_Growing]]:
+    """The chains that have ended, batch by batch.
 
     A step costs little less with few chains than with many. So a batch stops when few of its chains
     are left for long, and those of all batches go on together in the next round.
@@ -174,19 +231,20 @@ def _rounds(
         lengths = [len(row) // TOKEN.itemsize for row in order]
         left = [rows[row].left for row in order]
         batches = plan_batches(order, lengths, left, room, room)
-        # A prompt and its chain may equal another prompt: that one waits for the next round.
+        # Rows may be equal (samples of one prompt; a prompt with its chain and another prompt): all
+        # but one of them wait for the next round.
         waiting = [chain for chain in growing if rows[chain.row] is not chain]
         share = FEW if method == TREE and (len(batches) > 1 or waiting) else 0.0
         growing = waiting
         for batch in batches:
             part = [rows[row] for row in order[batch.first : batch.last]]
-            part = [chain for chain in part if chain.prompt in needed]
+            part = [chain for chain in part if chain.key in needed]
             for chain, ids in _continued(engine, ending, method, part, batch.prefix, share):
                 chain.generated += ids
             ended: list[_Growing] = []
             for chain in part:
                 (ended if not share or chain.ended(ending) else growing).append(chain)
-            yield [(chain.prompt, chain.generated) for chain in ended]
+            yield ended
 
 
 def _chain(ending: Ending, row: bytes, generated: list[int]) -> Chain:
@@ -256,9 +314,10 @@ def _by_tree(
     layout = build_layout(rows, [prefix + 1] * len(rows), prefix, max_keys=max_keys)
     tree_pass = attention.TreePass(layout, engine.prefix_pass(rows[0], prefix), keep=True)
     last = np.array([indices[-1] for indices in layout.logit_indices])
-    best = engine.run(layout.tokens, layout.positions, tree_pass, last).argmax(-1).tolist()
+    logits = engine.run(layout.tokens, layout.positions, tree_pass, last)
+    best = _chosen(logits, growing, [len(chain.generated) for chain in growing])
     memory = _Memory(tree_pass, layout.logit_indices, prefix, [chain.left for chain in growing])
-    longer = [_Growing(chain.prompt, chain.limit, [*chain.generated]) for chain in growing]
+    longer = [_Growing(chain.key, chain.limit, [*chain.generated]) for chain in growing]
     waited = 0
     while True:
         # From the last slot to the first: the row that moves into a free slot was seen before.
@@ -274,7 +333,21 @@ def _by_tree(
         if not left or (left <= few and waited >= memory.lengths[:left].sum()):
             pairs = zip(growing, longer, strict=True)
             return [after.generated[len(before.generated) :] for before, after in pairs]
-        best = memory.step(engine, best)
+        rest = [longer[row] for row in memory.rows]
+        logits = memory.step(engine, best)
+        best = _chosen(logits, rest, [len(chain.generated) for chain in rest])
+
+
+def _chosen(logits: Tensor, growing: Sequence[_Growing], steps: Sequence[int]) -> list[int]:
+    """The next token of each chain; logits have the shape (chains, vocabulary)."""
+    noise = [
+        chain.noise(step, logits.shape[-1]) for chain, step in zip(growing, steps, strict=True)
+    ]
+    if any(own is not None for own in noise):
+        zero = torch.zeros(logits.shape[-1])
+        both = torch.stack([zero if own is None else own for own in noise])
+        logits = logits.float() + both.to(logits.device)
+    return list(logits.argmax(-1).tolist())
 
 
 class _Memory:
@@ -317,14 +390,14 @@ class _Memory:
             self.shared[module] = (key[0, :, :prefix].clone(), value[0, :, :prefix].clone())
             self.own[module] = (_by_row(key, indices, rows), _by_row(value, indices, rows))
 
-    def step(self, engine: Engine, new: list[int]) -> list[int]:
-        """Add a token to each row; the likeliest next token of each."""
+    def step(self, engine: Engine, new: list[int]) -> Tensor:
+        """Add a token to each row; logits of the next one, shape (rows, vocabulary)."""
         slots = np.arange(len(self.rows))
         lengths = self.lengths[slots]
         self._ends.clear()
-        best = engine.run(np.array(new), self.prefix + lengths, self, slots).argmax(-1)
+        logits = engine.run(np.array(new), self.prefix + lengths, self, slots)
         self.lengths[slots] += 1
-        return list(best.tolist())
+        return logits
 
     def drop(self, slot: int) -> None:
         """Give up the row of a slot."""
@@ -411,8 +484,7 @@ def _without_tree(
     """Continue rows without a tree, one length and one limit at a time.
 
     With the model's own cache, if it gives the same tokens as the model without; a model's own
-    generation settings (penalties, forced or suppressed tokens) are left out: a chain is the
-    likeliest token, one after the other.
+    generation settings (penalties, forced or suppressed tokens) are left out.
     """
     generate = _cached if method == PADDED and _cache_is_right(engine) else _uncached
     rows = [chain.prompt for chain in growing]
@@ -423,14 +495,36 @@ def _without_tree(
     for (length, limit), numbers in by_size.items():
         ids = torch.tensor(np.stack([tokens(rows[n]) for n in numbers]).astype(np.int64))
         ended = _Ended(ending, length)
-        generated = generate(engine, ids.to(engine.device), limit, ended)[:, length:].tolist()
+        noise = _Noise([growing[n] for n in numbers], length)
+        output = generate(engine, ids.to(engine.device), limit, ended, noise)
+        generated = output[:, length:].tolist()
         for number, row_ids in zip(numbers, generated, strict=True):
             result[number] = _up_to_the_end(ending, rows[number], row_ids)
     return result
 
 
+class _Noise(LogitsProcessor):
+    """Adds the noise of each row's next token."""
+
+    def __init__(self, growing: Sequence[_Growing], length: int) -> None:
+        self.growing, self.length = growing, length
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Logits with noise, shape (rows, vocabulary)."""
+        step = input_ids.shape[1] - self.length
+        noise = [chain.noise(step, scores.shape[-1]) for chain in self.growing]
+        known = [torch.zeros(scores.shape[-1]) if own is None else own for own in noise]
+        return scores.float() + torch.stack(known).to(scores.device)
+
+
 @torch.inference_mode()
-def _cached(engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteria | None) -> Tensor:
+def _cached(
+    engine: Engine,
+    ids: Tensor,
+    limit: int,
+    ended: StoppingCriteria | None,
+    noise: LogitsProcessor | None = None,
+) -> Tensor:
     """Rows of one length with their continuations; shape (rows, tokens)."""
     # In place of the model's own settings, which would fill in what is not set here.
     engine.model.generation_config = GenerationConfig(
@@ -440,16 +534,24 @@ def _cached(engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteria | N
         ids,
         attention_mask=torch.ones_like(ids),
         stopping_criteria=StoppingCriteriaList([ended] if ended else []),
+        logits_processor=LogitsProcessorList([noise] if noise else []),
     )
     return output if isinstance(output, Tensor) else output.sequences
 
 
 @torch.inference_mode()
-def _uncached(engine: Engine, ids: Tensor, limit: int, ended: StoppingCriteria | None) -> Tensor:
+def _uncached(
+    engine: Engine,
+    ids: Tensor,
+    limit: int,
+    ended: StoppingCriteria | None,
+    noise: LogitsProcessor | None = None,
+) -> Tensor:
     """The same, with a forward pass over all tokens for each new one."""
     for _ in range(limit):
         last = torch.tensor([ids.shape[1] - 1], device=ids.device)
-        best = logits_at(engine.model, last, input_ids=ids)[:, 0].float().argmax(-1)
+        logits = logits_at(engine.model, last, input_ids=ids)[:, 0].float()
+        best = (noise(ids, logits) if noise else logits).argmax(-1)
         ids = torch.cat([ids, best[:, None].to(ids.device)], dim=1)
         if ended is not None and bool(ended(ids, None).all()):
             break
