@@ -128,7 +128,8 @@ PROMPT_FILES = [
     if parse_variant(variant).applies(FACTS[task])
 ]
 # Whether any prompt is continued by a chain of thought before its classes.
-HAS_CHAINS = any(parse_variant(Path(file).stem).has_chain for file in PROMPT_FILES)
+HAS_WRITTEN_ANSWERS = any(parse_variant(Path(file).stem).writes for file in PROMPT_FILES)
+HAS_CHAINS = any(parse_variant(Path(file).stem).needs_chain for file in PROMPT_FILES)
 
 
 wildcard_constraints:
@@ -371,11 +372,20 @@ def shard_options(wildcards, input):
 
 
 def scoring_settings(wildcards):
-    """Options of the scoring step from the registry entry of a model."""
-    settings = MODELS[wildcards.model].get("entry", {})
+    """Options of the scoring step of a model."""
+    return scoring_options(wildcards.model)
+
+
+def scoring_options(model):
+    """Options of the scoring step from the registry entry of a model, and how answers are written."""
+    settings = MODELS[model].get("entry", {})
     words = ["--bos", settings.get("bos", "default")]
     if chat := ChatSettings.of(settings):
         words += ["--chat", chat.as_json()]
+    if thinking := settings.get("thinking", MODELS[model].get("thinking")):
+        words += ["--thinking", as_json(thinking)]
+    if HAS_WRITTEN_ANSWERS:
+        words += ["--sampling", as_json(config["generation"])]
     return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)
 
 

@@ -97,7 +97,7 @@ for number, job in enumerate(SHARED_JOBS, start=1):
             chain_tokens=SCORING["chain_tokens"],
             too_long=SCORING["too_long"],
             dtype=scoring_dtype(),
-            model_settings=[],
+            model_settings=scoring_options(job[0]),
             store=f"{OUTPUT_ROOT}/store/scores",
             target=expand(f"{OUTPUT_ROOT}/scores/{{model}}", model=job),
             shards=[],

@@ -62,6 +62,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--bos", choices=["default", "always", "never"])
     parser.add_argument("--trust-remote-code", action="store_true")
     parser.add_argument("--chat", metavar="JSON", help="how prompts become conversations")
+    parser.add_argument("--sampling", metavar="JSON", help="how answers are written")
+    parser.add_argument("--thinking", metavar="JSON", help="the texts around a thought")
     parser.add_argument("--audit", type=int, metavar="ONE_IN")
     parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(

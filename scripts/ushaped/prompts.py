@@ -64,7 +64,7 @@ def build(
     chosen = parse_variant(variant)
     material = Material(items, demonstrations, rule, seed, inside)
     modified, stop = chosen.modifications(material), chosen.stop(rule)
-    generated, answer = chosen.generated or chosen.thinks, answer or AnswerRule()
+    generated, answer = chosen.writes, answer or AnswerRule()
     if generated and stop is None:
         stop = ANSWER_END
     written = chosen.has_chain or generated
@@ -84,7 +84,7 @@ def build(
             "cluster": item.cluster,
             "protocol": MODIFIED if modified else OFFICIAL,
             "modified": modified,
-            "chain": chosen.has_chain and not generated,
+            "chain": chosen.needs_chain,
             "answer_after": rule.answer_after if written else None,
             "stop": None if stop is None else list(stop),
             "chain_limit": rule.tokens if chosen.has_chain else None,

@@ -37,7 +37,7 @@ from ushaped.validation import (
     unknown,
     validate,
 )
-from ushaped.variants import PATTERNS, is_variant, parse_variant
+from ushaped.variants import CHAT, PATTERNS, is_variant, parse_variant
 
 Config = Mapping[str, Any]
 
@@ -46,7 +46,7 @@ ALL = "all"
 # What a family says of all its models.
 SETTINGS = (
     *("bos", "trust_remote_code", "chain_tokens", "licence", "gated", "distilled"),
-    *("chat", "system_prompt", "template_arguments"),
+    *("chat", "system_prompt", "template_arguments", "thinking"),
 )
 
 
@@ -71,6 +71,9 @@ def _check_output(output: str) -> str:
 
 
 def _check_variant(name: str) -> str:
+    if is_variant(name) and parse_variant(name).chat:
+        what = f"'{name}' is what tables call a variant of families with a chat template"
+        raise InvalidError(what, f"say '{name.replace(CHAT, '')}', and 'chat' in the registry")
     if not is_variant(name):
         _, what, do = unknown("", "variant", name, PATTERNS).args
         raise InvalidError(what, do)
@@ -140,6 +143,24 @@ class Scoring(Model):
         "Jobs that a model's prompts are split into, each with GPUs, threads and memory of its "
         "own, unless the registry gives the model another number. A model on a server is one job."
     )
+
+
+class Generation(Model):
+    """How models write answers, in variants whose name ends in -generated, and in think-k."""
+
+    samples: Count = setting("Answers to each prompt.")
+    temperature: Number = setting(
+        "0 for the likeliest token, one after the other; more than one sample needs more.", ge=0
+    )
+    tokens: Count = setting("Longest answer, in tokens, without what was thought before it.")
+    seed: int = setting("Of the draws.", ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Generation:
+        if self.samples > 1 and not self.temperature:
+            what = f"is {self.samples}, but at temperature 0 all would be the same"
+            raise InvalidError(what, "set 1, or another temperature", "samples")
+        return self
 
 
 class Plan(Model):
@@ -280,8 +301,9 @@ class Configuration(Model):
     tasks: Distinct[Name] = setting("Names of folders under tasks/.")
     variants: Distinct[Annotated[str, AfterValidator(_check_variant)]] = setting(
         "How an item becomes a prompt: zero-shot, few-shot-k (k a number), one-shot, cot, "
-        "zero-shot-cot, or inside-k, which keeps the last k of the solved questions that the items "
-        "of some tasks hold."
+        "zero-shot-cot, inside-k, which keeps the last k of the solved questions that the items of "
+        "some tasks hold, each also with -generated at the end, where the model writes its answer; "
+        "or think-k, where it may think for k tokens before."
     )
     families: Distinct[str] = setting("Families of config/models.yaml.")
     replica: Replica
@@ -294,6 +316,7 @@ class Configuration(Model):
     official: Official
     prompts: Prompts
     scoring: Scoring
+    generation: Generation
     plan: Plan
     shapes: Shapes
     ladder: Ladder
@@ -472,6 +495,8 @@ def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, A
                 for seed in own[family]["seeds"]:
                     name = f"{family}-{rung['size']}-s{seed}"
                     named[name] = {"family": family, "size": rung["size"], "seed": seed}
+                    if thinking := registry.get(family, {}).get("thinking"):
+                        named[name]["thinking"] = thinking
         else:
             settings = {key: registry[family][key] for key in SETTINGS if key in registry[family]}
             for name, entry in registry[family]["models"].items():

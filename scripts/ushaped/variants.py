@@ -110,9 +110,19 @@ class Variant:
         A written answer is compared with log-likelihoods after the same prompt; everything else,
         and a written answer without these, with the item by itself.
         """
-        alone = ZeroShot(chat=self.chat, generated=self.generated or self.thinks)
+        alone = ZeroShot(chat=self.chat, generated=self.writes)
         same = [replace(self, generated=False)] if self.generated and not self.thinks else []
         return tuple(variant.name for variant in (*same, alone))
+
+    @property
+    def writes(self) -> bool:
+        """Whether the model writes its answer."""
+        return self.generated or self.thinks
+
+    @property
+    def needs_chain(self) -> bool:
+        """Whether a chain of thought is generated before the classes are scored."""
+        return self.has_chain and not self.writes
 
     def applies(self, task: Task) -> bool:
         """Whether a task has this variant.
@@ -122,7 +132,7 @@ class Variant:
         UserError
             For a chain of thought on a task that compares two prompts: no such protocol exists.
         """
-        if self.generated or self.thinks:
+        if self.writes:
             # Nothing but classes can be read from what a model writes.
             return task.schema == CLASSIFICATION
         if self.has_chain and task.schema == LOG_ODDS:
@@ -151,7 +161,7 @@ class Variant:
 
     def modifications(self, material: Material) -> str:
         """How prompt and scoring differ from the prize's protocol; empty if they follow it."""
-        written = "the model writes its answer" if self.generated or self.thinks else ""
+        written = "the model writes its answer" if self.writes else ""
         return "; ".join(filter(None, (self.modification(material), written)))
 
     def shown_characters(self, task: Task, source: str) -> int:
@@ -274,6 +284,11 @@ class EmbeddedShots(Variant):
     """The item with only the last k of the solved questions that it holds itself."""
 
     pattern, task_specific = "inside-k", True
+
+    @property
+    def needs_chain(self) -> bool:
+        """Whether a chain of thought is generated before the classes are scored."""
+        return self.has_chain and not self.writes
 
     def applies(self, task: Task) -> bool:
         return task.inside is not None and self.k < task.inside.count

@@ -199,7 +199,7 @@ def why_unfit(model: PreTrainedModel) -> str:
 
 
 def _context(model: PreTrainedModel) -> int | None:
-    size = context_length(model)
+    size = context_length(model.config)
     return size if size and size > 0 else None
 
 

@@ -348,4 +348,4 @@ def test_the_context_is_found_by_any_of_its_names_and_inside_a_multimodal_config
     for name, value in values.items() if kind is None else ():
         setattr(config, name, value)
     model = type("Model", (), {"config": config})()
-    assert context_length(model) == context
+    assert context_length(model.config) == context

@@ -13,7 +13,7 @@ from ushaped.errors import UserError
 from ushaped.files import digest, file_digest
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 UNKNOWN = "unknown"
 """Value of the registry for a number that was never published."""
@@ -221,6 +221,21 @@ def load_tokenizer(folder: str | Path, trust_remote_code: bool = False) -> PreTr
     except Exception as error:  # whatever transformers raises, the user needs the folder's name
         raise _not_loaded(folder, error) from error
     return tokenizer
+
+
+def load_config(folder: str | Path, trust_remote_code: bool = False) -> PreTrainedConfig:
+    """Load the configuration of a model without its weights; otherwise as `load_tokenizer`."""
+    from transformers import AutoConfig
+
+    if trust_remote_code:
+        _check_code(Path(folder))
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=trust_remote_code
+        )
+    except Exception as error:  # whatever transformers raises, the user needs the folder's name
+        raise _not_loaded(folder, error) from error
+    return config
 
 
 def _not_loaded(folder: str | Path, error: Exception) -> UserError:

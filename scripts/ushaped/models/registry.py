@@ -178,10 +178,31 @@ class PublishedSizes(Model):
     sizes: Distinct[str] = setting("Which of its sizes.")
 
 
+class Thinking(Model):
+    """How the models of a family think before they answer."""
+
+    open: str = setting("The text before a thought, as in <think>.", None, min_length=1)
+    close: str = setting("The text after a thought, as in </think>.", None, min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Thinking:
+        if (self.open is None) != (self.close is None):
+            missing = "open" if self.open is None else "close"
+            raise InvalidError(f"key '{missing}' is missing", f"add '{missing}:'")
+        return self
+
+
+THINKING = (
+    "The tags around what the models of a family think, for the variant think-k; left out, those "
+    "that the tokenizer has as tokens."
+)
+
+
 class Trained(Model):
     """The family that this workflow trains."""
 
     description: str = setting("What the family is, in a sentence.", None)
+    thinking: Thinking = setting(THINKING, None)
     trained: Literal["ladder"] = setting("The key of the configuration that says how.")
 
 
@@ -211,6 +232,7 @@ class Released(Model):
     template_arguments: dict[str, bool | int | float | str] = setting(
         "Variables of the chat template, for instance enable_thinking: false.", None
     )
+    thinking: Thinking = setting(THINKING, None)
     chat_of: Name = setting(
         "The family of base models that these were made from: the report compares the two, size "
         "by size.",

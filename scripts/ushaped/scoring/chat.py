@@ -28,7 +28,7 @@ MARKER = "Zq7answer7qZ"
 # Templates may write the date. A fixed one, the default of Llama 3.1's, keeps prompts the same.
 TODAY = date(2024, 7, 26)
 # Keys of the registry that say how, and change no weights.
-CHAT_KEYS = ("chat", "system_prompt", "template_arguments")
+CHAT_KEYS = ("chat", "system_prompt", "template_arguments", "thinking")
 # What a modified protocol is called whose prompts went through a chat template.
 MODIFICATION = "chat template"
 
@@ -120,16 +120,23 @@ class ChatTemplate:
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of a prompt file with its prompts as conversations, and classes that fit them.
 
-        After a chain of thought, classes follow the words that announce the answer, as ever.
+        After a chain of thought, classes follow the words that announce the answer, as ever. What
+        a model writes ends where it ends its turn, not at a text. Only where it may think does it
+        begin as the template says: elsewhere an empty thought, if the template has one, is part of
+        the prompt.
         """
+        if row["think"] is not None:
+            return dict(row) | {"prompt": self.before_generation(row["prompt"]), "stop": []}
         other = row["other_prompt"]
-        blank = " " if self._around_answer(MARKER)[0].endswith(" ") else ""
-        classes = [blank + name.lstrip(" ") for name in row["classes"]]
-        return dict(row) | {
+        changed = {
             "prompt": self.before_answer(row["prompt"]),
             "other_prompt": None if other is None else self.before_answer(other),
-            "classes": row["classes"] if row["chain"] else classes,
         }
+        if row["stop"] is not None:
+            return dict(row) | changed | {"stop": []}
+        blank = " " if self._around_answer(MARKER)[0].endswith(" ") else ""
+        classes = [blank + name.lstrip(" ") for name in row["classes"]]
+        return dict(row) | changed | {"classes": classes}
 
     def bos(self, setting: str) -> str:
         """Which beginning-of-sequence token a tokenizer should add; see `.engine.encoding.Encoder`.

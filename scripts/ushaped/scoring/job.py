@@ -23,6 +23,7 @@ from ushaped.files import digest, whole
 from ushaped.models.load import (
     fingerprint,
     load,
+    load_config,
     load_tokenizer,
     tokenizer_fingerprint,
     vocabulary,
@@ -33,6 +34,7 @@ from ushaped.scoring.audit import TIME_SHARE, TOLERANCE, Audit, Auditor, Referen
 from ushaped.scoring.chat import ChatSettings, ChatTemplate
 from ushaped.scoring.devices import reserve_gpus
 from ushaped.scoring.requests import Prompt, PromptFile, ScoreRequest
+from ushaped.scoring.samples import Sampling, Tags, sample_row
 from ushaped.scoring.store import Store, Value, key
 from ushaped.scoring.telemetry import Progress, Telemetry, matrix_rate
 
@@ -49,6 +51,9 @@ CHAIN_SHARE = 0.7
 # Prefix of the keys that record which libraries computed a store's scores. They are not part of a
 # score's key: another release moves scores by rounding, not by more.
 LIBRARIES = "libraries "
+# Number of a prompt, and of one of its samples.
+Sample = tuple[int, int]
+NO_THOUGHT: Value = {"text": "", "tokens": 0, "stopped": True}
 # Part of the key of every stored score: raise it when a change to the code can move a score.
 VERSION = "4"
 
@@ -78,6 +83,11 @@ class Settings:
     chat : str
         How prompts become conversations, `ushaped.scoring.chat.ChatSettings` as JSON; empty where
         they are sent as they are.
+    sampling : str
+        How answers are written, `ushaped.scoring.samples.Sampling` as JSON.
+    thinking : str
+        The texts before and after a thought as JSON, ``open`` and ``close``; empty for those of the
+        tokenizer.
     audit : int
         One in so many items is scored again by itself (see `ushaped.scoring.audit`); 0 for none.
     """
@@ -92,6 +102,8 @@ class Settings:
     bos: str = "default"
     trust_remote_code: bool = False
     chat: str = ""
+    sampling: str = "{}"
+    thinking: str = ""
     audit: int = 200
 
 
@@ -131,6 +143,7 @@ class Scorer:
         shared: Shared | None = None,
     ) -> None:
         self.about, self.settings, self.log, self.shared = about, settings, log, shared
+        self.sampling = Sampling.parse(settings.sampling)
         self.store = Store(store / digest(*self.cache_key_parts)[:32], log)
         self.telemetry = self.telemetry_class(about["model"], about["non_embedding_parameters"])
         self.progress = Progress()
@@ -182,6 +195,9 @@ class Scorer:
 
     def _prepared(self, files: Sequence[PromptFile]) -> list[PromptFile]:
         """The files with their prompts as the model gets them."""
+        budgets = {prompt.row["think"] for file in files for prompt in file.prompts} - {None}
+        if budgets:
+            self._check_budget(max(budgets))
         if self._template is None:
             return list(files)
         return [file.with_rows(self._template.row) for file in files]
@@ -199,6 +215,8 @@ class Scorer:
 
     def _is_missing(self, prompt: Prompt) -> bool:
         if prompt.row["chain"] and prompt.chain is None:
+            return True
+        if any(name not in self.store.rows for name in self._sample_keys(prompt)):
             return True
         return any(self._key(prompt, request) not in self.store.rows for request in prompt.requests)
 
@@ -219,7 +237,8 @@ class Scorer:
         items = self.telemetry.items + sum(map(self._is_missing, prompts))
         self._complete_chains(prompts)
         # Stored ones too, so that a resumed job computes the same batches.
-        self._score_requests(prompts)
+        self._complete_samples([prompt for prompt in prompts if prompt.row["generated"]])
+        self._score_requests([prompt for prompt in prompts if not prompt.row["generated"]])
         # Some may have needed nothing but their chains.
         self.telemetry.items = items
 
@@ -256,7 +275,8 @@ class Scorer:
             )
             requests.append(GenerationRequest(ids, min(self._chain_limit(prompt), room)))
         missing = self._missing_chains(prompts)
-        for batch in self._timed(chains(engine, tokenizer, requests, stop, missing)):
+        batches = chains(engine, tokenizer, requests, stop, missing, self._ends)
+        for batch in self._timed(batches):
             self._store_chains(prompts, {i: asdict(chain) for i, chain in batch})
 
     def _missing_chains(self, prompts: Sequence[Prompt]) -> set[int]:
@@ -274,9 +294,174 @@ class Scorer:
     def _chain_limit(self, prompt: Prompt) -> int:
         return prompt.row["chain_limit"] or self.settings.chain_tokens
 
+    def _check_budget(self, budget: int) -> None:
+        """Refuse a thinking budget that the context cannot hold; only the configuration is read."""
+        from ushaped.scoring.engine.encoding import context_length
+
+        config = load_config(self.about["folder"], self.settings.trust_remote_code)
+        context, needed = context_length(config), budget + self.sampling.tokens
+        if context is not None and needed >= context:
+            raise UserError(
+                f"{self.about['model']}, think-{budget}",
+                f"needs {needed} tokens for thought and answer, and the context has {context}",
+                "leave the variant out, lower generation.tokens, or use a model with a longer "
+                "context",
+            )
+
+    # -- written answers --------------------------------------------------------------------------
+
+    def _sample_keys(self, prompt: Prompt) -> list[str]:
+        if not prompt.row["generated"]:
+            return []
+        return [self.sampling.key(prompt, number) for number in range(self.sampling.samples)]
+
+    def _missing_samples(self, prompts: Sequence[Prompt]) -> set[Sample]:
+        return {
+            (i, number)
+            for i, prompt in enumerate(prompts)
+            for number, name in enumerate(self._sample_keys(prompt))
+            if name not in self.store.rows
+        }
+
+    def _complete_samples(self, prompts: Sequence[Prompt]) -> None:
+        """Let the model write the missing answers; all samples go into the same batches."""
+        missing = self._missing_samples(prompts)
+        if not missing:
+            return
+        for batch in self._timed(self._write_samples(prompts, missing)):
+            self.store.add(
+                {
+                    self.sampling.key(prompts[i], number): value
+                    for (i, number), value in batch.items()
+                }
+            )
+            for i, _ in batch:
+                size = len(prompts[i].row["prompt"]) / self.sampling.samples
+                self.progress.advance(size)
+            self.telemetry.samples += len(batch)
+            self._log_progress()
+
+    def _write_samples(
+        self, prompts: Sequence[Prompt], missing: Collection[Sample]
+    ) -> Iterator[dict[Sample, Value]]:
+        """Yield the missing answers, by number of prompt and sample, batch by batch."""
+        groups: dict[tuple[Any, ...], list[Sample]] = {}
+        for i, prompt in enumerate(prompts):
+            own = [(i, number) for number in range(self.sampling.samples)]
+            groups.setdefault((tuple(prompt.row["stop"]), prompt.row["think"]), []).extend(own)
+        limit = self.sampling.limit
+        for (stop, think), samples in groups.items():
+            todo = set(samples).intersection(missing)
+            if not todo:
+                continue
+            texts = {sample: prompts[sample[0]].row["prompt"] for sample in samples}
+            thoughts = dict.fromkeys(samples, NO_THOUGHT)
+            if think is not None:
+                texts, thoughts = self._thoughts(prompts, texts, think, todo)
+            for batch in self._written(prompts, texts, stop, lambda i: limit(prompts[i].row), todo):
+                yield {
+                    sample: answer
+                    | {
+                        "thought": thoughts[sample]["text"],
+                        "thought_tokens": thoughts[sample]["tokens"],
+                        "thought_cut": not thoughts[sample]["stopped"],
+                        "refused": False,
+                    }
+                    for sample, answer in batch.items()
+                }
+
+    def _thoughts(
+        self,
+        prompts: Sequence[Prompt],
+        texts: Mapping[Sample, str],
+        budget: int,
+        todo: Collection[Sample],
+    ) -> tuple[dict[Sample, str], dict[Sample, Value]]:
+        """Let the model think before the answers ``todo``.
+
+        Returns
+        -------
+        dict of tuple to str
+            Each prompt with its thought, up to where the answer begins.
+        dict of tuple to dict
+            The thoughts. Another shard's samples may lack in both.
+        """
+        begun = {sample: self._tags.begun(text) for sample, text in texts.items()}
+        if not budget:
+            thoughts = dict.fromkeys(texts, NO_THOUGHT)
+        else:
+            keys = {
+                (i, number): self.sampling.thought_key(prompts[i], number) for i, number in texts
+            }
+            missing = {sample for sample in todo if keys[sample] not in self.store.rows}
+            close = [self._tags.close]
+            for batch in self._written(prompts, begun, close, lambda _: budget, missing):
+                self.store.add({keys[sample]: thought for sample, thought in batch.items()})
+            rows = self.store.rows
+            thoughts = {sample: rows[name] for sample, name in keys.items() if name in rows}
+        ended = {
+            sample: self._tags.ended(begun[sample], thought["text"])
+            for sample, thought in thoughts.items()
+        }
+        return ended, thoughts
+
+    def _written(
+        self,
+        prompts: Sequence[Prompt],
+        texts: Mapping[Sample, str],
+        stop: Sequence[str],
+        limit: Callable[[int], int],
+        missing: Collection[Sample],
+    ) -> Iterator[dict[Sample, Value]]:
+        """Continue the texts of the missing samples, in batches of all.
+
+        ``limit`` gives the most tokens after a prompt, by its number.
+        """
+        from ushaped.scoring.engine.encoding import TOKEN, fitted_prompt
+        from ushaped.scoring.engine.generation import GenerationRequest, chains
+
+        if not missing:
+            return
+        engine, tokenizer, encoder = self._loaded
+        samples, temperature = list(texts), self.sampling.temperature
+        where = [prompts[i].where for i, _ in samples]
+        requests = []
+        for (i, number), ids in zip(samples, encoder(list(texts.values()), where), strict=True):
+            ids, room = fitted_prompt(
+                ids, engine.context, prompts[i].where, after=0, too_long="error"
+            )
+            seed = self.sampling.draw_seed(prompts[i], number) if temperature else 0
+            requests.append(GenerationRequest(ids, min(limit(i), room), temperature, seed))
+        numbers = {at for at, sample in enumerate(samples) if sample in missing}
+        for batch in chains(engine, tokenizer, requests, stop, numbers, self._ends):
+            yield {
+                samples[at]: asdict(chain)
+                | {"prompt_tokens": len(requests[at].data) // TOKEN.itemsize}
+                for at, chain in batch
+            }
+
+    @cached_property
+    def _tags(self) -> Tags:
+        tokenizer = self._loaded[1]
+        given = json.loads(self.settings.thinking) if self.settings.thinking else None
+        return Tags.of(tokenizer, given, self.about["model"])
+
+    @cached_property
+    def _ends(self) -> set[int]:
+        """Tokens that end what a model writes, beside the tokenizer's own."""
+        if self._template is None:
+            return set()
+        engine, tokenizer, _ = self._loaded
+        ends = {int(tokenizer.convert_tokens_to_ids(token)) for token in self._template.ends}
+        return ends | engine.end_tokens
+
+    # -- scores -----------------------------------------------------------------------------------
+
     def _score_requests(self, prompts: Sequence[Prompt]) -> None:
         from ushaped.scoring.engine.encoding import fitted
 
+        if not prompts:
+            return
         engine, _, encoder = self._loaded
         # A prompt and the one that it is compared with are two texts with the same classes.
         texts = [(prompt, text) for prompt in prompts for text in prompt.texts]
@@ -352,7 +537,10 @@ class Scorer:
             If a log-likelihood differs by more than the tolerance of the number format.
         """
         due = [
-            file for file in files if file.prompts and self._audit_key(file) not in self.store.rows
+            file
+            for file in files
+            if any(not prompt.row["generated"] for prompt in file.prompts)
+            and self._audit_key(file) not in self.store.rows
         ]
         if not due or not self.settings.audit:
             return
@@ -456,6 +644,8 @@ class Scorer:
 
     def _row(self, prompt: Prompt) -> dict[str, Any]:
         """A row of the file of scores."""
+        if prompt.row["generated"]:
+            return sample_row(prompt, [self.store.rows[k] for k in self._sample_keys(prompt)])
         values = self._stored(prompt, prompt.scores)
         last = self._stored(prompt, prompt.last_tokens)
         other = self._stored(prompt, prompt.other_last_tokens)

@@ -75,7 +75,9 @@ class Prompt:
 
     @property
     def requests(self) -> list[ScoreRequest]:
-        """All numbers that this prompt needs."""
+        """All numbers that this prompt needs; none where the model writes its answer."""
+        if self.row["generated"]:
+            return []
         return self.scores + self.last_tokens + self.other_last_tokens
 
     def _requests(self, text: str, last: bool = False) -> list[ScoreRequest]:

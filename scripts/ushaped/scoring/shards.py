@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ushaped.errors import UserError
-from ushaped.scoring.job import CHAIN_SHARE, Scorer
+from ushaped.scoring.job import CHAIN_SHARE, Sample, Scorer
 from ushaped.scoring.requests import Prompt, PromptFile
 
 if TYPE_CHECKING:
@@ -203,19 +203,29 @@ class ShardScorer(Scorer):
     def _compute(self, prompts: Sequence[Prompt]) -> None:
         self._complete_chains(prompts)
         if self.shard.stage == SCORES:
-            self._score_requests(prompts)
+            self._complete_samples([prompt for prompt in prompts if prompt.row["generated"]])
+            self._score_requests([prompt for prompt in prompts if not prompt.row["generated"]])
 
     def _missing_chains(self, prompts: Sequence[Prompt]) -> set[int]:
         missing = super()._missing_chains(prompts)
         if self.shard.stage == SCORES:
             # Chains that were lost since the first stage: without all of them there are no batches.
             return missing
+        mine = self._own_texts(prompts)
+        return {i for i in missing if prompts[i].row["prompt"] in mine}
+
+    def _missing_samples(self, prompts: Sequence[Prompt]) -> set[Sample]:
+        mine = self._own_texts(prompts) if prompts else set()
+        missing = super()._missing_samples(prompts)
+        return {(i, number) for i, number in missing if prompts[i].row["prompt"] in mine}
+
+    def _own_texts(self, prompts: Sequence[Prompt]) -> set[str]:
+        """The prompts that this shard continues."""
         texts = sorted({prompt.row["prompt"] for prompt in prompts})
         own = self.shard.own(
             [len(text) for text in texts], lambda at: shared_characters(texts[at - 1], texts[at])
         )
-        mine = set(texts[own.start : own.stop])
-        return {i for i in missing if prompts[i].row["prompt"] in mine}
+        return set(texts[own.start : own.stop])
 
     def _missing_scores(self, keys: Sequence[str], encoded: Sequence[Encoded]) -> set[int]:
         batches = self._loaded[0].plan(encoded)

@@ -54,8 +54,8 @@ class Telemetry:
         Of the vocabulary matrix.
     reused, missing : int
         Items that the store had at the beginning, and items that had to be scored.
-    items, chains : int
-        Items scored so far, and chains generated.
+    items, chains, samples : int
+        Items scored so far, and chains and answers generated.
     seconds : float
         Time of computing, without loading the model.
     matrix_rate : float
@@ -77,6 +77,7 @@ class Telemetry:
     missing: int = 0
     items: int = 0
     chains: int = 0
+    samples: int = 0
     seconds: float = 0.0
     matrix_rate: float = 0.0
     audited: int = 0
@@ -142,6 +143,7 @@ class Telemetry:
         """One line of progress; ``share`` of the job's text is scored."""
         left = self.seconds / share * (1 - share) if share else float("nan")
         chains = f", {self.chains:,} chains" if self.chains else ""
+        chains += f", {self.samples:,} answers" if self.samples else ""
         return (
             f"{self.name}: {self.items:,} of {self.missing:,} items{chains}, "
             f"{self.tokens_per_second:,.0f} tokens/s, {self._work()}{left:.0f} s left"

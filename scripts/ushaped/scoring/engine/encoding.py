@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ushaped.errors import UserError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
 TOKEN = np.dtype(">u4")
 # Texts that are tokenised by one call.
@@ -316,13 +316,12 @@ def common(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> int:
     return int(differ.argmax()) if differ.any() else n
 
 
-def context_length(model: PreTrainedModel) -> int | None:
+def context_length(config: PreTrainedConfig) -> int | None:
     """Context length of a model, in tokens; None if its configuration does not say.
 
     Of a multimodal model, that of the text part. A tokenizer's own limit is not used: it is often a
     default that nobody has set.
     """
-    config = model.config
     parts = [config.get_text_config(decoder=True)]
     parts += [getattr(config, name, None) for name in TEXT_PARTS]
     for part in parts:

@@ -85,6 +85,12 @@ class PlannedBatch:
     sequences: list[int]
 
 
+def _end_tokens(model: PreTrainedModel) -> set[int]:
+    settings = getattr(model, "generation_config", None)
+    ends = getattr(settings, "eos_token_id", None)
+    return {int(end) for end in (ends if isinstance(ends, list) else [ends]) if end is not None}
+
+
 class Engine:
     """A model, loaded by `ushaped.models.load.load`, ready to score.
 
@@ -94,6 +100,10 @@ class Engine:
 
     Attributes
     ----------
+    context : int or None
+        Context length in tokens; None if it is not known.
+    end_tokens : set of int
+        Tokens that end what the model writes, as its generation settings name them.
     methods : Methods
         How sequences are computed, by their length.
     output_format : torch.dtype or None
@@ -120,7 +130,8 @@ class Engine:
         self.model, self.batch_tokens, self.log = model, batch_tokens, log
         self.layouts = layouts or Layouts()
         self.counts = Counts()
-        self.context = context_length(model)
+        self.context = context_length(model.config)
+        self.end_tokens = _end_tokens(model)
         self.vocabulary = vocabulary(model)
         self.device = model.get_input_embeddings().weight.device
         self.max_predictions = max(64, MAX_LOGITS // self.vocabulary)
@@ -430,7 +441,7 @@ def log_likelihoods(
         If a prompt with its continuation is longer than the model's context and must not be cut.
     """
     encoder = Encoder(tokenizer, bos, vocabulary(model))
-    limit = context_length(model)
+    limit = context_length(model.config)
     where = [f"item {i}" for i in range(len(prompts))]
     items = [
         fitted(encoded, limit, item, too_long=too_long, begins_with=encoder.begins_with)
