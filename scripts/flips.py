@@ -34,6 +34,7 @@ from ushaped.flips import Transition, about, step_rows, transitions
 from ushaped.metrics.definitions import Scores, answers
 from ushaped.metrics.read import add_inputs, read_conditions
 from ushaped.metrics.table import Condition, by_size, mean_over
+from ushaped.metrics.written import WrittenAnswers
 from ushaped.results.columns import FLIPS
 from ushaped.results.parquet import read_table
 from ushaped.results.records import FLIPS_VERSION
@@ -52,6 +53,8 @@ def main() -> None:
     rows: list[Row] = []
     curves: list[dict[str, Any]] = []
     for condition, scores in read_conditions(arguments):
+        if isinstance(scores, WrittenAnswers):
+            continue
         metrics = scores.metrics(condition.questions)
         # Nothing is right or wrong where no accuracy is measured.
         if "accuracy" in metrics:

@@ -1,7 +1,7 @@
-"""Whether the prompt variant changes the verdict: every variant against zero-shot.
+"""Whether the prompt variant changes the verdict: every variant against its baseline.
 
-A variant is compared with `MAIN_VARIANT` of the same family, source and task: the verdicts on
-the two curves by both rules, and the values at the largest size. Both curves are drawn again over
+The baseline is zero-shot, or for written answers the log-likelihoods of the classes after the same
+prompt; always of the same family, source and task. Compared are the verdicts on the two curves by both rules, and the values at the largest size. Both curves are drawn again over
 the same items, so the difference of two values has an interval of its own (paired bootstrap: Efron
 and Tibshirani 1993, chapter 13), which is narrower than two separate intervals suggest. Where one
 of the two variants lacks items, what is paired are the items that both have.
@@ -16,11 +16,12 @@ from dataclasses import replace
 import numpy as np
 
 from ushaped.metrics.intervals import percentile_interval
-from ushaped.results.columns import PROTOCOLS
+from ushaped.results.columns import PROTOCOLS, CurveKey
 from ushaped.results.text_files import Row
 from ushaped.shapes.curves import Answers, Curve, Key, draw_measured
 from ushaped.shapes.rules import Floats, Rule, verdict, verdicts
 from ushaped.terms import AVERAGE, CONFIDENCE, MAIN_VARIANT, SHAPES, SIGNS, TEN_TASKS
+from ushaped.variants import is_variant, parse_variant
 
 
 def compare(
@@ -31,7 +32,7 @@ def compare(
     equivalent: Rule,
     seed: int = 0,
 ) -> list[Row]:
-    """Compare every curve with the main variant's of the same family, source and task.
+    """Compare every curve with that of its baseline, of the same family, source and task.
 
     Parameters
     ----------
@@ -48,8 +49,8 @@ def compare(
     -------
     list of dict
         One per curve, in the order of ``curves``, with the columns
-        `ushaped.results.columns.PROTOCOLS`. What a comparison lacks is None: all of it for the main
-        variant itself, the verdicts where there is one size, and the difference where the largest
+        `ushaped.results.columns.PROTOCOLS`. What a comparison lacks is None: all of it without a
+        baseline, the verdicts where there is one size, and the difference where the largest
         sizes differ, or each of the two has items that the other lacks (of an average: where any
         items differ). Where one alone lacks items, the difference and ``p_differs`` are of the
         shared ones; all else is of a curve's own items.
@@ -59,8 +60,9 @@ def compare(
     for curve in curves:
         rules = {"": equivalent, "_literal": literal}
         row = _own(curve, drawn[curve.key], rules)
-        base = by_key.get(curve.key._replace(variant=MAIN_VARIANT))
-        if base is not None and curve.variant != MAIN_VARIANT:
+        base = _baseline(curve, by_key)
+        if base is not None:
+            row["base_variant"] = base.variant
             other = _own(base, drawn[base.key], rules)
             row |= {f"base_{name}": other[name] for name in _BASE}
             row |= _flips(row, "equivalent", "")
@@ -73,6 +75,13 @@ def compare(
                 row |= _differs(again[curve.key], again[base.key], equivalent)
         rows.append(row)
     return rows
+
+
+def _baseline(curve: Curve, by_key: Mapping[CurveKey, Curve]) -> Curve | None:
+    """The curve that another is compared with; see `ushaped.variants.Variant.baselines`."""
+    names = parse_variant(curve.variant).baselines if is_variant(curve.variant) else (MAIN_VARIANT,)
+    keys = [curve.key._replace(variant=name) for name in names if name != curve.variant]
+    return next((by_key[key] for key in keys if key in by_key), None)
 
 
 _BASE = ("equivalent", "p", "literal", "p_literal", "value")

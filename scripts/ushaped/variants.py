@@ -31,6 +31,8 @@ from ushaped.items.task import (
     question,
 )
 
+# How a prompt that went through a chat template differs from the prize's protocol.
+CHAT_MODIFICATION = "chat template"
 CHAT, GENERATED = "-chat", "-generated"
 SEPARATOR = "\n\n\n"
 THOUGHT = "\nThought:"

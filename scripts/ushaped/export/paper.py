@@ -207,8 +207,8 @@ def _modified_notes(rows: pd.DataFrame) -> list[str]:
 
 
 def protocol_table(protocols: pd.DataFrame, source: str) -> Table:
-    """Every prompt variant against the main one."""
-    rows = protocols[(protocols["source"] == source) & (protocols["variant"] != MAIN_VARIANT)]
+    """Every prompt variant against its baseline."""
+    rows = protocols[(protocols["source"] == source) & (protocols["base_variant"] != "")]
     known = rows[rows["base_equivalent"] != ""]
     groups = []
     for family, of_family in known.groupby("family"):
@@ -217,14 +217,15 @@ def protocol_table(protocols: pd.DataFrame, source: str) -> Table:
             groups.append(Group(f"{task}, {family}", lines))
     return Table(
         name=f"protocols-{source}",
-        caption=f"Every prompt variant against {MAIN_VARIANT}, {source} items: verdicts of the "
+        caption=f"Every prompt variant against its baseline ({MAIN_VARIANT}; for written answers "
+        f"log-likelihoods after the same prompt), {source} items: verdicts of the "
         "published-equivalent rule with the share of bootstrap draws that give them (a change is "
         "settled where each of the two has 95%); value at the largest size and its difference to "
-        f"that of {MAIN_VARIANT}, with 95% bootstrap intervals, the same items drawn for both "
+        "that of the baseline, with 95% bootstrap intervals, the same items drawn for both "
         "(shares in percent, losses in nats).",
         columns=[
             ("Variant (protocol)", TEXT),
-            (f"{MAIN_VARIANT.capitalize()} verdict", TEXT),
+            ("Baseline verdict", TEXT),
             ("Verdict", TEXT),
             ("Changed", TEXT),
             ("Value", NUMBER),

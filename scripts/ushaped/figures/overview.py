@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 
 from ushaped.figures import panels, style, theme
 from ushaped.results import tables
-from ushaped.terms import MAIN_VARIANT
 
 TITLE = "every task and prompt variant"
 CAPTION = """\
@@ -25,15 +24,14 @@ def table(metrics: pd.DataFrame) -> pd.DataFrame:
     Of several families only the main variant is shown: the figure is to be read at a glance.
     """
     parts = []
-    shown = [MAIN_VARIANT] if metrics["family"].nunique() > 1 else metrics["variant"].unique()
-    variants = [name for name in shown if style.variant_kind(name) not in style.LEFT_OUT]
+    shown = tables.main_rows(metrics) if metrics["family"].nunique() > 1 else metrics
+    left_out = shown["variant"].map(style.variant_kind).isin(list(style.LEFT_OUT))
+    metrics = shown[~left_out]
     for edition in tables.editions(metrics):
         if edition.task != tables.AVERAGE:
             rows = tables.of_edition(metrics, edition)
             judged = tables.primary_metric(rows)
-            parts.append(
-                tables.curves(rows, edition.task, [judged], variants=variants, seeds=False)
-            )
+            parts.append(tables.curves(rows, edition.task, [judged], seeds=False))
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=tables.CURVE)
 
 

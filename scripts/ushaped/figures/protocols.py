@@ -26,8 +26,8 @@ COLUMNS = ["family", "source", "task", "variant", "protocol"]
 COLUMNS += ["equivalent", "p", "flips", "settled"]
 # Frames of verdicts that differ from the zero-shot one, by whether that is settled.
 FRAMES: dict[str, tuple[Any, str]] = {
-    "yes": ("-", "differs from zero-shot, both verdicts in at least 95 % of draws"),
-    "no": ((0, (2.2, 1.6)), "differs from zero-shot, not settled"),
+    "yes": ("-", "differs from the baseline, both verdicts in at least 95 % of draws"),
+    "no": ((0, (2.2, 1.6)), "differs from the baseline, not settled"),
 }
 CELL_WIDTH, CELL_HEIGHT, HEADING = 1.24, 0.47, 0.9
 

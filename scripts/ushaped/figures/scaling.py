@@ -42,9 +42,8 @@ def table(metrics: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """
     metrics, published, task = add_task_mean(metrics, published)
     ours = tables.curves(metrics, task, ["accuracy"], seeds=False)
-    main = ours[ours["variant"] == MAIN]
-    if ours["family"].nunique() > 1 and len(main):
-        ours = main
+    if ours["family"].nunique() > 1:
+        ours = tables.main_rows(ours)
     theirs = tables.published_curves(published[published["task"] == task], ["accuracy"])
     return pd.concat([ours, theirs[theirs["family"].isin(SERIES)]], ignore_index=True)
 

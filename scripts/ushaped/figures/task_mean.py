@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ushaped.terms import AVERAGE, MAIN_VARIANT
+from ushaped.terms import AVERAGE
 
 CURVE = ["family", "source", "variant", "protocol", "modified", "size"]
 
@@ -26,8 +26,7 @@ def common_tasks(metrics: pd.DataFrame) -> tuple[str, list[str]]:
     rows = metrics[(metrics["metric"] == "accuracy") & (metrics["model"] == "")]
     if (rows["task"] == AVERAGE).any():
         return "", []
-    main = rows[rows["variant"] == MAIN_VARIANT]
-    rows = main if len(main) else rows
+    rows = tables.main_rows(rows)
     best: tuple[str, list[str]] = ("", [])
     for source, group in rows.groupby("source"):
         families = group.groupby("task")["family"].nunique()

@@ -47,6 +47,8 @@ class Questions:
         Which part of the task each item belongs to.
     cluster : ndarray of int, shape (n,)
         The template that each item was made from, or else its part.
+    generated, thinks : bool
+        Whether the models write their answers, and whether they think before.
     unsplit : int
         Items of the task that the variant leaves out, since it cannot ask them.
     """
@@ -64,6 +66,8 @@ class Questions:
     part: Ints
     cluster: Ints
     unsplit: int = 0
+    generated: bool = False
+    thinks: bool = False
 
     @property
     def unsplit_share(self) -> float:
@@ -129,6 +133,10 @@ class Scores:
         return item_metrics(
             self.log_likelihoods, questions, self.parsed, self.stopped, self.contrast
         )
+
+    def commonest_share(self, questions: Questions) -> Floats:
+        """`commonest_share` of these answers."""
+        return commonest_share(self.log_likelihoods, questions)
 
 
 @dataclass(frozen=True)

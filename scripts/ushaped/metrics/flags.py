@@ -6,6 +6,7 @@ here, so another flag is another entry. The thresholds are this project's conven
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,13 +18,16 @@ from ushaped.metrics.definitions import (
     Measured,
     Questions,
     Scores,
-    commonest_share,
     joined,
 )
+from ushaped.metrics.written import WrittenAnswers
 
 TIES = "ties"
 LEFT_OUT = "items-left-out"
 UNPARSED = "chains-unparsed"
+UNANSWERED = "answers-unread"
+CUT_ANSWERS = "answers-cut"
+CUT_THOUGHTS = "thoughts-cut"
 CUT_CHAINS = "chains-cut"
 LOW_MASS = "low-label-mass"
 
@@ -109,6 +113,13 @@ def _left_out(values: Values) -> str:
     return f"{_of_items(share, values['n'] / (1 - share))} left out"
 
 
+def _unanswered(values: Values) -> str:
+    said = f"no class read from {_percent(values['unanswered_share'])}"
+    if not values.get("refused_share") or math.isnan(values["refused_share"]):
+        return said
+    return f"{said}, {_percent(values['refused_share'])} declined"
+
+
 def _low_mass(values: Values) -> str:
     base = values.get("base_label_mass")
     beside = "" if base is None else f" ({_percent(base)} zero-shot)"
@@ -160,6 +171,29 @@ FLAGS = {
             lambda values: f"{_percent(values['unstopped_share'])} cut",
         ),
         Flag(
+            UNANSWERED,
+            "answers unread",
+            f"from more than {CHAIN_SHARE:.0%} of the written answers no class can be read; they "
+            "count as wrong",
+            lambda values: values.get("unanswered_share", 0) > CHAIN_SHARE,
+            _unanswered,
+        ),
+        Flag(
+            CUT_ANSWERS,
+            "answers cut",
+            f"more than {CHAIN_SHARE:.0%} of the written answers did not end by themselves but "
+            "were cut at the most tokens that an answer may have",
+            lambda values: values.get("answer_cut_share", 0) > CHAIN_SHARE,
+            lambda values: f"{_percent(values['answer_cut_share'])} cut",
+        ),
+        Flag(
+            CUT_THOUGHTS,
+            "thoughts cut",
+            f"more than {CHAIN_SHARE:.0%} of the thoughts were ended at the thinking budget",
+            lambda values: values.get("thought_cut_share", 0) > CHAIN_SHARE,
+            lambda values: f"{_percent(values['thought_cut_share'])} cut",
+        ),
+        Flag(
             LOW_MASS,
             "low label mass",
             f"the offered answers together have less than {LABEL_MASS:.0%} of the probability, so "
@@ -185,7 +219,7 @@ FLAGS = {
 
 
 def values_of(
-    found: Mapping[str, Measured], scores: Scores, questions: Questions
+    found: Mapping[str, Measured], scores: Scores | WrittenAnswers, questions: Questions
 ) -> list[dict[str, float]]:
     """What the flags of each model depend on.
 
@@ -198,7 +232,7 @@ def values_of(
     """
     columns = {name: one.values.mean(axis=1) for name, one in found.items()}
     columns |= {"merged": scores.merged, "cut": scores.cut}
-    columns["commonest_share"] = commonest_share(scores.log_likelihoods, questions)
+    columns["commonest_share"] = scores.commonest_share(questions)
     same = {"n": float(len(questions.item)), "unsplit_share": questions.unsplit_share}
     return [
         {name: float(column[row]) for name, column in columns.items()} | same

@@ -12,17 +12,20 @@ from ushaped.metrics.intervals import (
     share_interval,
 )
 from ushaped.metrics.table import Condition, by_size, mean_over, pooled, row_of
+from ushaped.metrics.written import WrittenAnswers
 from ushaped.results.columns import PARTS
 from ushaped.results.text_files import Row
 
 
-def part_rows(condition: Condition, scores: Scores, draws: int, seed: int) -> list[Row]:
+def part_rows(
+    condition: Condition, scores: Scores | WrittenAnswers, draws: int, seed: int
+) -> list[Row]:
     """The metric that judges a task, for each of its parts and each size.
 
     Parameters
     ----------
     condition : Condition
-    scores : Scores
+    scores : Scores or WrittenAnswers
     draws, seed : int
         Of the bootstrap over the items of a part; shares need none.
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -17,18 +18,30 @@ import pyarrow.parquet as pq
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import Bools, Floats, Ints, Questions, Scores, contrasts, joined
 from ushaped.metrics.table import Condition, Model, scale
+from ushaped.metrics.written import WrittenAnswers
 from ushaped.results.columns import SCALE
-from ushaped.results.parquet import UNSPLIT, lists, read_table, single_value, whole_numbers
+from ushaped.results.parquet import (
+    MADE,
+    UNSPLIT,
+    lists,
+    read_table,
+    same_length,
+    single_value,
+    whole_numbers,
+)
 from ushaped.results.text_files import AGAIN, read_json
+from ushaped.terms import MODIFIED
+from ushaped.variants import CHAT_MODIFICATION, with_chat
 
 QUESTION_COLUMNS = (
     *("item", "classes", "answer_index", "distractor_index", "part", "cluster"),
-    *("protocol", "modified", "chain", "metric"),
+    *("protocol", "modified", "chain", "generated", "think", "metric"),
 )
 SCORE_COLUMNS = (
     *("item", "log_likelihood", "last_token", "other_last_token", "parsed"),
     *("chain_stopped", "boundary_merged", "cut"),
 )
+WRITTEN_COLUMNS = ("refused", "sample_tokens", "sample_stopped", "thought_tokens", "thought_cut")
 Key = tuple[str, str, str]
 
 
@@ -76,7 +89,9 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", nargs="+", type=Path, required=True, metavar="MODEL.JSON")
 
 
-def read_conditions(arguments: argparse.Namespace) -> Iterator[tuple[Condition, Scores]]:
+def read_conditions(
+    arguments: argparse.Namespace,
+) -> Iterator[tuple[Condition, Scores | WrittenAnswers]]:
     """The conditions of the files that the options of `add_inputs` name; see `conditions`."""
     models = {model.name: model for model in map(read_model, arguments.models)}
     prompts = {key_of(path): path for path in arguments.prompts}
@@ -108,7 +123,7 @@ def score_files(paths: Sequence[Path], models: Iterable[str], prompts: Iterable[
 
 def conditions(
     prompts: dict[Key, Path], scores: Sequence[Path], models: dict[str, Model]
-) -> Iterator[tuple[Condition, Scores]]:
+) -> Iterator[tuple[Condition, Scores | WrittenAnswers]]:
     """Every family's answers to every prompts file, as arrays over (models, items).
 
     Order: source, task, variant, family; models by `scale`, then seed.
@@ -137,10 +152,14 @@ def conditions(
             entries = [entries[i] for i in sorted(range(len(entries)), key=order.__getitem__)]
             models_of = tuple(model for model, _ in entries)
             _refuse_twins(models_of, "/".join(key))
-            read = [read_scores(path, questions) for _, path in entries]
-            scores_of = Scores(*(np.stack(parts) for parts in zip(*read, strict=True)))
             source, task, variant = key
-            yield Condition(source, task, variant, questions, models_of), scores_of
+            asked = questions
+            if _is_chat(entries[0][1]):
+                variant = with_chat(variant)
+                modified = joined((questions.modified, CHAT_MODIFICATION), "; ")
+                asked = replace(questions, protocol=MODIFIED, modified=modified)
+            condition = Condition(source, task, variant, asked, models_of)
+            yield condition, _answers_of([path for _, path in entries], questions)
 
 
 def read_questions(path: Path) -> Questions:
@@ -161,6 +180,8 @@ def read_questions(path: Path) -> Questions:
         answer=whole_numbers(path, table, "answer_index"),
         distractor=whole_numbers(path, table, "distractor_index", none=-1),
         text=text.astype(np.int64),
+        generated=any(table["generated"].to_pylist()),
+        thinks=any(limit is not None for limit in table["think"].to_pylist()),
         protocol=single_value(path, table, "protocol"),
         modified=joined(sorted(set(table["modified"].to_pylist()) - {None}), "; "),
         chain=any(table["chain"].to_pylist()),
@@ -243,14 +264,7 @@ def read_scores(
     """
     table = read_table(path, SCORE_COLUMNS)
     item = whole_numbers(path, table, "item")
-    if not np.array_equal(item, questions.item):
-        missing, extra = np.setdiff1d(questions.item, item), np.setdiff1d(item, questions.item)
-        what = (
-            f"item {missing[0]} is missing ({len(missing)} of {len(questions.item)} are)"
-            if len(missing)
-            else f"item {extra[0]} is not among the prompts ({len(extra)} are not)"
-        )
-        raise UserError(str(path), f"{what}, {questions.where}", AGAIN)
+    _check_items(path, item, questions)
     count, log_likelihoods = log_probabilities(path, table, "log_likelihood", questions)
     parsed = whole_numbers(path, table, "parsed", none=-1)
     if (parsed >= count).any():
@@ -265,6 +279,66 @@ def read_scores(
         names = ("last_token", "other_last_token")
         contrast = contrasts(*(log_probabilities(path, table, n, questions)[1] for n in names))
     return log_likelihoods, parsed, stopped, merged.any(), cut.any(), contrast
+
+
+def _is_chat(path: Path) -> bool:
+    """Whether the prompts behind a file of scores went through a chat template."""
+    made = (pq.read_schema(path).metadata or {}).get(MADE.encode(), b"{}")
+    return bool((json.loads(made) or {}).get("chat"))
+
+
+def _check_items(path: Path, item: Ints, questions: Questions) -> None:
+    if np.array_equal(item, questions.item):
+        return
+    missing, extra = np.setdiff1d(questions.item, item), np.setdiff1d(item, questions.item)
+    what = (
+        f"item {missing[0]} is missing ({len(missing)} of {len(questions.item)} are)"
+        if len(missing)
+        else f"item {extra[0]} is not among the prompts ({len(extra)} are not)"
+    )
+    raise UserError(str(path), f"{what}, {questions.where}", AGAIN)
+
+
+def _answers_of(paths: Sequence[Path], questions: Questions) -> Scores | WrittenAnswers:
+    """The answers of several models to the same questions."""
+    if questions.generated:
+        written = [read_written(path, questions) for path in paths]
+        samples = [answers.shape[-1] for answers, *_ in written]
+        if len(set(samples)) > 1:
+            what = f"has {samples[0]} samples of each answer, {paths[samples.index(min(samples))]} "
+            raise UserError(str(paths[0]), what + f"has {min(samples)}", AGAIN)
+        stacked = (np.stack(parts) for parts in zip(*written, strict=True))
+        return WrittenAnswers(questions.thinks, *stacked)
+    read = [read_scores(path, questions) for path in paths]
+    return Scores(*(np.stack(parts) for parts in zip(*read, strict=True)))
+
+
+def read_written(path: Path, questions: Questions) -> tuple[Ints | Bools, ...]:
+    """Read the answers that a model wrote, and check them against the prompts.
+
+    Returns
+    -------
+    read, refused, tokens, stopped, thought_tokens, thought_cut
+        As in `ushaped.metrics.written.WrittenAnswers`, of one model.
+
+    Raises
+    ------
+    UserError
+        With file and item, for other items than the prompts', other numbers of samples, or a class
+        that there is not.
+    """
+    table = read_table(path, ("item", "answers", *WRITTEN_COLUMNS))
+    _check_items(path, whole_numbers(path, table, "item"), questions)
+    read = same_length(path, table, "answers", none=-1)
+    wrong = (read >= questions.count[:, None]).any(axis=1)
+    if wrong.any():
+        raise UserError(
+            f"{path}, item {questions.item[wrong.argmax()]}", "names a class that it lacks", AGAIN
+        )
+    columns = [same_length(path, table, name) for name in WRITTEN_COLUMNS]
+    flags = ("refused", "sample_stopped", "thought_cut")
+    named = zip(WRITTEN_COLUMNS, columns, strict=True)
+    return (read, *(one > 0 if name in flags else one for name, one in named))
 
 
 def log_probabilities(

@@ -17,6 +17,7 @@ from ushaped.metrics.intervals import (
     resampled_means,
     share_interval,
 )
+from ushaped.metrics.written import WrittenAnswers
 from ushaped.results.columns import SCALE
 from ushaped.results.text_files import Row
 from ushaped.terms import AVERAGE, SIGNS, TEN_TASKS
@@ -155,14 +156,14 @@ def mean_over(members: Sequence[Sequence[int]], values: Floats) -> Floats:
 
 
 def measure(
-    condition: Condition, scores: Scores, draws: int, seed: int
+    condition: Condition, scores: Scores | WrittenAnswers, draws: int, seed: int
 ) -> tuple[list[Row], dict[str, Floats], TaskMeans | None]:
     """Measure one condition.
 
     Parameters
     ----------
     condition : Condition
-    scores : Scores
+    scores : Scores or WrittenAnswers
     draws, seed : int
         Of the bootstrap over items, for the rows that pool seeds.
 

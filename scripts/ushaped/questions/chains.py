@@ -13,7 +13,7 @@ from ushaped.questions.inputs import Inputs
 from ushaped.results import tables
 from ushaped.results.columns import ABOUT, KEY
 from ushaped.results.text_files import Row
-from ushaped.variants import kind_of
+from ushaped.variants import is_variant, parse_variant
 
 COLUMNS = (
     *(*ABOUT, "size", "base_equivalent", "base_p", "equivalent", "p", "literal", "p_literal"),
@@ -54,7 +54,8 @@ def chains(
     }
     rows: list[Row] = []
     for row in compared:
-        if (kind := kind_of(row["variant"])) and kind.has_chain:
+        variant = str(row["variant"])
+        if is_variant(variant) and parse_variant(variant).needs_chain:
             share = unparsed.get(tuple(row[key] for key in keys), "")
             rows.append({name: {**row, "unparsed": share}[name] for name in COLUMNS})
     return rows

@@ -37,6 +37,7 @@ class Comparison(OfCurve):
     """One row of ``protocols.csv``; see `ushaped.results.columns.PROTOCOLS`."""
 
     size: str
+    base_variant: str
     equivalent: str
     base_equivalent: str
     p: float
@@ -64,18 +65,18 @@ class Comparison(OfCurve):
 
     @property
     def base(self) -> Side:
-        """The verdict under the main variant."""
+        """The verdict under its baseline."""
         return Side(self.base_equivalent, self.base_p)
 
     @property
     def direction(self) -> str:
-        """Whether the largest size does better or worse than under the main variant."""
+        """Whether the largest size does better or worse than under the baseline."""
         gain = -self.difference if self.metric in LOSSES else self.difference
         return "better" if gain > 0 else "worse" if gain < 0 else "the same"
 
     @property
     def changes(self) -> bool:
-        """Whether either rule's verdict differs from the main variant's."""
+        """Whether either rule's verdict differs from the baseline's."""
         return "yes" in (self.flips, self.flips_literal)
 
 
@@ -95,7 +96,7 @@ def read_comparisons(table: pd.DataFrame | None) -> list[Comparison]:
 
 @dataclass(frozen=True)
 class Count:
-    """How often the verdict differs from the main variant's.
+    """How often the verdict differs from the baseline's.
 
     Attributes
     ----------
@@ -208,7 +209,9 @@ def protocols_view(findings: Findings) -> ProtocolsView:
     summaries = summarize(comparisons)
     columns, rows = tabulate(comparisons)
     counts = "; ".join(f"{summary.all.who}: {summary.all.sentence}" for summary in summaries)
-    alt = f"Matrix of verdicts, tasks by prompt variants, changes from zero-shot framed. {counts}"
+    alt = (
+        f"Matrix of verdicts, tasks by prompt variants, changes from the baseline framed. {counts}"
+    )
     return ProtocolsView(
         picture=findings.picture("protocols", 1, alt),
         summaries=summaries,

@@ -193,7 +193,7 @@ class TaskView:
         bases = {
             (curve.family, line.size): line
             for curve in self.curves
-            if curve.variant == MAIN_VARIANT
+            if curve.variant in (MAIN_VARIANT, with_chat(MAIN_VARIANT))
             for line in curve.lines
         }
         doubts = []

@@ -78,7 +78,17 @@ SHAPES = (
     *("weight_any", "distractor_onset", "true_onset", "back_at", "flags"),
 )
 PROTOCOLS = (
-    *(*ABOUT, "n", "size", "base_equivalent", "equivalent", "base_p", "p", "p_differs"),
+    *(
+        *ABOUT,
+        "n",
+        "size",
+        "base_variant",
+        "base_equivalent",
+        "equivalent",
+        "base_p",
+        "p",
+        "p_differs",
+    ),
     *("flips", "settled", "base_literal", "literal", "base_p_literal", "p_literal"),
     *("flips_literal", "settled_literal", "base_value", "value", "low", "high"),
     *("difference", "difference_low", "difference_high"),
@@ -98,7 +108,7 @@ TEXT = frozenset(
     {
         *(*ABOUT, "model", "size", "seed", "flags", "next_size", "valley_size", "valley_sizes"),
         *("literal", "equivalent", "statistical", "these_models", "run_noise_source"),
-        *("base_literal", "base_equivalent"),
+        *("base_variant", "base_literal", "base_equivalent"),
         *("flips", "flips_literal", "settled", "settled_literal"),
         *("series", "plotted_size", "verdict", "kind", "direction", "note"),
     }

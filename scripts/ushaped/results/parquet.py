@@ -138,6 +138,30 @@ def lists(path: Path, table: pa.Table, column: str) -> tuple[Ints, Floats]:
     return count, side
 
 
+def same_length(path: Path, table: pa.Table, column: str, none: int | None = None) -> Ints:
+    """A column of lists of one length as int64, shape (n, length), ``none`` in place of nulls.
+
+    Raises
+    ------
+    UserError
+        If lengths differ, are 0, or a value is null without ``none``.
+    """
+    values = table[column].combine_chunks()
+    count = values.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    if len(set(count)) != 1 or not count[0]:
+        at = int((count != count[0]).argmax())
+        raise UserError(
+            f"{path}, item {table['item'][at]}", f"'{column}' has {count[at]} values", AGAIN
+        )
+    flat = values.flatten().cast(pa.int64())
+    if flat.null_count:
+        if none is None:
+            raise UserError(str(path), f"column '{column}' has an empty cell", AGAIN)
+        flat = flat.fill_null(none)
+    side: Ints = flat.to_numpy(zero_copy_only=False).reshape(len(count), -1)
+    return side
+
+
 def single_value(path: Path, table: pa.Table, column: str) -> str:
     """The value that all rows of a text column have.
 

@@ -240,6 +240,12 @@ def title_of_items(editions: Iterable[Edition]) -> str:
     return f"{sources.pop()} items" if len(sources) == 1 else ""
 
 
+def main_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each family's main variant: the first one in reading order that it was run with."""
+    main = {family: order_variants(own)[0] for family, own in rows.groupby("family")["variant"]}
+    return rows[rows["variant"] == rows["family"].map(main)]
+
+
 def primary_metric(task_rows: pd.DataFrame) -> str:
     """The metric that judges a task: accuracy, or what stands in its place."""
     present = set(task_rows["metric"])

@@ -29,8 +29,6 @@ MARKER = "Zq7answer7qZ"
 TODAY = date(2024, 7, 26)
 # Keys of the registry that say how, and change no weights.
 CHAT_KEYS = ("chat", "system_prompt", "template_arguments", "thinking")
-# What a modified protocol is called whose prompts went through a chat template.
-MODIFICATION = "chat template"
 
 
 @dataclass(frozen=True)
