@@ -1,4 +1,4 @@
-# protocols: every prompt variant against zero-shot.
+# protocols: every prompt variant against its baseline.
 
 
 rule protocols:
@@ -12,7 +12,7 @@ rule protocols:
             f"{OUT}/protocols.csv",
             caption="../report/captions/protocols.rst",
             category="Tables",
-            labels={"table": "prompt variants against zero-shot", "format": "CSV"},
+            labels={"table": "prompt variants against baselines", "format": "CSV"},
         ),
     log:
         f"{LOGS}/protocols.log",

@@ -1,10 +1,11 @@
 """Whether the prompt variant changes the verdict: every variant against its baseline.
 
 The baseline is zero-shot, or for written answers the log-likelihoods of the classes after the same
-prompt; always of the same family, source and task. Compared are the verdicts on the two curves by both rules, and the values at the largest size. Both curves are drawn again over
-the same items, so the difference of two values has an interval of its own (paired bootstrap: Efron
-and Tibshirani 1993, chapter 13), which is narrower than two separate intervals suggest. Where one
-of the two variants lacks items, what is paired are the items that both have.
+prompt; always of the same family, source and task. Compared are the verdicts on the two curves by
+both rules, and the values at the largest size. Both curves are drawn again over the same items, so
+the difference of two values has an interval of its own (paired bootstrap: Efron and Tibshirani
+1993, chapter 13), which is narrower than two separate intervals suggest. Where one of the two
+variants lacks items, what is paired are the items that both have.
 """
 
 from __future__ import annotations

@@ -19,12 +19,13 @@ TITLE = "whether the prompt variant matters"
 CAPTION = """\
 The shape of every scaling curve by task and prompt variant, one block per family; above each column
 its protocol.
-A frame marks a verdict that differs from the zero-shot one: solid where both verdicts are settled,
-given by at least 95 % of the bootstrap draws, else dashed.
+A frame marks a verdict that differs from that of the baseline (zero-shot, or log-likelihoods after
+the same prompt for written answers): solid where both verdicts are settled, given by at least 95 %
+of the bootstrap draws, else dashed.
 """
 COLUMNS = ["family", "source", "task", "variant", "protocol"]
 COLUMNS += ["equivalent", "p", "flips", "settled"]
-# Frames of verdicts that differ from the zero-shot one, by whether that is settled.
+# Frames of verdicts that differ from the baseline's, by whether that is settled.
 FRAMES: dict[str, tuple[Any, str]] = {
     "yes": ("-", "differs from the baseline, both verdicts in at least 95 % of draws"),
     "no": ((0, (2.2, 1.6)), "differs from the baseline, not settled"),

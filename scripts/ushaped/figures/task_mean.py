@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ushaped.results import tables
 from ushaped.terms import AVERAGE
 
 CURVE = ["family", "source", "variant", "protocol", "modified", "size"]

@@ -65,23 +65,25 @@ class WrittenAnswers:
         Returns
         -------
         dict of str to Measured
-            ``accuracy`` first, in which an answer that cannot be read is wrong;
-            ``answered_accuracy``, of the readable ones alone, is a ratio of two means, and its
-            values are linearised for intervals (delta method; Cochran 1977, section 6.4).
-            ``agreement``, the share of pairs of samples from which the same is read, needs several
-            samples.
+            ``accuracy`` first, in which an answer that cannot be read is wrong.
+            ``answered_accuracy`` is that of the readable ones; ``agreement``, which needs several
+            samples, the share of pairs of readable samples with the same class. Both are ratios of
+            two means, and their values are linearised for intervals (delta method; Cochran 1977,
+            section 6.4).
         """
         even = float(np.mean(1.0 / questions.count))
         answered = self.read >= 0
         right = self.read == questions.answer[None, :, None]
         found = {
             "accuracy": _share(right, even),
-            "answered_accuracy": Measured(_ratio(right, answered), False, even),
+            "answered_accuracy": Measured(
+                _ratio(right.mean(axis=-1), answered.mean(axis=-1)), False, even
+            ),
             "unanswered_share": _share(~answered),
             "refused_share": _share(self.refused),
         }
         if self.read.shape[-1] > 1:
-            found["agreement"] = Measured(_agreement(self.read), True, float("nan"))
+            found["agreement"] = Measured(_agreement(self.read), False, float("nan"))
         has = questions.distractor >= 0
         if has.any():
             distractor = questions.distractor[has]
@@ -104,12 +106,11 @@ def _mean(values: Ints) -> Measured:
     return Measured(values.mean(axis=-1), False, float("nan"))
 
 
-def _ratio(part: Bools, whole: Bools) -> Floats:
+def _ratio(parts: Floats, wholes: Floats) -> Floats:
     """Values whose mean is the ratio of two means over items, and whose spread is that of it.
 
-    NaN for a model without any item in the whole; shape (models, n).
+    NaN for a model without anything in the whole; shape (models, n), as the arguments.
     """
-    parts, wholes = part.mean(axis=-1), whole.mean(axis=-1)
     mean = wholes.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = parts.mean(axis=1, keepdims=True) / mean
@@ -118,8 +119,8 @@ def _ratio(part: Bools, whole: Bools) -> Floats:
 
 
 def _agreement(read: Ints) -> Floats:
-    """Share of the pairs of samples of each item from which the same is read; shape (models, n)."""
-    samples = read.shape[-1]
-    same = (read[..., :, None] == read[..., None, :]).sum(axis=(-1, -2)) - samples
-    agreement: Floats = same / (samples * (samples - 1))
-    return agreement
+    """Share of the pairs of readable samples with the same class, as `_ratio`."""
+    first, second = np.triu_indices(read.shape[-1], k=1)
+    both = (read[..., first] >= 0) & (read[..., second] >= 0)
+    same = both & (read[..., first] == read[..., second])
+    return _ratio(same.mean(axis=-1), both.mean(axis=-1))

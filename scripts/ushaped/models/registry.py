@@ -181,8 +181,12 @@ class PublishedSizes(Model):
 class Thinking(Model):
     """How the models of a family think before they answer."""
 
-    open: str = setting("The text before a thought, as in <think>.", None, min_length=1)
-    close: str = setting("The text after a thought, as in </think>.", None, min_length=1)
+    open: str = setting(
+        "The text before a thought, with its blanks and line breaks.", None, min_length=1
+    )
+    close: str = setting(
+        "The text after a thought, with its blanks and line breaks.", None, min_length=1
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Thinking:

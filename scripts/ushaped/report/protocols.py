@@ -1,4 +1,4 @@
-"""Whether the prompt variant matters: which verdicts differ from zero-shot."""
+"""Whether the prompt variant matters: which verdicts differ from the baseline's."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
 from ushaped.results.tables import Edition
 from ushaped.terms import MAIN_VARIANT, PALM, PUBLISHED
-from ushaped.variants import order_variants
+from ushaped.variants import order_variants, with_chat
 
 SHOWN = {
     "accuracy": "Accuracy",

@@ -295,7 +295,11 @@ class Scorer:
         return prompt.row["chain_limit"] or self.settings.chain_tokens
 
     def _check_budget(self, budget: int) -> None:
-        """Refuse a thinking budget that the context cannot hold; only the configuration is read."""
+        """Refuse a thinking budget that the context cannot hold, and a model without tags.
+
+        Only configuration and tokenizer are read.
+        """
+        _ = self._tags
         from ushaped.scoring.engine.encoding import context_length
 
         config = load_config(self.about["folder"], self.settings.trust_remote_code)
@@ -394,7 +398,7 @@ class Scorer:
                 (i, number): self.sampling.thought_key(prompts[i], number) for i, number in texts
             }
             missing = {sample for sample in todo if keys[sample] not in self.store.rows}
-            close = [self._tags.close]
+            close = [self._tags.stop]
             for batch in self._written(prompts, begun, close, lambda _: budget, missing):
                 self.store.add({keys[sample]: thought for sample, thought in batch.items()})
             rows = self.store.rows
@@ -442,7 +446,7 @@ class Scorer:
 
     @cached_property
     def _tags(self) -> Tags:
-        tokenizer = self._loaded[1]
+        tokenizer = load_tokenizer(self.about["folder"], self.settings.trust_remote_code)
         given = json.loads(self.settings.thinking) if self.settings.thinking else None
         return Tags.of(tokenizer, given, self.about["model"])
 

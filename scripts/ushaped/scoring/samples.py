@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from ushaped.scoring.requests import Prompt
 
-# Tags around a thought that tokenizers know as tokens: Qwen3, DeepSeek-R1 and others; Magistral.
-KNOWN_TAGS = (("<think>", "</think>"), ("[THINK]", "[/THINK]"))
+# Texts around a thought that is in tags which tokenizers know as tokens: Qwen3, DeepSeek-R1 and
+# others; Magistral.
+KNOWN_TAGS = (("<think>\n", "\n</think>\n\n"), ("[THINK]", "[/THINK]"))
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Tags:
             return cls(given["open"], given["close"])
         known = tokenizer.get_vocab()
         for opening, closing in KNOWN_TAGS:
-            if opening in known and closing in known:
+            if opening.strip() in known and closing.strip() in known:
                 return cls(opening, closing)
         raise UserError(
             f"{where}, thinking",
@@ -112,11 +113,17 @@ class Tags:
 
     def begun(self, prompt: str) -> str:
         """A prompt up to where the model thinks; many templates open the thought themselves."""
-        return prompt if prompt.rstrip().endswith(self.open) else f"{prompt}{self.open}\n"
+        is_open = prompt.rstrip().endswith(self.open.strip())
+        return prompt if is_open else prompt + self.open
 
     def ended(self, begun: str, thought: str) -> str:
         """A prompt with its thought, up to where the answer begins."""
-        return f"{begun}{thought.rstrip()}\n{self.close}\n\n"
+        return begun + thought.rstrip() + self.close
+
+    @property
+    def stop(self) -> str:
+        """The text that ends a thought."""
+        return self.close.strip()
 
 
 def sample_row(prompt: Prompt, samples: Sequence[Value]) -> dict[str, Any]:
