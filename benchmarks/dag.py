@@ -25,6 +25,10 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from ushaped.terms import TASKS  # noqa: E402
+
 PARTS = ("Snakefile", "config", "profiles", "report", "rules", "scripts", "tasks")
 VARIANTS = (
     "zero-shot",
@@ -90,10 +94,10 @@ def prepare(folder: Path, families: int, arguments: argparse.Namespace) -> None:
 
 
 def settings(families: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """The configuration: all tasks, on invented families."""
+    """The configuration: all tasks of the prize, on invented families."""
     return {
         "output": "results/large",
-        "tasks": sorted(path.parent.name for path in ROOT.glob("tasks/*/replica.py")),
+        "tasks": list(TASKS),
         "variants": list(VARIANTS[: arguments.variants]),
         "families": list(invented(families, arguments.sizes)),
         "sources": {"all": list(SOURCES[: arguments.sources])},

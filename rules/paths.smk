@@ -30,6 +30,7 @@ from ushaped.models.lock import pinned_commit, require_pinned_commit
 from ushaped.models.load import UNKNOWN
 from ushaped.items.released import BLOCKS, describe_sources, find_own, mirror
 from ushaped.terms import OWN
+from ushaped.terms import TASKS as PRIZE_TASKS
 from ushaped.models.registry import points, read_registry
 from ushaped.code_dependencies import closure
 from ushaped.figures import ENDINGS, entries

@@ -2,7 +2,7 @@
 
 LITERATURE = f"{OUT}/published"
 PUBLISHED_HUMANS = str(ROOT / "literature/humans.csv")
-PUBLISHED_FACTS = sorted(map(str, (ROOT / "tasks").glob("*/task.yaml")))
+PUBLISHED_FACTS = [str(ROOT / f"tasks/{task}/task.yaml") for task in sorted(PRIZE_TASKS)]
 
 PUBLISHED_TABLES = [
     "tasks",

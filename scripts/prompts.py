@@ -58,7 +58,14 @@ def main() -> None:
         log(f"warning: {task.name}: a demonstration's answer {answer!r} is no class of any item")
     for variant in arguments.variants:
         rows = build(
-            items, variant, demonstrations, task.chain, arguments.seed, task.inside, task.answer
+            items,
+            variant,
+            demonstrations,
+            task.chain,
+            arguments.seed,
+            task.inside,
+            task.answer,
+            task.protocol,
         )
         rows = [row | {"metric": task.metric} for row in rows]
         metadata = {DUPLICATES: json.dumps(len(again))}

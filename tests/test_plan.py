@@ -39,6 +39,7 @@ from ushaped.plan import (
 )
 from ushaped.prompts import build
 from ushaped.settings import models as configured
+from ushaped.terms import TASKS
 
 LIMITS = Limits(batch_tokens=2048, chain_tokens=40)
 H100 = GPUS["H100"]
@@ -332,7 +333,7 @@ def test_the_plan_of_the_paper_runs_no_other_job_and_needs_no_file_of_items(
         values = [float(one[key]) for one in rows]
         assert values[0] > 0
         assert values[-1] == max(values)
-    items = sum(load_task(p.parent).facts.official.rows for p in ROOT.glob("tasks/*/replica.py"))
+    items = sum(load_task(ROOT / "tasks" / name).facts.official.rows for name in TASKS)
     assert int(rows[0]["prompts"]) >= 5 * items
     # Chains of two variants, each as long as the family's may become.
     longest = read_registry(ROOT)["pythia"]["chain_tokens"]

@@ -205,6 +205,22 @@ def test_zero_shot_is_the_item_as_it_stands() -> None:
     assert [row["item"] for row in rows] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("variant", "protocol"),
+    [("zero-shot", "own"), ("few-shot-2", "own"), ("one-shot", "modified"), ("cot", "modified")],
+)
+def test_no_prompt_of_a_task_outside_the_prize_is_called_official(
+    variant: str, protocol: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = load_task(ROOT / "tasks/zebra-puzzles")
+    lines = [json.dumps(as_item(task, one)) for one in replicate(task, 4, 0)]
+    (tmp_path / "items.jsonl").write_text("\n".join(lines) + "\n")
+    run_step(tmp_path, monkeypatch, "--task", str(task.folder), "--variants", variant)
+    rows = pq.read_table(tmp_path / f"{variant}.parquet").to_pylist()
+    assert {row["protocol"] for row in rows} == {protocol}
+    assert all(bool(row["modified"]) == (protocol == "modified") for row in rows)
+
+
 @pytest.mark.parametrize("variant", ["zero-shot", "few-shot-2", "one-shot", "cot"])
 def test_every_variant_keeps_classes_answers_and_parts(variant: str) -> None:
     for row, item in zip(build(items(6), variant, OURS, RULE, seed=0), items(6), strict=True):

@@ -224,6 +224,28 @@ def test_no_table_is_shown_in_which_one_variant_has_two_protocols(
         getattr(tables, f"read_{name}")(path)
 
 
+def comparisons(folder: Path, *pairs: tuple[str, str]) -> pd.DataFrame:
+    """Read a table of (task, protocol), all zero-shot."""
+    row = dict.fromkeys(columns.PROTOCOLS, "") | {"family": "f", "variant": "zero-shot"}
+    path = folder / "protocols.csv"
+    rows = [row | {"task": task, "protocol": protocol} for task, protocol in pairs]
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return tables.read_protocols(path)
+
+
+def test_tasks_outside_the_prize_share_a_variant_with_its_tasks_and_a_column_names_both(
+    tmp_path: Path,
+) -> None:
+    table = comparisons(tmp_path, ("neqa", "official"), ("zebra-puzzles", "own"))
+    assert tables.shared_protocol(table["protocol"]) == "official or own"
+    drawn = protocols_figure.figure(protocols_figure.table(table.assign(p=np.nan)))
+    assert "official or own" in [text.get_text() for text in drawn.axes[0].texts]
+    with pytest.raises(UserError, match="mixes the protocols 'modified' and 'own'"):
+        comparisons(tmp_path, ("neqa", "modified"), ("zebra-puzzles", "own"))
+    with pytest.raises(UserError, match="mixes the protocols 'official' and 'own'"):
+        comparisons(tmp_path, ("zebra-puzzles", "official"), ("zebra-puzzles", "own"))
+
+
 # -- the step ------------------------------------------------------------------------------------
 
 

@@ -93,7 +93,8 @@ function chosenCurves(data, choice) {
       const items = family.published ? 'official' : curve.source;
       const opinions = curve.verdict;
       const verdict = opinions && metric.name === curve.judged ? [opinions.equivalent[0] || opinions.shown, opinions.equivalent[1]] : null;
-      chosen.push({ edition, family, variant, metric, points, n, chance, items, opinions, verdict });
+      const protocol = curve.protocol ?? variant.protocol;
+      chosen.push({ edition, family, variant, protocol, metric, points, n, chance, items, opinions, verdict });
     }
   }
   const order = (curve) => [data.editions.indexOf(curve.edition), data.families.indexOf(curve.family), data.variants.indexOf(curve.variant)];
@@ -216,7 +217,7 @@ function sayStatus(view, choice) {
     const words = { task: 'no task', family: 'no family', variant: 'no prompt variant' };
     return `Nothing to draw: ${empty ? `${words[empty]} is chosen` : 'the chosen curves were not measured'}.${missing}`;
   }
-  const variants = [...new Set(curves.map((curve) => `${curve.variant.name} (${curve.variant.protocol} protocol)`))];
+  const variants = [...new Set(curves.map((curve) => `${curve.variant.name} (${curve.protocol} protocol)`))];
   const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
   return `${count(curves.length, 'curve')} in ${count(panels.length, 'panel')}, against ${SCALE_WORDS[choice.scale]}. Prompt variants: ${variants.join(', ')}.${missing}`;
 }
@@ -284,7 +285,7 @@ function rowsOf(view) {
         source: curve.family.published ? 'published' : curve.items,
         task: curve.edition.task,
         variant: curve.variant.name,
-        protocol: curve.variant.protocol,
+        protocol: curve.protocol,
         modified: curve.variant.modified,
         metric: curve.metric.name,
         n: curve.n,
@@ -322,7 +323,7 @@ function fillCurves(data, view, ink, symbols) {
     const sample = makeSvg('svg', { class: 'swatch', width: 24, height: 12, 'aria-hidden': 'true' }, sampleOf(curve.look, ink, 1, 6));
     const row = make('tr', {}, make('th', { scope: 'row' }, sample, ' ', curve.edition.name));
     row.append(make('td', {}, sayFamily(curve.family)));
-    row.append(make('td', { class: 'word' }, `${curve.variant.name} `, protocolTag(curve.variant.protocol, curve.variant.modified)));
+    row.append(make('td', { class: 'word' }, `${curve.variant.name} `, protocolTag(curve.protocol, curve.variant.modified)));
     row.append(make('td', {}, curve.items));
     for (const rule of Object.keys(data.rules)) {
       row.append(make('td', {}, ...(curve.opinions ? opinionParts(symbols, curve.opinions, rule) : ['–'])));
@@ -338,7 +339,7 @@ function fillNumbers(view) {
   headOf(table, ['Size', 'Parameters', 'FLOPs', 'Value', '95% interval', 'Items', 'Flags']);
   for (const curve of view.curves) {
     const name = `${curve.edition.name}, ${sayFamily(curve.family)}, ${curve.variant.name} `;
-    const head = make('th', { class: 'group', scope: 'rowgroup', colspan: 7 }, name, protocolTag(curve.variant.protocol, curve.variant.modified), ` ${curve.metric.label}`);
+    const head = make('th', { class: 'group', scope: 'rowgroup', colspan: 7 }, name, protocolTag(curve.protocol, curve.variant.modified), ` ${curve.metric.label}`);
     const body = make('tbody', {}, make('tr', {}, head));
     for (const point of curve.points) {
       const cells = [

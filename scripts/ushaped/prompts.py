@@ -24,6 +24,7 @@ def build(
     seed: int,
     inside: EmbeddedDemonstrations | None = None,
     answer: AnswerRule | None = None,
+    protocol: str = OFFICIAL,
 ) -> list[dict[str, Any]]:
     """Build one prompt per item; an item that does not split as ``inside-k`` needs has none.
 
@@ -44,6 +45,8 @@ def build(
         The solved questions that the items hold.
     answer : AnswerRule, optional
         Of the task: how a written answer is read.
+    protocol : str
+        Of the task: that of a prompt which the variant does not modify.
 
     Returns
     -------
@@ -82,7 +85,7 @@ def build(
             "distractor_index": item.distractor_index,
             "part": item.part,
             "cluster": item.cluster,
-            "protocol": MODIFIED if modified else OFFICIAL,
+            "protocol": MODIFIED if modified else protocol,
             "modified": modified,
             "chain": chosen.needs_chain,
             "answer_after": rule.answer_after if written else None,

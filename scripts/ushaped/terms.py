@@ -6,7 +6,8 @@ from __future__ import annotations
 REPLICA, OFFICIAL, ROUND_1, OWN = SOURCES = ("replica", "official", "round-1", "own")
 # What stands in place of a source for the numbers of the literature.
 PUBLISHED = "published"
-# Whose protocol a prompt follows: the prize's (`OFFICIAL`) or a modification of it.
+# Whose protocol a prompt follows: the prize's (`OFFICIAL`), that of a task outside the prize
+# (`OWN`), or a modification of either.
 MODIFIED = "modified"
 # The prompt variant that others are compared with.
 MAIN_VARIANT = "zero-shot"

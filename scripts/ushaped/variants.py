@@ -5,6 +5,7 @@ and the page ask the class. The classes stand in the order in which a reader exp
 
 ``zero-shot`` and ``few-shot-k`` are the prize's own protocol (McKenzie et al. 2023): the item by
 itself, or after k other items of the task with their answers. All others are labelled as modified.
+A task that is not the prize's is asked in the same ways, and its unmodified protocol is its own.
 
 A name may end in ``-generated``: the model writes its answer, where otherwise the log-likelihoods
 of the classes decide. In tables it also has ``-chat``, before that, for families whose prompts go

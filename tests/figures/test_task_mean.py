@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from fabricate import ALL_TASKS, metrics
@@ -34,6 +35,21 @@ def test_the_mean_is_over_the_accuracy_tasks_of_all_families_and_series() -> Non
     palm = theirs[(theirs["series"] == "PaLM") & (theirs["size"] == "540B")].set_index("task")
     expected = palm.loc[["memo-trap", "neqa"], "value"].mean()
     assert palm.loc[name, "value"] == pytest.approx(expected)
+
+
+def test_a_task_outside_the_prize_enters_no_mean_of_tasks_of_the_prize() -> None:
+    measured = metrics(TASKS, ("zero-shot", "cot"), (1_000, 8_000))
+    other = measured[measured["task"] == "neqa"].assign(task="zebra-puzzles", value=0.0)
+    other["protocol"] = other["protocol"].replace("official", "own")
+    both = pd.concat([measured, other], ignore_index=True)
+    assert common_tasks(both) == ("replica", ["memo-trap", "neqa"])
+    published = tables.read_published(SERIES)
+    name = "mean of 2 tasks"
+    alone, with_it = (add_task_mean(one, published)[0] for one in (measured, both))
+    means = [list(one.loc[one["task"] == name, "value"]) for one in (alone, with_it)]
+    assert means[0] == means[1]
+    assert len(means[0]) == 4
+    assert common_tasks(other) == ("replica", ["zebra-puzzles"])
 
 
 def test_a_ten_task_average_is_kept() -> None:

@@ -24,6 +24,7 @@ from ushaped.metrics.continuous import CONTINUOUS
 from ushaped.results import tables
 from ushaped.results.columns import METRICS, SHAPES
 from ushaped.results.columns import PROTOCOLS as COMPARED
+from ushaped.terms import TASKS
 
 FORMS = {
     "resisting-correction": "U-shaped",
@@ -755,7 +756,7 @@ def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
         "published_tables",
         *("--series", LITERATURE / "series.csv", "--humans", LITERATURE / "humans.csv"),
         *("--shapes", folder / "shapes.csv", "--output", folder / "tables"),
-        *("--tasks", *sorted(LITERATURE.parent.glob("tasks/*/task.yaml"))),
+        *("--tasks", *(LITERATURE.parent / f"tasks/{task}/task.yaml" for task in sorted(TASKS))),
     )
     if figures:
         made = folder.with_name(f"{folder.name}-figures")

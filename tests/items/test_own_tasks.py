@@ -187,7 +187,7 @@ def test_an_own_task_runs_to_the_page_and_trains_nothing_again(
     made = project.folder / "results/tasks/own/fewer.jsonl"
     assert made.read_bytes() == (folder / "items.jsonl").read_bytes()
     prompts = pq.read_table(project.folder / "results/prompts/own/fewer/few-shot-2.parquet")
-    assert set(prompts["protocol"].to_pylist()) == {"official"}
+    assert set(prompts["protocol"].to_pylist()) == {"own"}
     assert prompts["prompt"][0].as_py().count("Which has fewer") == 3
     rows = [line.split(",") for line in project.read("results/metrics.csv").splitlines()[1:]]
     assert {(cells[8], cells[10]) for cells in rows if cells[9] == NAME} == {
@@ -198,6 +198,10 @@ def test_an_own_task_runs_to_the_page_and_trains_nothing_again(
     assert '<article id="task-fewer"' in page
     assert "Own items: fewer, swayed; replica items: all other tasks." in page
     assert "The text holds nothing of fewer and swayed, since no generator exists for it." in page
+    card = page[page.index('<article id="task-fewer"') :].split("</article>")[0]
+    assert '<span class="tag own">own</span>' in card
+    assert "official" not in card
+    assert "Own</i> marks tasks that are not the Inverse Scaling Prize's" in page
     check_log_odds(project, page)
     assert project.plan() == []
 

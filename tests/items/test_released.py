@@ -31,10 +31,9 @@ from ushaped.items.task import CLASSIFICATION, load_task, read_items
 from ushaped.models.registry import read_registry
 from ushaped.prompts import build, misfits
 from ushaped.settings import check_present, editions, settings_for_provenance
-from ushaped.terms import OFFICIAL, REPLICA, ROUND_1
+from ushaped.terms import OFFICIAL, REPLICA, ROUND_1, TASKS
 from ushaped.variants import EmbeddedShots, parse_variant
 
-TASKS = sorted(path.parent.name for path in (ROOT / "tasks").glob("*/task.yaml"))
 MIRROR = os.environ.get(VARIABLE, "")
 
 

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from itertools import cycle, islice
@@ -42,13 +42,17 @@ from ushaped.items.task import (
 )
 from ushaped.ladder import corpus
 from ushaped.prompts import extract
-from ushaped.terms import OFFICIAL, REPLICA, ROUND_1, SOURCES
+from ushaped.terms import OFFICIAL, OWN, REPLICA, ROUND_1, SOURCES
+from ushaped.terms import TASKS as PRIZE
 from ushaped.variants import SEPARATOR, THOUGHT, worked
 
 TASKS = sorted(path.parent.name for path in (ROOT / "tasks").glob("*/task.yaml"))
+OUTSIDE_THE_PRIZE = ["counting-with-distractors", "zebra-puzzles"]
 INSIDE = {"hindsight-neglect": 10, "repetitive-algebra": 10}
 N = 120
 every_task = pytest.mark.parametrize("name", TASKS)
+every_task_of_the_prize = pytest.mark.parametrize("name", sorted(PRIZE))
+outside_the_prize = pytest.mark.parametrize("name", OUTSIDE_THE_PRIZE)
 
 
 @cache
@@ -72,8 +76,9 @@ def question(prompt: str) -> str:
 # -- schema ------------------------------------------------------------------------------------
 
 
-def test_there_are_the_eleven_tasks_of_the_prize() -> None:
-    assert len(TASKS) == 11
+def test_there_are_the_eleven_tasks_of_the_prize_and_others() -> None:
+    assert len(PRIZE) == 11
+    assert sorted([*PRIZE, *OUTSIDE_THE_PRIZE]) == TASKS
     assert [name for name in TASKS if load_task(ROOT / "tasks" / name).schema == SEQUENCE] == [
         "prompt-injection"
     ]
@@ -84,7 +89,7 @@ def test_items_have_the_prizes_schema(name: str) -> None:
     kind = load_task(ROOT / "tasks" / name).schema
     for item in items(name):
         assert item["prompt"] == item["prompt"].rstrip()
-        assert item["round"] in (1, 2)
+        assert item["round"] in ((1, 2) if name in PRIZE else (0,))
         assert isinstance(item["part"], int)
         if kind == SEQUENCE:
             assert item["completion"].startswith(" ")
@@ -124,8 +129,8 @@ def test_as_many_different_items_as_asked_for(name: str, n: int) -> None:
 def test_answers_are_balanced_where_the_facts_say_so(name: str) -> None:
     places = Counter(draft.answer_index for draft in drafts(name))
     if load_task(ROOT / "tasks" / name).facts.balanced:
-        assert set(places) == {0, 1}
-        assert places[0] == places[1]
+        assert set(places) == set(range(len(drafts(name)[0].classes)))
+        assert len(set(places.values())) == 1
     elif name == "sig-figs":
         assert len(places) >= 3
     else:
@@ -136,7 +141,7 @@ def test_answers_are_balanced_where_the_facts_say_so(name: str) -> None:
 def test_an_odd_number_of_items_is_balanced_but_for_one(name: str) -> None:
     places = Counter(draft.answer_index for draft in drafts(name, n=7))
     if load_task(ROOT / "tasks" / name).facts.balanced:
-        assert sorted(places.values()) == [3, 4]
+        assert sorted(places.values()) == ([3, 4] if name in PRIZE else [2, 2, 3])
 
 
 @every_task
@@ -354,7 +359,67 @@ def new_fact(text: str) -> Answers:
     return f" {new}", f" {known}"
 
 
+def counted(text: str) -> Answers:
+    """Things that someone has: how many are named, and the last number."""
+    listed = re.match(r"(\w+) has ((?:an? \w+(?:, | and )?)+)\.\s", text)
+    assert listed, text
+    asked = re.search(rf"\nHow many (\w+)s does {listed[1]} have\?\nAnswer:$", text)
+    assert asked, text
+    things = [words.split()[1] for words in re.split(", | and ", listed[2])]
+    assert len(set(things)) == len(things)
+    assert {KINDS.get(thing, asked[1]) for thing in things} == {asked[1]}
+    (*_, last) = re.findall(r"\d+", text)
+    return f" {len(things)}", f" {last}"
+
+
+def arranged(text: str) -> Answers:
+    """Boxes in a row: the one that holds what is asked for, and the one that a clue names."""
+    head, clues, asked = text.split("\n", 2)
+    (boxes,) = numbers(r"There are (\d) boxes in a row, numbered from the left", head)
+    groups = [listed.split(", ") for listed in re.findall(r"one \w+ \(([a-z, ]+)\)", head)]
+    contents = [content for group in groups for content in group]
+    assert {len(group) for group in groups} == {boxes}
+    assert len(set(contents)) == len(contents)
+    steps = {"is with": 0, "is directly left of": -1, "is directly right of": 1}
+    related, named = [], []
+    for clue in re.findall(r"[^.]+\.", clues):
+        if placed := re.fullmatch(r" ?The (\w+) is in box (\d)\.", clue):
+            named.append((placed[1], int(placed[2])))
+            continue
+        found = re.fullmatch(rf" ?The (\w+) ({'|'.join(steps)}) the (\w+)\.", clue)
+        assert found, clue
+        related.append((found[1], found[3], steps[found[2]]))
+    ((first, box),) = named
+    (solution,) = arrangements(groups, related, {first: box})
+    question = re.fullmatch(r"Which box holds the (\w+)\?\nAnswer:", asked)
+    assert question, asked
+    return f" {solution[question[1]]}", f" {box}"
+
+
+def arrangements(
+    groups: list[list[str]], related: list[tuple[str, str, int]], placed: dict[str, int]
+) -> Iterator[dict[str, int]]:
+    """Every way to fill the boxes from what is placed already, by trying all and going back."""
+    for one, other, step in related:
+        if one in placed and other in placed and placed[one] - placed[other] != step:
+            return
+    for group in groups:
+        used = [placed[content] for content in group if content in placed]
+        if len(set(used)) < len(used):
+            return
+    contents = [content for group in groups for content in group]
+    open_ones = [content for content in contents if content not in placed]
+    if not open_ones:
+        yield placed
+        return
+    tied = {one for pair in related for one in pair[:2] if {*pair[:2]} & placed.keys()}
+    content = next((one for one in open_ones if one in tied), open_ones[0])
+    for box in range(1, len(groups[0]) + 1):
+        yield from arrangements(groups, related, placed | {content: box})
+
+
 SOLVERS: dict[str, Callable[[str], Answers]] = {
+    "counting-with-distractors": counted,
     "hindsight-neglect": bet,
     "into-the-unknown": new_fact,
     "memo-trap": ended,
@@ -366,6 +431,7 @@ SOLVERS: dict[str, Callable[[str], Answers]] = {
     "repetitive-algebra": equation,
     "resisting-correction": copied,
     "sig-figs": rounded,
+    "zebra-puzzles": arranged,
 }
 
 
@@ -393,6 +459,52 @@ def test_significant_figures_have_varying_numbers_of_classes() -> None:
 
 def test_modus_tollens_is_always_valid() -> None:
     assert {draft.classes[draft.answer_index] for draft in drafts("modus-tollens")} == {" Yes"}
+
+
+@outside_the_prize
+def test_a_task_outside_the_prize_has_an_origin_and_no_official_protocol(name: str) -> None:
+    task = load_task(ROOT / "tasks" / name)
+    assert "arXiv:" in task.facts.origin
+    assert (task.protocol, task.facts.round, task.facts.official) == (OWN, 0, None)
+    assert load_task(ROOT / "tasks/neqa").protocol == OFFICIAL
+
+
+@outside_the_prize
+def test_the_tasks_outside_the_prize_cannot_be_told_by_a_number_that_the_text_lacks(
+    name: str,
+) -> None:
+    # The classes are the answer, the distractor's, and a third one.
+    lacking = Counter()
+    for draft in drafts(name):
+        classes = {one.strip() for one in draft.classes}
+        assert len(classes) == 3
+        lacking[len(classes - set(re.findall(r"\d+", draft.prompt)))] += 1
+    assert lacking[1] < 0.6 * N
+
+
+def test_parts_of_counting_tell_maths_from_code_and_one_distractor_from_three() -> None:
+    for draft in drafts("counting-with-distractors"):
+        assert ("program" in draft.prompt) == (draft.part > 2)
+        text = draft.prompt.replace("1 in ", "").split("\nHow many")[0]
+        found = re.findall(r"\d+", text)
+        assert len(found) == (1 if draft.part % 2 else 3)
+        assert draft.classes[draft.answer_index].strip() not in found
+
+
+def test_parts_of_zebra_puzzles_are_their_sizes() -> None:
+    sizes = {1: (3, 2), 2: (4, 2), 3: (4, 3), 4: (5, 3)}
+    for draft in drafts("zebra-puzzles"):
+        head = draft.prompt.split("\n")[0]
+        (boxes,) = numbers(r"There are (\d) boxes", head)
+        assert (boxes, head.count("(")) == sizes[draft.part]
+
+
+def test_what_is_left_over_is_asked_for_too_and_every_box_is_an_answer() -> None:
+    found = drafts("zebra-puzzles")
+    left_over = sum(" Only " in draft.chain for draft in found)
+    assert 0.1 < left_over / len(found) < 0.5
+    largest = {draft.classes[draft.answer_index] for draft in found if draft.part == 4}
+    assert largest == {f" {box}" for box in range(1, 6)}
 
 
 def test_prompt_injection_has_one_completion_that_holds_a_command() -> None:
@@ -471,7 +583,7 @@ SOLVED = {
 }
 
 
-@every_task
+@every_task_of_the_prize
 def test_demonstrations_before_released_items_end_and_answer_as_those_do(name: str) -> None:
     task = load_task(ROOT / "tasks" / name)
     shown = task.demonstrations(OFFICIAL)

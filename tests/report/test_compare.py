@@ -132,6 +132,24 @@ def test_sizes_stand_in_order_with_their_scale(shown: Results) -> None:
     assert series["size"] == ["1k", "8k", "45k"]
 
 
+def test_a_variant_of_tasks_in_and_outside_the_prize_names_both_protocols_and_a_curve_its_own(
+    made: Callable[..., Results],
+) -> None:
+    measured = metrics(**SMALL)
+    other = measured[measured["task"] == "neqa"].assign(task="zebra-puzzles")
+    other["protocol"] = other["protocol"].replace("official", "own")
+    values, matrix = both(made(pd.concat([measured, other], ignore_index=True)))
+    told = {v["name"]: v["protocol"] for v in values["variants"]}
+    assert (told["zero-shot"], told["cot"]) == ("official or own", "modified")
+    assert {v.name: v.protocol for v in matrix.variants} == told
+    of = {task: curve_of(values, "ladder", task, "zero-shot") for task in ("neqa", "zebra-puzzles")}
+    assert {task: curve["protocol"] for task, curve in of.items()} == {
+        "neqa": "official",
+        "zebra-puzzles": "own",
+    }
+    assert "protocol" not in curve_of(values, "ladder", "zebra-puzzles", "cot")
+
+
 def test_every_prompt_variant_has_its_protocol(shown: Results) -> None:
     values, _ = both(shown)
     told = [(v["name"], v["protocol"], v["modified"]) for v in values["variants"]]

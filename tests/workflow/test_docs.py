@@ -28,6 +28,7 @@ from snakemake.cli import get_argument_parser
 
 from project import ROOT, TINY, Project
 from ushaped.models.registry import read_registry
+from ushaped.terms import TASKS
 from ushaped.yaml_files import merge_defaults
 
 PAGES = sorted(
@@ -209,8 +210,8 @@ def mirror(tmp_path: Path) -> Path:
     """A folder with files that have the names of the released ones, for plans."""
     folder = tmp_path / "mirror"
     folder.mkdir()
-    for path in (ROOT / "tasks").glob("*/task.yaml"):
-        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for task in TASKS:
+        facts = yaml.safe_load((ROOT / f"tasks/{task}/task.yaml").read_text(encoding="utf-8"))
         (folder / facts["official"]["file"]).touch()
     return folder
 

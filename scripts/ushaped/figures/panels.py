@@ -189,12 +189,12 @@ def curve_looks(rows: pd.DataFrame) -> dict[str, style.Look]:
 def legend_entries(rows: pd.DataFrame) -> list[Line2D]:
     """Entries for every family and variant in ``rows``, and for the signs that occur there."""
     several = rows["family"].nunique() > 1
-    protocols = dict(zip(name_series(rows), rows["protocol"], strict=True))
+    protocols = rows.groupby(name_series(rows), sort=False)["protocol"].agg(tables.shared_protocol)
     labels = {
         series: tables.variant_label(
             series if several else series.partition(", ")[2], protocols[series]
         )
-        for series in protocols
+        for series in protocols.index
     }
     looks = curve_looks(rows)
     return [

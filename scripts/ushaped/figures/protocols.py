@@ -81,7 +81,7 @@ def _block(axis: Axes, rows: pd.DataFrame) -> None:
     items = tables.title_of_items(tables.Edition(*edition) for edition in editions)
     names = [(task, "" if items else f"{source} items") for source, task in editions]
     name_rows(axis, names, bold=tables.AVERAGE)
-    protocols = dict(zip(rows["variant"], rows["protocol"], strict=True))
+    protocols = rows.groupby("variant")["protocol"].agg(tables.shared_protocol)
     heads = [(variant, protocols[variant]) for variant in variants]
     name_columns(axis, [(str(rows["family"].iloc[0]), items), *heads])
     axis.set_ylim(len(editions) + 0.1, -HEADING)

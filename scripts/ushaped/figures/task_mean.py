@@ -1,5 +1,7 @@
 """The mean accuracy over the tasks that were run, where they are fewer than the ten of the average.
 
+Where some of these ten were run, no other task enters the mean.
+
 Families run here and published series are averaged over the same tasks, so their heights can be
 compared; they cannot be compared with a ten-task average.
 """
@@ -10,13 +12,15 @@ import numpy as np
 import pandas as pd
 
 from ushaped.results import tables
-from ushaped.terms import AVERAGE
+from ushaped.terms import AVERAGE, TEN_TASKS
 
 CURVE = ["family", "source", "variant", "protocol", "modified", "size"]
 
 
 def common_tasks(metrics: pd.DataFrame) -> tuple[str, list[str]]:
     """The source with the most accuracy tasks that all its families answered, and these tasks.
+
+    Only tasks of the ten-task average count, unless none was run.
 
     Returns
     -------
@@ -27,7 +31,8 @@ def common_tasks(metrics: pd.DataFrame) -> tuple[str, list[str]]:
     rows = metrics[(metrics["metric"] == "accuracy") & (metrics["model"] == "")]
     if (rows["task"] == AVERAGE).any():
         return "", []
-    rows = tables.main_rows(rows)
+    ten = rows[rows["task"].isin(TEN_TASKS)]
+    rows = tables.main_rows(ten if len(ten) else rows)
     best: tuple[str, list[str]] = ("", [])
     for source, group in rows.groupby("source"):
         families = group.groupby("task")["family"].nunique()

@@ -124,12 +124,15 @@ def _details(cell: pd.Series) -> str:
 def _headings(table: pd.DataFrame) -> dict[int, tuple[str, str]]:
     several = table.loc[table["source"] != "published", "family"].nunique() > 1
     headings = {}
-    for _, first in table.drop_duplicates("column").iterrows():
-        name, below = str(first["variant"]), f"{first['protocol']} protocol"
+    for column in table["column"].unique():
+        rows = table[table["column"] == column]
+        first = rows.iloc[0]
+        protocol = tables.shared_protocol(rows["protocol"])
+        name, below = str(first["variant"]), f"{protocol} protocol"
         if first["source"] == "published":
             name = f"{first['family']}, published"
             below = f"{first['variant']}, {first['protocol']}"
         elif several:
             name = f"{first['family']} {name}"
-        headings[int(first["column"])] = (name, below)
+        headings[int(column)] = (name, below)
     return headings

@@ -199,6 +199,11 @@ class TaskFile(Model):
         "What judges the task."
     )
     balanced: bool = setting("Whether the replica makes every answer index right equally often.")
+    origin: Text = setting(
+        "Paper whose task this one puts in other words, as in Gema et al. 2025, arXiv:2507.14417; "
+        "left out for the prize's tasks and for those without an original.",
+        "",
+    )
     true_task: Text = setting("What the prompt asks for, in the imperative.")
     distractor_task: Text = setting("What a model may do instead, in the imperative.")
     chain: ChainRule
@@ -266,6 +271,16 @@ class Task:
     def metric(self) -> str:
         """What judges the task: one of `METRICS` of its schema."""
         return self.facts.metric
+
+    @property
+    def is_new(self) -> bool:
+        """Whether no original of it exists, neither the prize's nor in a paper."""
+        return not (self.facts.round or self.facts.origin)
+
+    @property
+    def protocol(self) -> str:
+        """That of a prompt which nothing modifies: ``official``, or ``own`` outside the prize."""
+        return OFFICIAL if self.facts.round else OWN
 
     @property
     def chain(self) -> ChainRule:
@@ -403,8 +418,8 @@ def questions(
 def replicate(task: Task, n: int, seed: int) -> list[GeneratedItem]:
     """Draw ``n`` different test questions of a task, the same ones for the same seed.
 
-    Where ``task.yaml`` says ``balanced: true``, every answer index is right equally often (the
-    first ones once more when ``n`` is no multiple).
+    Where ``task.yaml`` says ``balanced: true``, every answer index is right equally often (some
+    once more when ``n`` is no multiple).
 
     Raises
     ------
@@ -419,8 +434,7 @@ def replicate(task: Task, n: int, seed: int) -> list[GeneratedItem]:
     for item in questions(load_replica(task.folder).draw, rng, test=True):
         if len(items) == n:
             break
-        share = -(-n // len(item.classes)) if task.facts.balanced else n
-        full = room.get(item.answer_index, 0) >= share
+        full = task.facts.balanced and not _has_room(room, item, n)
         stale = stale + 1 if full or item.key in seen else 0
         if stale > 20_000:
             raise UserError(
@@ -434,6 +448,13 @@ def replicate(task: Task, n: int, seed: int) -> list[GeneratedItem]:
         room[item.answer_index] = room.get(item.answer_index, 0) + 1
         items.append(item)
     return items
+
+
+def _has_room(room: Mapping[int, int], item: GeneratedItem, n: int) -> bool:
+    """Whether one more of ``n`` items may have this answer index; ``room`` counts those before."""
+    share, left = divmod(n, len(item.classes))
+    larger = sum(count > share for count in room.values())
+    return room.get(item.answer_index, 0) < share + (larger < left)
 
 
 def as_item(task: Task, generated: GeneratedItem) -> dict[str, Any]:

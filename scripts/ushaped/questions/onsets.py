@@ -82,14 +82,16 @@ def answer(inputs: Inputs) -> list[Row]:
     inner = metrics.set_index(["family", "size"])["non_embedding_parameters"].to_dict()
     rows: list[Row] = []
     for families in comparable(inputs.ladders):
-        by_source: dict[str, dict[str, list[Place]]] = {}
+        # Tasks of another protocol, which are not the prize's, have a mean of their own.
+        compared: dict[tuple[str, str], dict[str, list[Place]]] = {}
         for curve in curves:
             if curve.family in families:
                 sizes = np.array([inner[curve.family, size] for size in curve.sizes])
                 share = true_frequency(inputs.ladders[curve.family], curve.task)
                 place = _locate(curve, share, sizes, drawn[curve.key])
-                by_source.setdefault(curve.source, {}).setdefault(curve.task, []).append(place)
-        for tasks in by_source.values():
+                tasks = compared.setdefault((curve.source, curve.protocol), {})
+                tasks.setdefault(curve.task, []).append(place)
+        for tasks in compared.values():
             rows += _compare([sorted(own, key=lambda p: p.frequency) for own in tasks.values()])
     return rows
 

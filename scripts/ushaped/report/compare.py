@@ -40,7 +40,7 @@ class CompareView:
 
     ``data`` is what the page's script reads: lists ``metrics``, ``variants``, ``families`` (with
     their sizes), ``editions`` and ``curves``; a curve names its family, variant and metrics by
-    their indices in these lists.
+    their indices in these lists, and its protocol where that of its variant depends on the task.
     """
 
     data: dict[str, Any]
@@ -91,6 +91,7 @@ def curve_views(
     order = [variant.name for variant in variants]
     judged: dict[Key, str] = {v.key: v.metric for v in findings.verdicts}
     cells = cells_of(findings)
+    protocols = points.groupby(CURVE)["protocol"].first().to_dict()
     return [
         {
             "family": families.index((key[0], key[1] == PUBLISHED)),
@@ -101,6 +102,11 @@ def curve_views(
             "verdict": cell.record() if (cell := cells.get(key)) else None,
             "metrics": series,
         }
+        | (
+            {}
+            if (own := protocols[key]) == variants[order.index(key[3])].protocol
+            else {"protocol": own}
+        )
         for key, series in series_of(points, metrics).items()
     ]
 

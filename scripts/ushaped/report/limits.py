@@ -42,6 +42,7 @@ class LimitsView:
     families: list[str]
     without_generator: list[str]
     has_replicas: bool
+    has_originals: bool
     item_sources: str
     frequencies: Frequencies | None
 
@@ -52,10 +53,13 @@ def limits_view(findings: Findings) -> LimitsView | None:
         return None
     known = findings.results.tasks
     generated = [name for name in findings.tasks if name in known and known[name].has_replica]
+    replicas = {edition.task for edition in findings.editions if edition.source == REPLICA}
+    new = {name for name in replicas & known.keys() if known[name].is_new}
     return LimitsView(
         families=list(trained),
         without_generator=[name for name in findings.tasks if name not in generated],
-        has_replicas=any(edition.source == REPLICA for edition in findings.editions),
+        has_replicas=bool(replicas),
+        has_originals=bool(replicas - new),
         item_sources=findings.item_sources,
         frequencies=frequencies(trained, generated),
     )

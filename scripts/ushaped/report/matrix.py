@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -19,7 +19,7 @@ from ushaped.report.text import glyphs
 from ushaped.report.verdicts import Verdict, editions_of, main_variant
 from ushaped.results.numbers import draws, p_value
 from ushaped.results.records import Key
-from ushaped.results.tables import Edition
+from ushaped.results.tables import Edition, shared_protocol
 from ushaped.terms import (
     AVERAGE,
     CONFIDENCE,
@@ -198,11 +198,13 @@ def every_variant(
     ours: dict[Key, Verdict] = {v.key: v for v in verdicts if v.source != PUBLISHED}
     palm = {v.task: v for v in verdicts if v.source == PUBLISHED and v.family == PALM}
     order = order_variants(v.variant for v in ours.values())
-    seen: dict[tuple[str, str], Column] = {}
+    seen: dict[tuple[str, str], list[Verdict]] = {}
     for v in ours.values():
-        column = Column(v.family, v.variant, v.protocol, v.modified)
-        seen.setdefault((v.family, v.variant), column)
-    columns = sorted(seen.values(), key=lambda c: (c.family, order.index(c.variant)))
+        seen.setdefault((v.family, v.variant), []).append(v)
+    columns = [
+        Column(*key, shared_protocol(v.protocol for v in own), own[0].modified)
+        for key, own in sorted(seen.items(), key=lambda pair: (pair[0][0], order.index(pair[0][1])))
+    ]
     rows = []
     for edition in editions_of(verdicts):
         cells = [ours.get((c.family, *edition, c.variant)) for c in columns]
@@ -245,9 +247,14 @@ def verdict_matrix(findings: Findings) -> VerdictMatrix | None:
 
 
 def variants_of(variants: Iterable[Variant]) -> list[Variant]:
-    """Variants, each once, in reading order."""
-    by_name = {variant.name: variant for variant in variants}
-    return [by_name[name] for name in order_variants(by_name)]
+    """Variants, each once with the protocols of all tasks, in reading order."""
+    by_name: dict[str, list[Variant]] = {}
+    for variant in dict.fromkeys(variants):
+        by_name.setdefault(variant.name, []).append(variant)
+    return [
+        replace(own[-1], protocol=shared_protocol(variant.protocol for variant in own))
+        for own in (by_name[name] for name in order_variants(by_name))
+    ]
 
 
 def cells_of(findings: Findings) -> dict[Key, Cell]:

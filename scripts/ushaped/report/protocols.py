@@ -15,7 +15,7 @@ from ushaped.report.verdicts import ONE_SIZE
 from ushaped.results import tables
 from ushaped.results.columns import OfCurve
 from ushaped.results.tables import Edition
-from ushaped.terms import AVERAGE, CONFIDENCE, LOSSES, MAIN_VARIANT
+from ushaped.terms import AVERAGE, CONFIDENCE, LOSSES, MAIN_VARIANT, OWN
 from ushaped.variants import order_variants
 
 
@@ -173,11 +173,12 @@ def tabulate(
     """Columns family by family, and rows of a table editions x variants; a missing cell is None."""
     order = order_variants(c.variant for c in comparisons)
     modified: dict[tuple[str, str], set[str]] = {}
+    protocols: dict[tuple[str, str], set[str]] = {}
     for c in comparisons:
         modified.setdefault((c.family, c.variant), set()).add(c.modified)
-    protocols = {(c.family, c.variant): c.protocol for c in comparisons}
+        protocols.setdefault((c.family, c.variant), set()).add(c.protocol)
     columns = [
-        Column(*key, protocols[key], "; ".join(sorted(modified[key])))
+        Column(*key, tables.shared_protocol(protocols[key]), "; ".join(sorted(modified[key])))
         for key in sorted(modified, key=lambda key: (key[0], order.index(key[1])))
     ]
     cells = {(c.source, c.task, c.family, c.variant): c for c in comparisons}
@@ -199,6 +200,7 @@ class ProtocolsView:
     columns: list[Column]
     rows: list[tuple[Edition, list[Comparison | None]]]
     several_variants: bool
+    has_own: bool
     main_variant: str
     confidence: float
     item_sources: str
@@ -219,6 +221,7 @@ def protocols_view(findings: Findings) -> ProtocolsView:
         columns=columns,
         rows=rows,
         several_variants=any(c.variant != MAIN_VARIANT for c in comparisons),
+        has_own=any(c.protocol == OWN for c in comparisons),
         main_variant=MAIN_VARIANT,
         confidence=CONFIDENCE,
         item_sources=findings.item_sources,

@@ -21,7 +21,7 @@ from ushaped.report.text import AXES, in_order
 from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
 from ushaped.results.tables import Edition
-from ushaped.terms import MAIN_VARIANT, PALM, PUBLISHED
+from ushaped.terms import MAIN_VARIANT, PALM, PUBLISHED, TASKS
 from ushaped.variants import order_variants, with_chat
 
 SHOWN = {
@@ -175,6 +175,11 @@ class TaskView:
     @property
     def source(self) -> str:
         return self.edition.source
+
+    @property
+    def of_prize(self) -> bool:
+        """Whether the task is one of the prize; of a folder that is gone its name decides."""
+        return bool(self.facts["round"]) if self.facts else self.edition.task in TASKS
 
     @property
     def families(self) -> list[str]:

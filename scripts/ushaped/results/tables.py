@@ -14,7 +14,17 @@ from ushaped.errors import UserError
 from ushaped.metrics.intervals import wilson
 from ushaped.results import columns
 from ushaped.results.text_files import read_csv
-from ushaped.terms import AVERAGE, LOSSES, MAIN_VARIANT, NATS, PRIMARY, PUBLISHED, TASKS
+from ushaped.terms import (
+    AVERAGE,
+    LOSSES,
+    MAIN_VARIANT,
+    NATS,
+    OFFICIAL,
+    OWN,
+    PRIMARY,
+    PUBLISHED,
+    TASKS,
+)
 from ushaped.variants import order_variants
 
 __all__ = ["AVERAGE", "LOSSES", "NATS", "PRIMARY", "TASKS", "order_variants"]
@@ -162,15 +172,18 @@ def refuse_mixed_protocols(table: pd.DataFrame, where: str | Path) -> pd.DataFra
     """Return a table unless one of its prompt variants has two protocols.
 
     Figures and page label, count and summarise by variant, so tasks of another protocol under the
-    same name would be mixed with official ones unseen.
+    same name would be mixed with official ones unseen. Tasks of the prize and others share a
+    variant that modifies neither (`shared_protocol`); a single task has one protocol.
 
     Raises
     ------
     UserError
         Naming the variant and both protocols.
     """
-    for variant, names in table.groupby("variant")["protocol"].unique().items():
-        if len(names) > 1:
+    for variant, rows in table.groupby("variant"):
+        names = set(rows["protocol"])
+        several = (rows.groupby("task")["protocol"].nunique() > 1).any()
+        if several or (len(names) > 1 and names != {OFFICIAL, OWN}):
             raise UserError(
                 f"{where}, variant '{variant}'",
                 "mixes the protocols " + " and ".join(f"'{name}'" for name in sorted(names)),
@@ -383,6 +396,17 @@ def verdict_probability(row: pd.Series) -> float:
     """Share of bootstrap draws that give the verdict of a row of ``shapes.csv``; NaN if none."""
     column = PROBABILITY.get(str(row["equivalent"]))
     return float(row[column]) if column else float("nan")
+
+
+def shared_protocol(protocols: Iterable[str]) -> str:
+    """The protocol of a variant for several tasks: both where only some are tasks of the prize.
+
+    Examples
+    --------
+    >>> shared_protocol(["own", "official", "official"])
+    'official or own'
+    """
+    return " or ".join(sorted(set(protocols)))
 
 
 def variant_label(variant: str, protocol: str) -> str:
