@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 # What must not follow a class that was read: 1 is not the answer of "12", nor 6 that of "6.27".
 NO_MORE = r"(?!\w|\.\d)"
 # Marks that may stand around a class.
-MARKS = " \t\n\r\"'`*_.,:;!()[]{}<>\\$"
+MARKS = " \t\n\r\"'\u201c\u201d\u2018\u2019`*_.,:;!()[]{}<>\\$"
 ANNOUNCED = ("answer is", "answer:")
 # How a text begins that declines to answer.
 REFUSAL = re.compile(
-    r"\W*(i['’]?m (sorry|unable|not able)|i am (sorry|unable|not able)|sorry\b|i (can['’]?t|cannot|"
-    r"can not|won['’]?t|will not)\b|as an ai\b|unfortunately,? i\b)",
+    r"\W*(i['\u2019]?m (sorry|unable|not able)|i am (sorry|unable|not able)|sorry\b|"
+    r"i (can['\u2019]?t|cannot|can not|won['\u2019]?t|will not)\b|as an ai\b|unfortunately,? i\b)",
     re.IGNORECASE,
 )
 

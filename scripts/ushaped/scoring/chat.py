@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ushaped.errors import UserError
@@ -25,8 +24,15 @@ if TYPE_CHECKING:
 
 # Stands for an answer; templates trim blanks, and split some tags off.
 MARKER = "Zq7answer7qZ"
-# Templates may write the date. A fixed one, the default of Llama 3.1's, keeps prompts the same.
-TODAY = date(2024, 7, 26)
+PROBE = "Which?"
+# Templates may write today's date. A fixed one, the default of Llama 3.1's, keeps prompts the same:
+# the function that transformers gives them is hidden by one that fills in these parts.
+DATE = {"%d": "26", "%b": "Jul", "%B": "July", "%m": "07", "%Y": "2024", "%y": "24"}
+FIXED_DATE = (
+    "{% macro strftime_now(form) %}{{ form"
+    + "".join(f".replace('{part}', '{value}')" for part, value in DATE.items())
+    + " }}{% endmacro %}"
+)
 # Keys of the registry that say how, and change no weights.
 CHAT_KEYS = ("chat", "system_prompt", "template_arguments", "thinking")
 
@@ -99,7 +105,9 @@ class ChatTemplate:
                 "set chat: off for this family in config/models.yaml, or add chat_template.jinja "
                 "to the model's folder",
             )
-        before, after = self._around_answer(MARKER)
+        template = tokenizer.get_chat_template()
+        self.template = FIXED_DATE + template if "strftime_now" in template else template
+        before, after = self._around_answer(PROBE)
         if settings.system_prompt and settings.system_prompt.strip() not in before:
             raise UserError(
                 f"{where}, system_prompt", "the template leaves it out", "take the key out"
@@ -132,7 +140,7 @@ class ChatTemplate:
         }
         if row["stop"] is not None:
             return dict(row) | changed | {"stop": []}
-        blank = " " if self._around_answer(MARKER)[0].endswith(" ") else ""
+        blank = " " if self._around_answer(PROBE)[0].endswith(" ") else ""
         classes = [blank + name.lstrip(" ") for name in row["classes"]]
         return dict(row) | changed | {"classes": classes}
 
@@ -143,7 +151,7 @@ class ChatTemplate:
         transformers' ``apply_chat_template``.
         """
         own = self.tokenizer.bos_token
-        begins = bool(own) and self.before_answer(MARKER).startswith(own)
+        begins = bool(own) and self.before_answer(PROBE).startswith(own)
         return "always" if setting == "always" and not begins else "never"
 
     def about(self) -> dict[str, Any]:
@@ -152,7 +160,7 @@ class ChatTemplate:
         ``example`` is a conversation as it is sent, in which ``PROMPT`` stands for the prompt.
         """
         return {
-            "template_sha256": digest(json.dumps(self.tokenizer.chat_template)),
+            "template_sha256": digest(self.template),
             "system_prompt": self.settings.system_prompt,
             "template_arguments": dict(self.settings.template_arguments),
             "example": self.before_answer("PROMPT"),
@@ -177,7 +185,8 @@ class ChatTemplate:
                     messages,
                     tokenize=False,
                     add_generation_prompt=start,
-                    **{"strftime_now": TODAY.strftime} | dict(self.settings.template_arguments),
+                    chat_template=self.template,
+                    **self.settings.template_arguments,
                 )
             )
         except Exception as error:  # whatever a template raises, its own message says what
