@@ -113,7 +113,7 @@ DOWNLOADED_MODELS = [name for name in FETCHED if {"hub", "package"} & MODELS[nam
 SERVED = [name for name in FETCHED if "endpoint" in MODELS[name]["entry"]]
 
 EVERY_EDITION = [dict(zip(("source", "task"), edition)) for edition in EDITIONS]
-ASKED = asked(LADDERS)
+ASKED = asked(config)
 MEASURED_FIGURES = [
     entry
     for entry in entries().values()
@@ -129,7 +129,13 @@ PROMPT_FILES = [
     if parse_variant(variant).applies(FACTS[task])
 ]
 # Whether any prompt is continued by a chain of thought before its classes.
-HAS_WRITTEN_ANSWERS = any(parse_variant(Path(file).stem).writes for file in PROMPT_FILES)
+WRITTEN_FILES = [file for file in PROMPT_FILES if parse_variant(Path(file).stem).writes]
+# Families of chat models that are run beside that of their base models.
+CHAT_PAIRS = {
+    family: base
+    for family in config["families"]
+    if (base := REGISTRY.get(family, {}).get("chat_of")) in config["families"]
+}
 HAS_CHAINS = any(parse_variant(Path(file).stem).needs_chain for file in PROMPT_FILES)
 
 
@@ -385,7 +391,7 @@ def scoring_options(model):
         words += ["--chat", chat.as_json()]
     if thinking := settings.get("thinking", MODELS[model].get("thinking")):
         words += ["--thinking", as_json(thinking)]
-    if HAS_WRITTEN_ANSWERS:
+    if WRITTEN_FILES:
         words += ["--sampling", as_json(config["generation"])]
     return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)
 
@@ -456,15 +462,17 @@ def question_inputs(wildcards):
         "items": [f"{OUT}/items.parquet"],
         "protocols": [f"{OUT}/protocols.csv"],
         "prompts": [f"{OUT}/prompts/{file}" for file in scored],
+        "written": [f"{OUT}/scores/{model}/{file}" for model in MODELS for file in WRITTEN_FILES],
         "scores": [f"{OUT}/scores/{model}/{file}" for model in MODELS for file in scored],
     }
     return [file for name in QUESTIONS[wildcards.question].reads for file in files.get(name, [])]
 
 
-def question_ladders(wildcards):
-    """The option with the settings of all ladders, if the question asks for them."""
-    asks = "ladders" in QUESTIONS[wildcards.question].reads
-    return ["--ladders", as_json(LADDERS)] if asks else []
+def question_options(wildcards):
+    """Options with the settings of all ladders and with pairs of families, if a question asks."""
+    reads = QUESTIONS[wildcards.question].reads
+    words = ["--ladders", as_json(LADDERS)] if "ladders" in reads else []
+    return words + (["--pairs", as_json(CHAT_PAIRS)] if "pairs" in reads else [])
 
 
 def folder_of_answers(wildcards, output):

@@ -48,10 +48,10 @@ rule questions:
         equivalence=config["shapes"]["equivalence"],
         draws=config["shapes"]["draws"],
         seed=config["shapes"]["seed"],
-        ladders=question_ladders,
+        options=question_options,
     shell:
         "python {input.code[0]:q} {wildcards.question:q} --results {params.results:q}"
         " --published {params.published:q}"
         " --recovery {params.recovery:q} --equivalence {params.equivalence:q}"
-        " --draws {params.draws:q} --seed {params.seed:q} {params.ladders:q} --output {output:q}"
+        " --draws {params.draws:q} --seed {params.seed:q} {params.options:q} --output {output:q}"
         " 2>&1 | tee {log:q} >&2"

@@ -30,6 +30,7 @@ def main() -> None:
         prompts=arguments.results / "prompts",
         scores=arguments.results / "scores",
         ladders=arguments.ladders,
+        pairs=arguments.pairs,
         rule=Rule.published_equivalent(arguments.equivalence, arguments.recovery),
         draws=arguments.draws,
         seed=arguments.seed,
@@ -45,6 +46,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--published", type=Path, required=True, metavar="CSV")
     parser.add_argument(
         "--ladders", type=json.loads, default={}, help="settings of families trained here, as JSON"
+    )
+    parser.add_argument(
+        "--pairs", type=json.loads, default={}, help="base family of each chat family, as JSON"
     )
     add_rule(parser)
     add_bootstrap(parser)

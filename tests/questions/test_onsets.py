@@ -144,8 +144,9 @@ def test_items_of_two_sources_have_no_mean_in_common(tmp_path: Path) -> None:
 
 
 def test_only_a_run_with_several_ladders_is_asked() -> None:
-    assert "onsets" not in asked(["ladder"])
-    assert "onsets" in asked(["ladder", "rare"])
+    config = {"ladder": {}, "ladders": {"rare": {}}}
+    assert "onsets" not in asked(config | {"families": ["ladder"]})
+    assert "onsets" in asked(config | {"families": ["ladder", "rare"]})
 
 
 def test_the_page_says_what_was_expected_and_what_came_out(table: pd.DataFrame) -> None:

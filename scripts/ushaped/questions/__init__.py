@@ -8,8 +8,11 @@ for it.
 
 from __future__ import annotations
 
-from collections.abc import Sized
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ushaped.ladder.families import ladders
+from ushaped.variants import parse_variant
 
 
 class Question(NamedTuple):
@@ -22,7 +25,8 @@ class Question(NamedTuple):
     reads : tuple of str
         Its inputs: ``published`` (the published series), or of the run ``metrics``, ``items``,
         ``protocols``, and ``prompts`` and ``scores`` of the accuracy tasks in the main variant;
-        ``ladders``, the settings of families trained here, of which it takes several.
+        ``ladders``, the settings of families trained here, of which it takes several; ``written``,
+        scores of written answers; ``pairs``, families of base and chat models.
     """
 
     title: str
@@ -48,13 +52,25 @@ QUESTIONS = {
     "onsets": Question(
         "does a rarer true regularity move the turn?", reads=("metrics", "items", "ladders")
     ),
+    "written-answers": Question(
+        "do written answers agree with log-likelihoods?", reads=("metrics", "protocols", "written")
+    ),
+    "base-and-chat": Question(
+        "does a chat template change the answers?", reads=("metrics", "items", "pairs")
+    ),
 }
 
 
-def asked(ladders: Sized) -> dict[str, Question]:
-    """The questions of a run with some families that are trained here."""
+def asked(config: Mapping[str, Any]) -> dict[str, Question]:
+    """The questions of a run with this configuration."""
+    families, variants = config.get("families", []), config.get("variants", [])
+    has = {
+        "ladders": sum(name in ladders(config) for name in families) > 1,
+        "written": any(parse_variant(name).writes for name in variants),
+        "pairs": len(families) > 1,
+    }
     return {
         name: question
         for name, question in QUESTIONS.items()
-        if len(ladders) > 1 or "ladders" not in question.reads
+        if all(has.get(what, True) for what in question.reads)
     }

@@ -28,6 +28,8 @@ class Inputs:
         Of the bootstrap.
     ladders : mapping
         All settings of each family that is trained here, by name.
+    pairs : mapping
+        Families of chat models, with that of their base models.
     """
 
     published: Path
@@ -40,3 +42,4 @@ class Inputs:
     draws: int
     seed: int
     ladders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    pairs: Mapping[str, str] = field(default_factory=dict)

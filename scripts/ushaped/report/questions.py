@@ -364,7 +364,7 @@ def tabled(answers: Mapping[str, pd.DataFrame]) -> list[Tabled]:
     return [
         Tabled(name, QUESTIONS[name].title, list(table.columns), table.to_numpy().tolist())
         for name, table in answers.items()
-        if name not in WORDED
+        if name not in WORDED and len(table)
     ]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from ushaped.items.task import Task, load_task
-from ushaped.ladder.families import ladders
 from ushaped.questions import asked
 from ushaped.results import tables
 from ushaped.results.formats import Precision, precisions, read_made
@@ -106,9 +105,8 @@ class Results:
     @cached_property
     def questions(self) -> dict[str, pd.DataFrame]:
         """The answer to each open question."""
-        folder, families = self.folder / "questions", self.config.get("families", [])
-        trained = [family for family in families if family in ladders(self.config)]
-        return {name: tables.read_question(folder / f"{name}.csv") for name in asked(trained)}
+        folder = self.folder / "questions"
+        return {name: tables.read_question(folder / f"{name}.csv") for name in asked(self.config)}
 
     # -- what was run -----------------------------------------------------------------------------
 
