@@ -37,15 +37,23 @@ def ladders(**frequencies: float) -> dict[str, Any]:
 
 
 def answered(
-    folder: Path, settings: dict[str, Any], curves: dict[str, list[float]], **options: Any
+    folder: Path,
+    settings: dict[str, Any],
+    curves: dict[str, list[float]],
+    own: tuple[str, ...] = (),
+    **options: Any,
 ) -> Any:
-    """Answer the question from made-up answers; each family has the accuracy of its curve."""
+    """Answer the question from made-up answers; each family has the accuracy of its curve.
+
+    The tasks ``own`` are not the prize's.
+    """
     measured = metrics(TASKS, ("zero-shot",), SIZES, seeds=2, families=list(curves), **options)
     accuracy = measured["metric"] == "accuracy"
     places = measured["parameters"].map(dict(zip(SIZES, range(len(SIZES)), strict=True)))
     found = [curves[f][p] for f, p in zip(measured["family"], places, strict=True)]
     measured["value"] = measured["value"].where(~accuracy, pd.Series(found, measured.index))
     measured, items = answers(measured)
+    measured.loc[measured["task"].isin(own), "protocol"] = "own"
     measured.to_csv(folder / "metrics.csv", index=False)
     items.to_parquet(folder / "items.parquet")
     files = {"metrics": folder / "metrics.csv", "items": folder / "items.parquet"}
@@ -159,3 +167,11 @@ def test_the_page_says_what_was_expected_and_what_came_out(table: pd.DataFrame) 
     assert {moved.outcome for moved in view.moved} <= set(OUTCOMES)
     assert "distractor: " in describe_onsets(table)
     assert onsets_view(None) == onsets_view(table.iloc[:0]) == []
+
+
+def test_a_task_outside_the_prize_enters_no_mean_with_tasks_of_the_prize(tmp_path: Path) -> None:
+    settings = ladders(**{name: share for name, (share, _) in CURVES.items()})
+    curves = {name: curve for name, (_, curve) in CURVES.items()}
+    found = answered(tmp_path, settings, curves, own=("neqa",))
+    assert set(found["task"]) == {"neqa", "memo-trap"}
+    assert set(found.loc[found["task"] == "neqa", "protocol"]) == {"own"}
