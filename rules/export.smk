@@ -16,6 +16,7 @@ rule export:
         published=PUBLISHED,
         labels=str(ROOT / "literature/verdicts.csv"),
         questions=ANSWER_FILES,
+        axes=AXIS_FILES,
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),

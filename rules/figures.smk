@@ -12,6 +12,7 @@ rule measured_figures:
         power=rules.power.output,
         protocols=rules.protocols.output,
         questions=figure_questions(MEASURED_FIGURES),
+        axes=[f"{OUT}/axes/{axis}/metrics.csv" for axis in config["axes"]],
         published=PUBLISHED,
     output:
         shown_figures(MEASURED_FIGURES),
@@ -30,12 +31,13 @@ rule measured_figures:
     params:
         names=[entry.name for entry in MEASURED_FIGURES],
         editions=["/".join(edition) for edition in EDITIONS],
+        axes=config["axes"],
         literature=literature_tables,
         store=f"{OUTPUT_ROOT}/store/figures/measured",
         results=results_folder,
     shell:
         "python {input.code[0]:q} {params.names:q} --editions {params.editions:q}"
-        " --literature {params.literature:q} --store {params.store:q} --results {params.results:q}"
+        " --axes {params.axes:q} --literature {params.literature:q} --store {params.store:q} --results {params.results:q}"
         " --threads {threads} 2>&1 | tee {log:q} >&2"
 
 

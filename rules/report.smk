@@ -50,6 +50,7 @@ rule report:
         flip_items=rules.flips.output.details,
         protocols=rules.protocols.output,
         questions=ANSWER_FILES,
+        axes=AXIS_FILES,
         published_tables=PUBLISHED_TABLE_FILES,
         published_figures=figure_files(LITERATURE_FIGURES),
         config=rules.provenance.output.config,

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from ushaped.axes import ASKED
 from ushaped.code_dependencies import closure
 from ushaped.errors import run
 from ushaped.figures import ENDINGS, Entry, entries
@@ -44,7 +46,11 @@ def main() -> None:
     given = parse()
 
     @cache
-    def read(name: str) -> pd.DataFrame:
+    def read(name: str) -> Any:
+        if name == "axes":
+            folder = given.results / "axes"
+            files = {axis: folder / axis / "metrics.csv" for axis in given.axes}
+            return {axis: tables.read_along(file, axis) for axis, file in files.items()}
         if name not in READERS:
             return tables.read_question(given.results / f"questions/{name}.csv")
         path = given.results / f"{name}.csv"
@@ -55,7 +61,7 @@ def main() -> None:
     every = [{"source": source, "task": task} for source, task in given.editions]
     drawings = []
     for entry in map(entries().__getitem__, given.names):
-        for options in entry.each(every):
+        for options in entry.each(every, given.axes):
             inputs = {name: read(name) for name in entry.inputs}
             table = tables.rounded(entry.make_table(inputs, **options))
             drawings.append(Drawing(entry, options, table, given.store))
@@ -130,6 +136,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("names", nargs="+", choices=entries(), metavar="NAME", help="of a figure")
     parser.add_argument("--literature", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--editions", nargs="*", type=edition, default=[], metavar="SOURCE/TASK")
+    parser.add_argument("--axes", nargs="*", choices=ASKED, default=[], metavar="AXIS")
     parser.add_argument("--threads", type=int, default=1, help="figures drawn side by side")
     parser.add_argument("--store", type=Path, required=True, help="folder of drawn figures")
     parser.add_argument("--results", type=Path, required=True, help="folder of tables and figures")

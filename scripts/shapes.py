@@ -17,10 +17,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ushaped.axes import ASKED, AXES, Axis
 from ushaped.errors import UserError, run
 from ushaped.literature.run_noise import read_run_noise
 from ushaped.options import add_bootstrap, add_rule, add_run_noise
@@ -54,7 +56,11 @@ def main() -> None:
     settings = Settings.from_options(arguments, run_noise)
     jobs: list[Job] = []
     if arguments.metrics:
-        jobs += measured_jobs(arguments.metrics, arguments.items, settings)
+        axis = AXES[arguments.axis] if arguments.axis else None
+        if axis and axis.same_models:
+            # The same models give all points: no training stands between two of them.
+            settings = replace(settings, run_noise=None)
+        jobs += measured_jobs(arguments.metrics, arguments.items, settings, axis)
     if arguments.published:
         jobs += published_jobs(arguments.published, arguments.labels, settings)
     with ProcessPoolExecutor(arguments.threads) as pool:
@@ -73,9 +79,11 @@ def run_job(settings: Settings, job: Job) -> CurveEvidence:
     return examine(curve, settings=settings, **details)
 
 
-def measured_jobs(metrics: Path, items: Path, settings: Settings) -> Iterator[Job]:
+def measured_jobs(
+    metrics: Path, items: Path, settings: Settings, axis: Axis | None
+) -> Iterator[Job]:
     """Jobs of the measured curves."""
-    curves, answers = read_metrics(metrics), read_items(items)
+    curves, answers = read_metrics(metrics, axis), read_items(items)
     drawn = draw_items_and_runs(curves, answers, settings.draws, settings.seed)
     rule = Rule.published_equivalent(settings.equivalence, settings.recovery)
     for curve in curves:
@@ -117,6 +125,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Name the shape of every curve.")
     parser.add_argument("--metrics", type=Path, metavar="CSV")
     parser.add_argument("--items", type=Path, metavar="PARQUET")
+    parser.add_argument("--axis", choices=ASKED, help="of regrouped metrics; by default the sizes")
     parser.add_argument(
         "--published", type=Path, metavar="CSV", help="series.csv of the literature"
     )

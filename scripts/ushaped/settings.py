@@ -33,11 +33,12 @@ from ushaped.validation import (
     Shards,
     Share,
     changes,
+    distinct,
     setting,
     unknown,
     validate,
 )
-from ushaped.variants import CHAT, PATTERNS, is_variant, parse_variant
+from ushaped.variants import CHAT, KINDS, PATTERNS, is_variant, parse_variant, points_along
 
 Config = Mapping[str, Any]
 
@@ -80,6 +81,7 @@ def _check_variant(name: str) -> str:
     return name
 
 
+ScaleAxis = Literal["parameters", "training-tokens", "shots", "thinking-tokens"]
 Sources = Distinct[Literal["replica", "official", "round-1", "own"]]
 
 
@@ -305,6 +307,13 @@ class Configuration(Model):
         "some tasks hold, each also with -generated at the end, where the model writes its answer; "
         "or think-k, where it may think for k tokens before."
     )
+    axes: Annotated[list[ScaleAxis], AfterValidator(distinct)] = setting(
+        "What curves run along besides the sizes of a family (training FLOPs), from the numbers "
+        "that are measured anyway: shots (few-shot-k, zero-shot as 0) or thinking-tokens (think-k, "
+        "zero-shot-generated as 0) at one size; training-tokens or parameters, the other being the "
+        "same.",
+        json_schema_extra={"uniqueItems": True},
+    )
     families: Distinct[str] = setting("Families of config/models.yaml.")
     replica: Replica
     sources: dict[str, Sources] = setting(
@@ -373,6 +382,8 @@ def check(
                 f"none of them is one of task '{task.name}'",
                 "add zero-shot, or leave the task out",
             )
+    for axis in settings.axes:
+        _check_axis(axis, settings.variants, where)
     _check_families(settings, registry, where)
     _check_sources(settings, known, tasks, where)
     trained = [family for family in settings.families if family in ladders(config)]
@@ -520,6 +531,23 @@ def _check_ladders(
         for name in ladder.corpus.tasks or {}:
             if name not in known:
                 raise unknown(f"{at}.corpus.tasks", "task", name, known)
+
+
+def _check_axis(axis: str, variants: list[str], where: str) -> None:
+    """Refuse an axis of prompt variants on which no two of them stand."""
+    kinds = [kind for kind in KINDS if kind.axis == axis]
+    curves = points_along(axis, variants)
+    if not kinds or any(len(points) > 1 for points in curves.values()):
+        return
+    there = ", ".join(name for points in curves.values() for name in points) or "none"
+    patterns = " or ".join(kind.pattern for kind in kinds)
+    origins = " or ".join(dict.fromkeys(kind(k=1).origin.name for kind in kinds))
+    raise UserError(
+        f"{where}, axes",
+        f"'{axis}' needs two variants that differ in their number alone, and there is {there}",
+        f"add {patterns} with other numbers (and {origins}, which is 0) to 'variants', or leave "
+        "the axis out",
+    )
 
 
 def _check_families(settings: Configuration, registry: Mapping[str, Any], where: str) -> None:

@@ -58,7 +58,8 @@ def changes(model: type[Model]) -> type[Model]:
     return made
 
 
-def _distinct(values: list[T]) -> list[T]:
+def distinct(values: list[T]) -> list[T]:
+    """The values, if none is there twice."""
     for number, value in enumerate(values):
         if value in values[:number]:
             raise InvalidError(f"{value!r} is there twice", "keep one")
@@ -76,7 +77,7 @@ Text = Annotated[str, Field(pattern=r"\S")]
 Distinct = Annotated[
     list[T],
     Field(min_length=1, json_schema_extra={"uniqueItems": True}),
-    AfterValidator(_distinct),
+    AfterValidator(distinct),
 ]
 # One branch of a union is chosen before it is checked, so that one error says what is wrong.
 Unknown = Annotated[Literal["unknown"], Tag("word")]

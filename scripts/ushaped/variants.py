@@ -92,6 +92,8 @@ class Variant:
     needs_demonstrations: ClassVar[bool] = False
     # Only some tasks have it, so overviews leave it out.
     task_specific: ClassVar[bool] = False
+    # Name of the scale axis (`ushaped.axes`) on which the variant stands at its `k`.
+    axis: ClassVar[str | None] = None
     # Text after the item.
     ending: ClassVar[str] = ""
 
@@ -107,15 +109,24 @@ class Variant:
         return name + (CHAT if self.chat else "") + suffix
 
     @property
+    def curve(self) -> str:
+        """The name of its curve along `axis`, with k for the number: ``few-shot-k-chat``."""
+        return self.name.replace(f"-{self.k}", "-k", 1) if self.axis else self.name
+
+    @property
+    def origin(self) -> Variant:
+        """What stands at 0 of the axis: the item alone, answered in the same way."""
+        return ZeroShot(chat=self.chat, generated=self.generated or self.thinks)
+
+    @property
     def baselines(self) -> tuple[str, ...]:
         """Variants that it is compared with, the first one that was run.
 
         A written answer is compared with log-likelihoods after the same prompt; everything else,
         and a written answer without these, with the item by itself.
         """
-        alone = ZeroShot(chat=self.chat, generated=self.writes)
         same = [replace(self, generated=False)] if self.generated and not self.thinks else []
-        return tuple(variant.name for variant in (*same, alone))
+        return tuple(variant.name for variant in (*same, self.origin))
 
     @property
     def writes(self) -> bool:
@@ -189,6 +200,7 @@ class FewShot(Variant):
     """The item after k others with their answers: the prize's few-shot protocol."""
 
     pattern, least = "few-shot-k", 1
+    axis = "shots"
 
     def before(self, material: Material, number: int) -> list[str]:
         """Draw k other items.
@@ -333,6 +345,7 @@ class Think(Variant):
     """The item, and up to k tokens of thinking before the model writes its answer."""
 
     pattern, thinks = "think-k", True
+    axis = "thinking-tokens"
 
     def modification(self, material: Material) -> str:
         return f"the model thinks for at most {self.k} tokens before its answer"
@@ -405,6 +418,29 @@ def order_variants(names: Iterable[str]) -> list[str]:
         return KINDS.index(kind), variant.k, variant.chat, variant.generated, name
 
     return sorted(set(names), key=key)
+
+
+def points_along(axis: str, names: Iterable[str]) -> dict[str, dict[str, int]]:
+    """The curves that some variants make along an axis, each with its points.
+
+    The item alone is the point 0 of every curve whose variants have its suffixes, unless one of
+    these has the number 0 itself.
+
+    Examples
+    --------
+    >>> points_along("shots", ["zero-shot", "few-shot-4", "few-shot-2", "few-shot-2-chat"])
+    {'few-shot-k': {'zero-shot': 0, 'few-shot-2': 2, 'few-shot-4': 4}, \
+'few-shot-k-chat': {'few-shot-2-chat': 2}}
+    """
+    known = order_variants(name for name in names if is_variant(name))
+    curves: dict[str, dict[str, int]] = {}
+    for variant in map(parse_variant, known):
+        if variant.axis != axis:
+            continue
+        origin = variant.origin.name
+        begun = {origin: 0} if origin in known and variant.k > 0 else {}
+        curves.setdefault(variant.curve, begun)[variant.name] = variant.k
+    return curves
 
 
 def with_chat(name: str) -> str:

@@ -21,6 +21,8 @@ from ushaped.questions import QUESTIONS
 
 FOLDER = Path(__file__).parent
 ENDINGS = ("svg", "png", "csv")
+# The options of a figure that there is one of for each axis of the configuration.
+AXIS = ("axis",)
 # What needs no model: figures of these alone are drawn by `snakemake figures`.
 LITERATURE = frozenset({"published", "markers", "matching", "selection"})
 
@@ -51,22 +53,29 @@ class Entry:
         if self.path.parent != FOLDER:
             return "Published"
         if self.options:
-            return "Tasks"
+            return "Other axes" if self.options == AXIS else "Tasks"
         return "Overview" if QUESTIONS.keys().isdisjoint(self.inputs) else "Open questions"
 
     def label(self, options: Mapping[str, str]) -> dict[str, str]:
         """What Snakemake's report calls it, as the other files of its category."""
+        if self.options == AXIS:
+            return {"axis": options["axis"], "figure": self.title}
         if self.options:
             return {"task": f"{options['task']}, {options['source']} items"}
         return {"question" if self.category == "Open questions" else "figure": self.title}
 
-    def each(self, editions: Sequence[dict[str, str]]) -> Sequence[dict[str, str]]:
-        """The options of each of its figures: one for every edition, or a single one without."""
+    def each(
+        self, editions: Sequence[dict[str, str]], axes: Sequence[str]
+    ) -> Sequence[dict[str, str]]:
+        """The options of each of its figures: one for every edition or axis, or one without."""
+        if self.options == AXIS:
+            return [{"axis": axis} for axis in axes]
         return editions if self.options else [{}]
 
     def target(self, options: Mapping[str, str]) -> str:
         """Its files in the folder of the results, without their ending."""
-        name = "/".join([f"{self.name}s", *options.values()]) if options else self.name
+        folder = f"{self.name.removesuffix('s')}s"
+        name = "/".join([folder, *options.values()]) if options else self.name
         return (self.path.parent.relative_to(FOLDER) / "figures" / name).as_posix()
 
     def module_of(self, scripts: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ushaped.axes import BY_COLUMN
 from ushaped.figures import style
 from ushaped.figures.inline_svg import METRICS, Panel, path, text, value_ticks, written
 from ushaped.files import without_nan
@@ -27,7 +28,6 @@ CHARACTER = 6.6
 # Smallest part of the vertical axis that is shown, so that no tiny change looks like a large one.
 LEAST_SPAN = 0.1
 
-SCALES = {"training_flops": "training compute (FLOPs)", "parameters": "parameters"}
 # Class, stroke width and dashes of each kind of line; style.css has the same for the page.
 LINES = {
     "fit": (2.6, ""),
@@ -84,11 +84,11 @@ def evidence_svg(evidence: dict[str, Any], standalone: bool = False) -> str:
     values, low, high = sign * np.array(columns, dtype=float)
     lines = _lines(evidence, sign, values)
     panel = _panel(evidence, lines, np.concatenate([values, low, high]))
-    scales, chance, metric = evidence["at"], evidence["chance"], evidence["about"]["metric"]
+    scales, chance, metric = _places(evidence), evidence["chance"], evidence["about"]["metric"]
     ticks = value_ticks(*panel.values, evidence["unit"])
     circles = (point.split() for point in panel.points(scales, values))
     parts = [
-        panel.axes(ticks, power_of_ten, 7, SCALES[evidence["scale"]]),
+        _axes(evidence, panel, ticks),
         f'<g text-anchor="middle">{_sizes(evidence, panel)}</g>',
         text(6, 14, METRICS.get(metric, metric).lower(), "y"),
         *(panel.line(line.kind, line.scales, line.values) for line in lines),
@@ -155,8 +155,22 @@ def _description(evidence: dict[str, Any]) -> str:
     return f"{because.rstrip('.')}. {values}." if because else f"{values}."
 
 
+def _places(evidence: dict[str, Any]) -> list[float]:
+    """Where the sizes stand on the logarithmic axis: at their values, or at 1 + value."""
+    return list(10 ** BY_COLUMN[evidence["scale"]].positions(np.array(evidence["at"], float)))
+
+
+def _axes(evidence: dict[str, Any], panel: Panel, ticks: list[tuple[float, str]]) -> str:
+    axis = BY_COLUMN[evidence["scale"]]
+    name = axis.label[0].lower() + axis.label[1:]
+    if not axis.from_zero:
+        return panel.axes(ticks, power_of_ten, 7, name)
+    named = dict(zip(_places(evidence), map(axis.tick, evidence["at"]), strict=True))
+    return panel.axes(ticks, named.__getitem__, 7, name, list(named))
+
+
 def _lines(evidence: dict[str, Any], sign: float, values: np.ndarray) -> list[Line]:
-    scales = evidence["at"]
+    scales = _places(evidence)
     fits = {fit["shape"]: fit["values"] for fit in evidence["shapes"]}
     lines = [
         Line(kind, f"{kind}: {shape}", scales, [sign * value for value in fits[shape]])
@@ -181,7 +195,7 @@ def _lines(evidence: dict[str, Any], sign: float, values: np.ndarray) -> list[Li
 
 
 def _panel(evidence: dict[str, Any], lines: Sequence[Line], values: np.ndarray) -> Panel:
-    scales = [*evidence["at"], *(scale for line in lines for scale in line.scales)]
+    scales = [*_places(evidence), *(scale for line in lines for scale in line.scales)]
     values = np.concatenate([values, *(line.values for line in lines)])
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     # Chance is shown where that does not press the curve flat.
@@ -199,7 +213,7 @@ def _sizes(evidence: dict[str, Any], panel: Panel) -> str:
     """Names of the sizes above their points, in rows where they would touch."""
     ends = dict.fromkeys(SIZE_ROWS, -math.inf)
     names = []
-    for name, scale in zip(evidence["sizes"], evidence["at"], strict=True):
+    for name, scale in zip(evidence["sizes"], _places(evidence), strict=True):
         x, half = panel.x(scale), CHARACTER * len(name) / 2
         row = next((row for row in SIZE_ROWS if ends[row] <= x - half), None)
         if row is not None:
@@ -212,7 +226,7 @@ def _valley(evidence: dict[str, Any], panel: Panel) -> str:
     """The sizes at which the valley may lie, marked on the axis; neighbours are joined."""
     named = set((evidence["valley"] or {}).get("sizes") or ())
     runs: list[list[float]] = [[]]
-    for size, scale in zip(evidence["sizes"], evidence["at"], strict=True):
+    for size, scale in zip(evidence["sizes"], _places(evidence), strict=True):
         if size in named:
             runs[-1].append(panel.x(scale))
         elif runs[-1]:

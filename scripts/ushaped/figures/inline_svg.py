@@ -93,10 +93,15 @@ class Panel(NamedTuple):
         write: Callable[[float], str],
         most: int,
         name: str,
+        scales: Sequence[float] = (),
     ) -> str:
-        """A grid at the ``ticks`` (value, label), and the axis with at most ``most`` scales."""
+        """A grid at the ``ticks`` (value, label), and the axis with at most ``most`` scales.
+
+        By default they are whole decades, or 1-2-5 on a short axis.
+        """
         low, high = self.scales
-        scales = [at for at in style.decade_ticks(low, high, most) if low <= at <= high]
+        scales = scales or [at for at in style.decade_ticks(low, high, most) if low <= at <= high]
+        scales = scales[:: -(-len(scales) // most) or 1]
         grid = "".join(f"M{self.left} {short(self.y(value))}H{self.right}" for value, _ in ticks)
         marks = "".join(f"M{short(self.x(scale))} {self.bottom}v5" for scale in scales)
         beside = [text(self.left - 6, self.y(value) + 4, label) for value, label in ticks]

@@ -13,15 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
+from ushaped.axes import BY_COLUMN
 from ushaped.figures import style, theme
 from ushaped.figures.marks import Curves
 from ushaped.results import tables
-from ushaped.results.numbers import metric_prefix, percentage, power_of_ten
+from ushaped.results.numbers import percentage
 from ushaped.terms import MAIN_VARIANT
 
-SCALES = {"training_flops": "Training compute (FLOPs)", "parameters": "Parameters"}
-SHORT_SCALES = {"training_flops": "FLOPs", "parameters": "Parameters"}
-TICKS = {"training_flops": power_of_ten, "parameters": metric_prefix}
 CONSTANT = "constant-answer"
 # More curves than so many hide each other's bands and seeds: then only the main variant has a band,
 # and the seeds are left to the figure of seeds.
@@ -136,9 +134,14 @@ def value_axis(axis: Axes, metric: str, values: pd.Series) -> None:
 
 def scale_axis(axis: Axes, values: pd.Series, x: str, most: int = 6, short: bool = False) -> None:
     """Make the horizontal axis that of the column ``x``."""
+    along = BY_COLUMN[x]
+    label = along.short if short else along.label
+    if along.from_zero:
+        theme.log_axis_from_zero(axis, values.dropna().to_list(), along.tick, most, label)
+        return
     present = values[values > 0]
     limits = style.limits(present.to_list()) if len(present) else (1.0, 10.0)
-    theme.log_axis(axis, limits, TICKS[x], most, (SHORT_SCALES if short else SCALES)[x])
+    theme.log_axis(axis, limits, along.tick, most, label)
 
 
 def short_label(metric: str) -> str:

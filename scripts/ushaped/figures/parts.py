@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ushaped.axes import BY_COLUMN
 from ushaped.figures import style
 from ushaped.figures.inline_svg import MARKERS, METRICS, Panel, path, text, value_ticks, written
 from ushaped.results import tables
-from ushaped.results.numbers import metric_prefix, power_of_ten
 from ushaped.terms import SIGNS
 from ushaped.variants import order_variants
 
@@ -29,10 +29,6 @@ COLUMNS = [
 WIDTH, HEIGHT = 225, 176
 LEFT, RIGHT, TOP, BOTTOM, KEY_STEP = 44, 12, 26, 42, 19
 ACROSS = 4
-SCALES = {
-    "training_flops": ("FLOPs", power_of_ten),
-    "parameters": ("Parameters", metric_prefix),
-}
 SHEET = (
     f"text{{font:11px 'DejaVu Sans',Verdana,sans-serif;fill:{style.MUTED}}}"
     f".t{{font-weight:bold;fill:{style.INK}}}.k{{fill:{style.INK}}}"
@@ -131,14 +127,14 @@ def _panel(rows: pd.DataFrame) -> Panel:
 
 
 def _part(rows: pd.DataFrame, part: str, panel: Panel, looks: Mapping[str, style.Look]) -> str:
-    own, (name, write) = rows[rows["part"] == part], SCALES[tables.axis_of(rows)]
+    own, axis = rows[rows["part"] == part], BY_COLUMN[tables.axis_of(rows)]
     ticks = value_ticks(*panel.values, "nats")
     if rows["metric"].iloc[0] == "accuracy":
         ticks = [(share, written(share, "share", 0)) for share in (0, 0.25, 0.5, 0.75, 1)]
     chances = own["chance"].dropna().unique()
     pieces = [
         text(LEFT, 15, f"Part {part}, {own['n'].max():,.0f} items", "t"),
-        panel.axes(ticks, write, 3, name),
+        panel.axes(ticks, axis.tick, 3, axis.short),
         panel.level("c", chances[0]) if len(chances) == 1 else "",
     ]
     if len(looks) == 1:

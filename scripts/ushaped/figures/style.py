@@ -143,6 +143,20 @@ def family_looks(families: Iterable[str]) -> dict[str, Look]:
     return {name: FAMILIES.get(name) or spare[name] for name in names}
 
 
+def ordered_looks(names: Iterable[str]) -> dict[str, Look]:
+    """Give names of one order, such as sizes, their looks: by place, not by name."""
+    colours = (SKY, BLUE, GREEN, ORANGE, VERMILLION, PURPLE, BROWN, GREY)
+    lines: tuple[Line, ...] = ("-", (0, (4.0, 1.5)), (0, (1.4, 1.3)))
+    return {
+        name: Look(
+            colours[place % len(colours)],
+            "osD^vPX<>"[place % 9],
+            lines[place // len(colours) % len(lines)],
+        )
+        for place, name in enumerate(names)
+    }
+
+
 def for_dark_pages(svg: str) -> str:
     """Let a figure follow the reader's colour scheme: add what its style sheet says of colours.
 

@@ -141,6 +141,28 @@ def log_axis(
     axis.set_xlabel(label)
 
 
+def log_axis_from_zero(
+    axis: Axes,
+    values: Sequence[float],
+    write: Callable[[float], str],
+    most: int = 6,
+    label: str = "",
+) -> None:
+    """Make the horizontal axis the logarithm of 1 + value, with ticks at the ``values`` themselves.
+
+    Call it after `draw`: seaborn sets a linear one.
+    """
+    points = sorted(set(values)) or [0.0, 1.0]
+    low, high = math.log1p(points[0]), math.log1p(points[-1])
+    margin = max(0.12, 0.06 * (high - low))
+    axis.set_xscale("function", functions=(np.log1p, np.expm1))
+    axis.set_xlim(math.expm1(low - margin), math.expm1(high + margin))
+    axis.xaxis.set_major_locator(FixedLocator(points[:: -(-len(points) // most)]))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xlabel(label)
+
+
 def cut_axis(
     figure: Figure | SubFigure, cell: SubplotSpec, values: Iterable[float], least: float = 0.36
 ) -> list[tuple[Axes, tuple[float, float]]]:

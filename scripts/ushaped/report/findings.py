@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from ushaped.axes import BY_COLUMN
 from ushaped.items.released import describe_sources
 from ushaped.ladder.families import ladders
 from ushaped.report.evidence import CurveEvidence, index_evidence
 from ushaped.report.pictures import Picture, picture
-from ushaped.report.text import AXES, slug
+from ushaped.report.text import slug
 from ushaped.report.verdicts import Tally, Verdict, editions_of, read_verdicts, tally_families
 from ushaped.results import tables
 from ushaped.results.folder import Results
@@ -78,7 +79,8 @@ class Findings:
         """The axes of figures with a panel per task, in words."""
         metrics = self.results.metrics
         panels = (tables.of_edition(metrics, edition) for edition in self.editions)
-        return " or ".join(sorted({AXES[tables.axis_of(rows)] for rows in panels}, reverse=True))
+        titles = {BY_COLUMN[tables.axis_of(rows)].title for rows in panels}
+        return " or ".join(sorted(titles, reverse=True))
 
     def picture(self, name: str, number: int | str, alt: str, id: str = "") -> Picture:
         """A figure; an integer counts those after the cards of the tasks."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from ushaped.axes import BY_COLUMN
 from ushaped.errors import UserError
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
@@ -17,7 +18,7 @@ from ushaped.report.findings import Findings
 from ushaped.report.flips import FlipsView, flips_views
 from ushaped.report.parts import PartsView, parts_view
 from ushaped.report.pictures import Picture
-from ushaped.report.text import AXES, in_order
+from ushaped.report.text import in_order
 from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
 from ushaped.results.tables import Edition
@@ -241,7 +242,7 @@ def task_view(findings: Findings, edition: Edition, number: int) -> TaskView:
     metric = tables.primary_metric(rows)
     judged = rows[rows["metric"] == metric]
     facts = results.tasks[task].facts.model_dump() if task in results.tasks else {}
-    card, scale = findings.card(edition), AXES[tables.axis_of(rows)]
+    card, scale = findings.card(edition), BY_COLUMN[tables.axis_of(rows)].title
     verdicts = [v for v in findings.verdicts if v.task == task]
     drawn = "; ".join(v.description for v in verdicts if v.source == edition.source)
     present = {name for name in rows["metric"] if not _without_ties(rows, name)}

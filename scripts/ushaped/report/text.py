@@ -10,9 +10,6 @@ from ushaped.figures import style
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.results.numbers import spread
 from ushaped.shapes.run_noise import BORROWED, ESTIMATED, ZERO
-from ushaped.terms import FLOPS, PARAMETERS
-
-AXES = {FLOPS: "training compute", PARAMETERS: "parameters"}
 
 # What a flag says, in words: those of numbers, then those that only curves have.
 FLAGS = {flag.name: flag.words for flag in DOUBTS.values()} | {

@@ -96,6 +96,8 @@ PROTOCOLS = (
 # `dip` is the smallest fall that is called U-shaped with `probability`, under a standard deviation
 # between training runs of `run_noise`; empty if none tried is.
 POWER = ("family", "sizes", "n", "run_noise", "ratio", "dip", "probability")
+# What is on no curve of an axis (`axes/AXIS/left-out.csv`), and why; "" stands for all.
+LEFT_OUT = (*KEY, "reason")
 # `literature/series.csv`, `literature/verdicts.csv`.
 SERIES = (
     *("series", "size", "plotted_size", "task", "metric", "protocol", "source"),
@@ -110,6 +112,6 @@ TEXT = frozenset(
         *("literal", "equivalent", "statistical", "these_models", "run_noise_source"),
         *("base_variant", "base_literal", "base_equivalent"),
         *("flips", "flips_literal", "settled", "settled_literal"),
-        *("series", "plotted_size", "verdict", "kind", "direction", "note"),
+        *("series", "plotted_size", "verdict", "kind", "direction", "note", "reason"),
     }
 )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from ushaped.axes import AXES
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import wilson
 from ushaped.results import columns
@@ -111,6 +112,16 @@ def _number(path: str | Path, row: dict[str, str], name: str) -> float:
 def read_metrics(path: str | Path) -> pd.DataFrame:
     """Read ``metrics.csv``."""
     return refuse_mixed_protocols(read(path, columns.METRICS), path)
+
+
+def read_along(path: str | Path, axis: str) -> pd.DataFrame:
+    """Read ``axes/AXIS/metrics.csv``."""
+    return refuse_mixed_protocols(read(path, AXES[axis].columns(columns.METRICS)), path)
+
+
+def read_left_out(path: str | Path) -> pd.DataFrame:
+    """Read ``axes/AXIS/left-out.csv``."""
+    return read(path, columns.LEFT_OUT)
 
 
 def read_parts(path: str | Path) -> pd.DataFrame:

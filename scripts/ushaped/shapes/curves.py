@@ -9,6 +9,7 @@ from typing import cast
 
 import numpy as np
 
+from ushaped.axes import COMPUTE, PARAMETERS, Axis
 from ushaped.errors import UserError
 from ushaped.metrics.intervals import generator
 from ushaped.metrics.table import one_protocol, ten_task_mean
@@ -18,7 +19,7 @@ from ushaped.shapes.bootstrap import binomial_resamples, paired_resamples
 from ushaped.shapes.evidence_record import About
 from ushaped.shapes.rules import Floats, Ints
 from ushaped.shapes.run_noise import resampled_runs
-from ushaped.terms import AVERAGE, FLOPS, PARAMETERS, SIGNS, TEN_TASKS
+from ushaped.terms import AVERAGE, SIGNS, TEN_TASKS
 
 # Flag of a curve with sizes that were not measured here.
 PUBLISHED_POINTS = "published-points"
@@ -26,7 +27,7 @@ PUBLISHED_POINTS = "published-points"
 
 @dataclass(frozen=True)
 class Curve(OfCurve):
-    """One metric of one family along its scale.
+    """One metric of one family along its scale, or along another axis.
 
     Attributes
     ----------
@@ -46,6 +47,11 @@ class Curve(OfCurve):
         Needed where FLOPs are unknown.
     chance : float
         Value of guessing evenly; NaN where undefined or unknown.
+    along : Axis or None
+        What it runs along; by default training compute, or parameters where the compute of a size
+        is unknown. ``sizes`` are then the names of its points.
+    points : ndarray of float, shape (sizes,), or None
+        Values on any other axis.
     """
 
     sizes: tuple[str, ...]
@@ -59,6 +65,8 @@ class Curve(OfCurve):
     constant: tuple[str, ...] = ()
     parameters: Floats | None = None
     chance: float = float("nan")
+    along: Axis | None = None
+    points: Floats | None = None
 
     @property
     def about(self) -> About:
@@ -66,16 +74,26 @@ class Curve(OfCurve):
         return cast(About, {name: getattr(self, name) for name in ABOUT})
 
     @property
-    def scale(self) -> str:
-        """Column that orders the sizes: parameters where the compute of any is unknown."""
-        return FLOPS if self.parameters is None or np.isfinite(self.flops).all() else PARAMETERS
+    def axis(self) -> Axis:
+        """What orders the sizes."""
+        if self.along:
+            return self.along
+        known = self.parameters is None or np.isfinite(self.flops).all()
+        return COMPUTE if known else PARAMETERS
 
     @property
     def scale_values(self) -> Floats:
-        """Value of each size on its scale, shape (sizes,)."""
-        if self.parameters is None or self.scale == FLOPS:
+        """Value of each size on its axis, shape (sizes,)."""
+        if self.points is not None:
+            return self.points
+        if self.parameters is None or self.axis is COMPUTE:
             return self.flops
         return self.parameters
+
+    @property
+    def positions(self) -> Floats:
+        """Where each size stands for fits of lines, shape (sizes,): see `Axis.positions`."""
+        return self.axis.positions(self.scale_values)
 
     @property
     def measured(self) -> list[int]:
@@ -102,6 +120,7 @@ class Curve(OfCurve):
             flops=self.flops[measured],
             values=self.values[measured],
             parameters=None if self.parameters is None else self.parameters[measured],
+            points=None if self.points is None else self.points[measured],
             models=tuple(self.models[index] for index in measured),
             flags=tuple(flag for flag in self.flags if flag != PUBLISHED_POINTS),
         )

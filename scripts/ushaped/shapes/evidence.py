@@ -85,7 +85,9 @@ def examine(
     else:
         _add_tests(record, known, known.sample)
         _add_stability(record, known, known.these_models)
-    _add_laws(record, known)
+    # They are laws of the scale of a model and its training.
+    if not curve.axis.same_models:
+        _add_laws(record, known)
     return record
 
 
@@ -219,7 +221,7 @@ def _describe(known: _Known, parts: Sequence[PartVerdict]) -> CurveEvidence:
     return {
         "about": curve.about,
         "unit": "share" if known.is_share else "nats",
-        "scale": curve.scale,
+        "scale": curve.axis.column,
         "sizes": list(curve.sizes),
         "at": curve.scale_values.tolist(),
         "values": curve.values.tolist(),
@@ -293,7 +295,7 @@ def _add_tests(record: CurveEvidence, known: _Known, sample: Sample) -> None:
     record["neighbours"] = _neighbour_tests(known, sample)
     valley = estimate_valley(sample, known.drawn, draws, rng)
     record["valley"] = _valley(valley, curve.sizes) if valley else None
-    x = np.log10(curve.scale_values)
+    x = curve.positions
     errors = None if sample.trials is not None else sample.errors
     record["two_lines"] = two_lines(x, sample.heights, sample.trials, errors)
     record["lind_mehlum"] = lind_mehlum(x, sample.heights, sample.trials, errors)
@@ -307,6 +309,9 @@ def _add_stability(record: CurveEvidence, known: _Known, these_models: Sample) -
         judged = judge(these_models, known.rule, known.settings.draws, known.rng("tests"))
         shape = judged.conclusion.shape
     verdict["these_models"] = shape
+    if known.curve.axis.same_models:
+        # No training stands between two points, so there is no noise that it could withstand.
+        return
     limit = tipping_point(these_models, shape, known.rule, runs, known.rng("tipping point"))
     # Bisection has fewer draws than the tests: near its end both could contradict each other. An
     # estimate from few runs is itself uncertain, so that its verdict may differ below the limit.
@@ -355,7 +360,7 @@ def _valley(valley: ValleyEstimate, sizes: Sequence[str]) -> ValleyRecord:
 def _add_laws(record: CurveEvidence, known: _Known) -> None:
     """Add the mechanism, the broken law, and how well each predicts the largest size."""
     curve, share, trials = known.curve, known.is_share, known.trials
-    x, heights = np.log10(curve.scale_values), curve.heights
+    x, heights = curve.positions, curve.heights
     details: dict[str, Any] = {"drawn": known.drawn if len(known.drawn) else None}
     if share and curve.task != AVERAGE and 0 < curve.chance < 1 and trials is not None:
         details |= _distractor(known)

@@ -212,11 +212,11 @@ class PartVerdict(TypedDict):
 class CurveEvidence(TypedDict):
     """Everything concluded about one curve, and what it rests on.
 
-    ``at`` are the sizes' values on the ``scale`` (training FLOPs or parameters); ``values``,
-    ``low`` and ``high`` are in the metric's own unit, with run-to-run noise; ``seeds`` counts the
-    models of each size. ``overdispersion`` is how much the sizes scatter about the best curve of
-    one turn beyond the noise of items, as a standard deviation between runs; None for fewer than
-    eight sizes.
+    ``at`` are the sizes' values on the ``scale``, the column of an axis (`ushaped.axes`);
+    ``values``, ``low``, ``high`` are in the metric's own unit, with run-to-run noise; ``seeds``
+    counts the models of each size. ``overdispersion`` is how much the sizes scatter about the best
+    curve of one turn beyond the noise of items, as a standard deviation between runs; None for
+    fewer than eight sizes. Along an axis of the same models there is none, and no law is fitted.
     """
 
     about: About

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ushaped.axes import COMPUTE, PARAMETERS, Axis
 from ushaped.errors import UserError
 from ushaped.metrics.definitions import CONSTANT
 from ushaped.results.columns import KEY, METRICS, SERIES, CurveKey
@@ -20,15 +21,18 @@ from ushaped.results.tables import CHANCE, read_lines
 from ushaped.results.text_files import AGAIN
 from ushaped.shapes.curves import PUBLISHED_POINTS, Answers, Curve
 from ushaped.shapes.rules import Floats
-from ushaped.terms import FLOPS, MAIN_VARIANT, PARAMETERS, PUBLISHED, SIGNS
+from ushaped.terms import FLOPS, MAIN_VARIANT, PUBLISHED, SIGNS
 
 BY_PARAMETERS = "ordered-by-parameters"
 # What a flag of a size is called where it is one of a curve.
 NAMES = {"published": PUBLISHED_POINTS}
 
 
-def read_metrics(path: Path) -> list[Curve]:
+def read_metrics(path: Path, axis: Axis | None = None) -> list[Curve]:
     """Curves of the metrics table: the metric that judges a task over the sizes of a family.
+
+    With an ``axis`` the table is one of `ushaped.metrics.regroup`, and its points are ordered by
+    that column.
 
     Raises
     ------
@@ -36,22 +40,26 @@ def read_metrics(path: Path) -> list[Curve]:
         With file and row, if a cell is wrong, a curve mixes protocols, or two of its sizes stand at
         one place of the scale.
     """
-    table = read_lines(path, METRICS)
+    table = read_lines(path, axis.columns(METRICS) if axis else METRICS)
     table = table[table["metric"].isin(list(SIGNS))]
     single, pooled = table[table["model"] != ""], table[table["model"] == ""]
     models = single.groupby([*KEY, "size"])["model"].agg(tuple).to_dict()
     return [
-        _measured(path, CurveKey(*map(str, key)), rows, models)
+        _measured(path, CurveKey(*map(str, key)), rows, models, axis)
         for key, rows in pooled.groupby(list(KEY), sort=False)
     ]
 
 
 def _measured(
-    path: Path, key: CurveKey, rows: pd.DataFrame, models: Mapping[Any, tuple[str, ...]]
+    path: Path,
+    key: CurveKey,
+    rows: pd.DataFrame,
+    models: Mapping[Any, tuple[str, ...]],
+    axis: Axis | None,
 ) -> Curve:
     """The curve of the pooled rows of one key; ``models`` are those of each key and size."""
     # Parameters order sizes where the compute of any is not known.
-    scale = FLOPS if rows[FLOPS].notna().all() else PARAMETERS
+    scale = axis or (COMPUTE if rows[FLOPS].notna().all() else PARAMETERS)
     rows = _in_order(path, key, rows, scale)
     sizes = tuple(rows["size"])
     flags = [
@@ -66,16 +74,18 @@ def _measured(
         metric=_shared(path, key, rows, "metric"),
         sizes=sizes,
         flops=rows[FLOPS].to_numpy(),
-        parameters=rows[PARAMETERS].to_numpy(),
+        parameters=rows[PARAMETERS.column].to_numpy(),
         chance=float(rows["chance"].iloc[0]),
         values=_finite(path, rows, "value"),
         n=int(_shared(path, key, rows, "n")),
         flags=(
             *(NAMES.get(flag, flag) for _, flag in flags if flag != CONSTANT),
-            *([BY_PARAMETERS] if scale != FLOPS else []),
+            *([BY_PARAMETERS] if scale is PARAMETERS and not axis else []),
         ),
         models=tuple(models.get((*key, size), ()) for size in sizes),
         constant=tuple(size for size, flag in flags if flag == CONSTANT),
+        along=axis,
+        points=rows[axis.column].to_numpy() if axis else None,
     )
 
 
@@ -99,7 +109,7 @@ def read_published(path: Path) -> list[Curve]:
 
 
 def _published(path: Path, key: CurveKey, rows: pd.DataFrame, chance: Mapping[Any, float]) -> Curve:
-    rows = _in_order(path, key, rows, FLOPS)
+    rows = _in_order(path, key, rows, COMPUTE)
     metric, n = _shared(path, key, rows, "metric"), _shared(path, key, rows, "n")
     counted = rows["k"].notna().all()
     return Curve(
@@ -109,7 +119,7 @@ def _published(path: Path, key: CurveKey, rows: pd.DataFrame, chance: Mapping[An
         metric=metric,
         sizes=tuple(rows["size"]),
         flops=rows[FLOPS].to_numpy(),
-        parameters=rows[PARAMETERS].to_numpy(),
+        parameters=rows[PARAMETERS.column].to_numpy(),
         chance=chance.get((key.task, metric), float("nan")),
         values=_finite(path, rows, "value"),
         n=None if np.isnan(n) else int(n),
@@ -177,21 +187,19 @@ def _finite(path: Path, rows: pd.DataFrame, column: str) -> Floats:
     return rows[column].to_numpy()
 
 
-def _in_order(path: Path, key: CurveKey, rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Rows by one column, whose values are above 0 and all different."""
-    rows = rows.sort_values(column, kind="stable")
-    scale = _finite(path, rows, column)
+def _in_order(path: Path, key: CurveKey, rows: pd.DataFrame, axis: Axis) -> pd.DataFrame:
+    """Rows in the order of an axis, on which all of them stand at different values."""
+    rows = rows.sort_values(axis.column, kind="stable")
+    scale = _finite(path, rows, axis.column)
     for line, value in zip(rows.index, scale, strict=True):
-        if not value > 0:
-            what = f"{column} is {_cell(value)}"
-            raise UserError(f"{path}, line {line}", what, "give a number above 0")
-    words = {FLOPS: "training compute", PARAMETERS: "number of parameters"}
+        if do := axis.complaint(value):
+            raise UserError(f"{path}, line {line}", f"{axis.column} is {_cell(value)}", do)
     points = zip(rows.index, rows["size"], scale, strict=True)
     for (_, size, value), (line, other, next_value) in pairwise(points):
         if value == next_value:
             raise UserError(
                 f"{path}, line {line}",
-                f"sizes '{size}' and '{other}' of {key} have the same {words[column]} ({value:g})",
+                f"sizes '{size}' and '{other}' of {key} have the same {axis.noun} ({value:g})",
                 "a curve needs one point per scale: correct or remove one",
             )
     return rows
