@@ -398,7 +398,11 @@ def scoring_options(model):
 
 def figure_files(figures, endings=ENDINGS):
     """Files of some figures, those of every edition last."""
-    targets = [entry.target(each) for entry in figures for each in entry.each(EVERY_EDITION, config["axes"])]
+    targets = [
+        entry.target(each)
+        for entry in figures
+        for each in entry.each(EVERY_EDITION, config["axes"])
+    ]
     return [
         f"{OUT}/{target}.{ending}"
         for target in sorted(targets, key=lambda target: (target.count("/"), target))
@@ -417,7 +421,11 @@ def shown_figure(entry, options):
 
 def shown_figures(figures):
     """The SVG files of some figures."""
-    return [shown_figure(entry, each) for entry in figures for each in entry.each(EVERY_EDITION, config["axes"])]
+    return [
+        shown_figure(entry, each)
+        for entry in figures
+        for each in entry.each(EVERY_EDITION, config["axes"])
+    ]
 
 
 def figure_code(figures):

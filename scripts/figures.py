@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from ushaped.axes import ASKED
+from ushaped.axes import ASKED, AXES
 from ushaped.code_dependencies import closure
 from ushaped.errors import run
 from ushaped.figures import ENDINGS, Entry, entries
@@ -117,6 +117,8 @@ def caption(entry: Entry, options: dict[str, str], editions: list[tuple[str, str
     sentences = [entry.caption]
     if entry.of_literature:
         sentences.append("Nothing in this figure was measured here.")
+    elif "axis" in options:
+        sentences.insert(0, f"**Along {AXES[options['axis']].title}.**")
     elif options:
         sentences.insert(0, f"**{options['task']}** ({options['source']} items).")
     elif "metrics" in entry.inputs and editions:

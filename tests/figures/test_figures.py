@@ -182,7 +182,7 @@ def test_every_module_with_a_title_is_a_figure_and_its_caption_is_text() -> None
     }
     for entry in found.values():
         assert callable(entry.module().figure)
-        assert set(entry.inputs) <= {*figures.READERS, *QUESTIONS}
+        assert set(entry.inputs) <= {*figures.READERS, "axes", *QUESTIONS}
         text = figures.caption(entry, {}, [("replica", "neqa")])
         parts = publish_parts(
             text, writer="html", settings_overrides={"halt_level": 2, "report_level": 2}

@@ -15,13 +15,13 @@ from ushaped.errors import UserError
 from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.results import tables
 from ushaped.results.columns import ABOUT, KEY, SCALE, CurveKey
-from ushaped.results.folder import Results
+from ushaped.results.folder import AlongAxis, Results
 from ushaped.results.formats import Precision
 from ushaped.results.records import Key, key_of
 from ushaped.shapes.evidence_record import Verdict
-from ushaped.terms import AVERAGE, PUBLISHED, SHAPES, SIGNIFICANCE
+from ushaped.terms import AVERAGE, PRIMARY, PUBLISHED, SHAPES, SIGNIFICANCE
 
-FORMAT, VERSION = "ushaped-report", "1.2"
+FORMAT, VERSION = "ushaped-report", "1.3"
 
 # Digits of every number, as in the tables.
 DIGITS = 10
@@ -76,6 +76,7 @@ def record(results: Results) -> Value:
             "parts": list(_parts(results.parts)),
             "flips": _records(results.flips, whole=("seeds", "next_seeds", "n")),
             "protocols": list(_protocols(results.protocols)),
+            "axes": [_axis(own, results.folder) for own in results.axes.values()],
             "power": _records(results.power, whole=("sizes", "n")),
             "published_verdicts": list(_published_verdicts(results)),
             "questions": {name: _records(table) for name, table in results.questions.items()},
@@ -205,14 +206,49 @@ def _scoring(one: Precision) -> Value:
 
 
 def _curves(results: Results) -> Iterator[Value]:
-    verdicts = {key_of(row.to_dict()): row for _, row in results.shapes.iterrows()}
-    evidence = {key_of(curve["about"]): curve for curve in results.evidence}
-    if strange := sorted(verdicts.keys() ^ evidence.keys()):
-        what = f"has other curves than shapes.csv, for example {strange[0]}"
-        raise UserError(str(results.folder / "evidence.json"), what, "judge the curves again")
     literal = _literal_probabilities(results.protocols)
-    for key, curve in evidence.items():
-        yield _curve(curve, verdicts[key], literal.get(key))
+    pairs = _pairs(results.folder, results.shapes, results.evidence)
+    for key, (curve, row) in pairs.items():
+        yield _curve(curve, row, literal.get(key))
+
+
+def _pairs(
+    folder: Path, shapes: pd.DataFrame, evidence: Sequence[Any]
+) -> dict[Key, tuple[Any, pd.Series]]:
+    """The evidence on each curve with its row of the shapes, by curve."""
+    verdicts = {key_of(row.to_dict()): row for _, row in shapes.iterrows()}
+    records = {key_of(curve["about"]): curve for curve in evidence}
+    if strange := sorted(verdicts.keys() ^ records.keys()):
+        what = f"has other curves than shapes.csv, for example {strange[0]}"
+        raise UserError(str(folder / "evidence.json"), what, "judge the curves again")
+    return {key: (record, verdicts[key]) for key, record in records.items()}
+
+
+def _axis(own: AlongAxis, folder: Path) -> Value:
+    """The curves along one axis, and what is on none."""
+    used, pairs = _used(own), _pairs(folder / "axes" / own.axis.name, own.shapes, own.evidence)
+    left_out = [
+        {name: cell or None for name, cell in row.items()} for row in _records(own.left_out)
+    ]
+    return {
+        "axis": own.axis.name,
+        "scale": own.axis.column,
+        "curves": [_curve(curve, row, None) for curve, row in pairs.values()],
+        "used": [used[key] for key in pairs] if own.axis.used else None,
+        "left_out": left_out,
+    }
+
+
+def _used(own: AlongAxis) -> dict[Key, list[float]]:
+    """What was really used at each point of each curve; empty where that is the value itself."""
+    if not own.axis.used:
+        return {}
+    rows = own.metrics[(own.metrics["model"] == "") & own.metrics["metric"].isin(PRIMARY)]
+    rows = rows.sort_values(own.axis.column, kind="stable")
+    used: dict[Key, list[float]] = {}
+    for row in rows.to_dict("records"):
+        used.setdefault(key_of(row), []).append(row[own.axis.used])
+    return used
 
 
 def _literal_probabilities(protocols: pd.DataFrame) -> dict[Key, float]:

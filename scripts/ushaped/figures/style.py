@@ -145,7 +145,7 @@ def family_looks(families: Iterable[str]) -> dict[str, Look]:
 
 def ordered_looks(names: Iterable[str]) -> dict[str, Look]:
     """Give names of one order, such as sizes, their looks: by place, not by name."""
-    colours = (SKY, BLUE, GREEN, ORANGE, VERMILLION, PURPLE, BROWN, GREY)
+    colours = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BROWN, GREY)
     lines: tuple[Line, ...] = ("-", (0, (4.0, 1.5)), (0, (1.4, 1.3)))
     return {
         name: Look(

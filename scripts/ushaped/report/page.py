@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from ushaped.errors import UserError
 from ushaped.report import text
+from ushaped.report.axes import AxesView, axes_view
 from ushaped.report.compare import CompareView, compare_view
 from ushaped.report.curves import CurvesView, curves_view
 from ushaped.report.evidence import EvidenceView, evidence_view
@@ -77,6 +78,7 @@ class PageView:
     tasks: TasksView
     protocols: ProtocolsView
     seeds: SeedsView
+    axes: AxesView | None
     evidence: EvidenceView | None
     mechanism: MechanismView | None
     power: PowerView | None
@@ -106,6 +108,7 @@ def page_view(findings: Findings) -> PageView:
         tasks=tasks_view(findings),
         protocols=protocols_view(findings),
         seeds=seeds_view(findings),
+        axes=axes_view(findings),
         evidence=evidence_view(findings),
         mechanism=mechanism_view(findings),
         power=power_view(findings),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ushaped.axes import AXES, Axis
 from ushaped.items.task import Task, load_task
 from ushaped.questions import asked
 from ushaped.results import tables
@@ -18,6 +20,17 @@ from ushaped.results.records import Key, read_flip_items
 from ushaped.results.text_files import read_json
 from ushaped.shapes.evidence_record import read_evidence
 from ushaped.terms import AVERAGE
+
+
+@dataclass(frozen=True)
+class AlongAxis:
+    """The files of one axis: its numbers, verdicts, evidence, and what is on no curve."""
+
+    axis: Axis
+    metrics: pd.DataFrame
+    shapes: pd.DataFrame
+    evidence: list[Any]
+    left_out: pd.DataFrame
 
 
 class Results:
@@ -91,6 +104,21 @@ class Results:
         Where a number is unknown, it is None.
         """
         return list(read_evidence(self.folder / "evidence.json"))
+
+    @cached_property
+    def axes(self) -> dict[str, AlongAxis]:
+        """The curves along each other axis that the configuration asks for, by its name."""
+        return {
+            name: AlongAxis(
+                AXES[name],
+                tables.read_along(folder / "metrics.csv", name),
+                tables.read_shapes(folder / "shapes.csv"),
+                list(read_evidence(folder / "evidence.json")),
+                tables.read_left_out(folder / "left-out.csv"),
+            )
+            for name in self.config.get("axes", ())
+            for folder in [self.folder / "axes" / name]
+        }
 
     @cached_property
     def protocols(self) -> pd.DataFrame:
@@ -204,12 +232,16 @@ def find_figures(paths: Iterable[str | Path]) -> dict[str, Path]:
 
 
 def figure_name(path: Path) -> str:
-    """What a figure is called: by its stem, and by its source and task if it is that of an edition.
+    """What a figure is called: its stem, before it the axis's folder or the edition's folders.
 
     Examples
     --------
     >>> figure_name(Path("figures/seeds.svg")), figure_name(Path("figures/tasks/replica/neqa.svg"))
     ('seeds', 'tasks/replica/neqa')
+    >>> figure_name(Path("figures/axes/shots.svg"))
+    'axes/shots'
     """
     last = path.with_suffix("").parts[-3:]
+    if last[-2:-1] == ("axes",):
+        return "/".join(last[-2:])
     return "/".join(last) if last[0] == "tasks" and len(last) == 3 else path.stem
