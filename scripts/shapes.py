@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,9 +56,6 @@ def main() -> None:
     jobs: list[Job] = []
     if arguments.metrics:
         axis = AXES[arguments.axis] if arguments.axis else None
-        if axis and axis.same_models:
-            # The same models give all points: no training stands between two of them.
-            settings = replace(settings, run_noise=None)
         jobs += measured_jobs(arguments.metrics, arguments.items, settings, axis)
     if arguments.published:
         jobs += published_jobs(arguments.published, arguments.labels, settings)

@@ -6,19 +6,21 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from project import ROOT, TINY, Project
 from registry_files import ENTRY, Settings, changed, registry_with
+from ushaped.axes import ASKED, AXES
 from ushaped.errors import UserError
 from ushaped.items.released import mirror
 from ushaped.ladder.families import ladders
 from ushaped.models.load import describe
 from ushaped.models.registry import points, read_registry
-from ushaped.settings import check, models, read_command_line, safetensors_problem
+from ushaped.settings import ScaleAxis, check, models, read_command_line, safetensors_problem
+from ushaped.variants import KINDS
 from ushaped.yaml_files import merge_defaults
 
 
@@ -38,6 +40,54 @@ def complaint(settings: Settings, registry: Settings | None = None) -> str:
 
 
 # -- configuration -----------------------------------------------------------------------------
+
+
+# -- other axes ---------------------------------------------------------------------------------
+
+
+def test_every_axis_that_can_be_asked_for_is_one_of_the_configuration() -> None:
+    assert set(get_args(ScaleAxis)) == set(ASKED)
+    numbered = {kind.axis for kind in KINDS} - {None}
+    assert numbered == {name for name, axis in AXES.items() if axis.same_models}
+
+
+@pytest.mark.parametrize(
+    ("axes", "variants", "words"),
+    [
+        (["shot"], ["zero-shot"], "'thinking-tokens'; did you mean 'shots'?"),
+        (["shots", "shots"], ["zero-shot", "few-shot-2"], "axes: 'shots' is there twice"),
+        (
+            ["shots"],
+            ["zero-shot", "one-shot"],
+            "axes: 'shots' needs two variants that differ in their number alone, and there is "
+            "none; add few-shot-k with other numbers (and zero-shot, which is 0)",
+        ),
+        (["shots"], ["few-shot-2"], "and there is few-shot-2; add few-shot-k"),
+        (["shots"], ["few-shot-2-chat", "zero-shot"], "and there is few-shot-2-chat"),
+        (["thinking-tokens"], ["zero-shot", "think-16"], "(and zero-shot-generated, which is 0)"),
+    ],
+)
+def test_a_wrong_axis_is_told(
+    settings: Settings, axes: list[str], variants: list[str], words: str
+) -> None:
+    changed = settings | {"axes": axes, "variants": variants, "tasks": ["neqa"]}
+    assert words in complaint(changed)
+
+
+@pytest.mark.parametrize(
+    ("axes", "variants"),
+    [
+        (["shots"], ["zero-shot", "few-shot-2"]),
+        (["shots"], ["few-shot-2", "few-shot-4"]),
+        (["thinking-tokens"], ["zero-shot-generated", "think-16"]),
+        (["parameters", "training-tokens"], ["zero-shot"]),
+    ],
+)
+def test_an_axis_with_two_points_is_sound(
+    settings: Settings, axes: list[str], variants: list[str]
+) -> None:
+    changed = settings | {"axes": axes, "variants": variants, "tasks": ["neqa"]}
+    assert check(changed, read_registry(ROOT), ROOT)["axes"] == axes
 
 
 # -- further ladders ---------------------------------------------------------------------------

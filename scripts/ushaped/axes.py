@@ -72,7 +72,7 @@ class Axis:
         return np.log10(values + float(self.from_zero))
 
     def write(self, value: float) -> str:
-        """A value in a table.
+        """A value in a column of numbers.
 
         Examples
         --------
@@ -148,7 +148,7 @@ THINKING_TOKENS = Axis(
     short="Thinking budget (tokens)",
     noun="thinking budget",
     point="budget",
-    tick=metric_prefix,
+    tick="{:g}".format,
     from_zero=True,
     same_models=True,
     used="thinking_tokens",

@@ -21,7 +21,7 @@ import yaml
 from scipy.optimize import isotonic_regression
 
 from ushaped.metrics.continuous import CONTINUOUS
-from ushaped.results import tables
+from ushaped.results import parquet, tables
 from ushaped.results.columns import METRICS, SHAPES
 from ushaped.results.columns import PROTOCOLS as COMPARED
 from ushaped.terms import TASKS
@@ -764,6 +764,25 @@ def write_literature(folder: Path, figures: Sequence[str] = ()) -> Path:
         _run("figures", *figures, *options)
         shutil.move(made / "published" / "figures", folder / "figures")
     return folder
+
+
+def write_axes(folder: Path, measured: pd.DataFrame, *axes: str) -> None:
+    """Ask for axes in written results, and judge the invented answers along them."""
+    values, items = answers(measured[measured["task"] != tables.AVERAGE])
+    values.to_csv(folder / "of-answers.csv", index=False)
+    schema = parquet.ITEMS
+    table = pa.Table.from_pandas(items).select(schema.names).cast(schema)
+    pq.write_table(table, folder / "of-answers.parquet")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"axes": list(axes)}))
+    for axis in axes:
+        own = folder / "axes" / axis
+        given = ("--metrics", folder / "of-answers.csv", "--items", folder / "of-answers.parquet")
+        made = ("--metrics", own / "metrics.csv", "--items", own / "items.parquet")
+        more = ("--regrouped-items", made[3], "--left-out", own / "left-out.csv")
+        _run("axes", axis, *given, "--output", made[1], *more)
+        judged = ("--output", own / "shapes.csv", "--evidence", own / "evidence.json")
+        _run("shapes", "--axis", axis, *made, *SETTINGS, *RUN_NOISE, *judged)
 
 
 def _run(step: str, *words: object) -> None:

@@ -6,6 +6,7 @@ import argparse
 import csv
 import json
 import math
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -28,6 +29,7 @@ from harness_runs import (
     write_run,
     written_results,
 )
+from ushaped.axes import PARAMETERS, SHOTS, THINKING_TOKENS, TRAINING_TOKENS
 from ushaped.errors import UserError
 from ushaped.literature.run_noise import read_run_noise
 from ushaped.shapes import __main__ as program
@@ -83,8 +85,67 @@ def test_a_loss_is_better_where_it_is_lower(table) -> None:
 
 
 def test_parameters_as_scale_are_named_and_flagged(table) -> None:
-    curve, _ = only(read_curves(table("scale,k,n\n70e6,9,10\n1.4e9,3,10\n"), by_parameters=True))
+    curve, _ = only(read_curves(table("scale,k,n\n70e6,9,10\n1.4e9,3,10\n"), axis=PARAMETERS))
     assert (curve.sizes, curve.flags) == (("70M", "1.4B"), ("ordered-by-parameters",))
+
+
+@pytest.mark.parametrize(
+    ("column", "axis", "sizes"),
+    [
+        ("shots", SHOTS, ("0", "1", "16")),
+        ("thinking_tokens", THINKING_TOKENS, ("0", "1", "16")),
+        ("thinking_budget", THINKING_TOKENS, ("0", "1", "16")),
+    ],
+)
+def test_a_column_may_name_the_axis(table, column: str, axis, sizes: tuple[str, ...]) -> None:
+    curve, data = only(read_curves(table(f"{column},k,n\n16,7,10\n1,3,10\n0,9,10\n")))
+    assert (curve.axis, curve.sizes) == (axis, sizes)
+    assert curve.scale_values.tolist() == [0, 1, 16]
+    assert curve.positions.tolist() == pytest.approx([0, math.log10(2), math.log10(17)])
+    assert data.k.tolist() == [9, 3, 7]
+
+
+def test_the_scale_may_be_told_to_be_another_axis(table) -> None:
+    path = table("scale,mean,error\n1e9,0.5,0.1\n3e9,0.4,0.1\n")
+    curve, _ = only(read_curves(path, axis=TRAINING_TOKENS))
+    assert (curve.axis, curve.sizes, curve.flags) == (TRAINING_TOKENS, ("1B", "3B"), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "axis", "words"),
+    [
+        ("shots,k,n\n-1,9,10\n1,3,10\n", None, "line 2: scale is -1; give 0 or more"),
+        ("scale,k,n\n0,9,10\n1,3,10\n", TRAINING_TOKENS, "give a number above 0"),
+        ("shots,k,n\n0,9,10\n1,3,10\n", PARAMETERS, "'shots' is not the axis that is asked for"),
+        ("shots,parameters,k,n\n0,5,9,10\n1,5,3,10\n", None, "has the columns shots"),
+    ],
+)
+def test_a_wrong_axis_is_one_line(table, text: str, axis, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)):
+        read_curves(table(text), axis=axis)
+
+
+def test_words_are_those_of_the_axis(
+    table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, picture = table("shots,k,n\n0,147,315\n2,63,315\n16,278,315\n"), tmp_path / "shots.svg"
+    words = [str(path), "--draws", "100", "--output", str(picture)]
+    monkeypatch.setattr(sys, "argv", ["shapes", *words])
+    program.main()
+    told = capsys.readouterr().out.replace(str(tmp_path), "")
+    assert "  point              shots" in told
+    assert "none between points of the same models" in told
+    assert "points independent" in told
+    for absent in ("FLOPs", "size", "mechanism", "predicted", "holds up to"):
+        assert absent not in told
+    assert "shots (solved items before the question)" in picture.read_text()
+
+
+def test_an_unknown_axis_has_a_suggestion(table, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table("scale,k,n\n1,9,10\n2,3,10\n")
+    monkeypatch.setattr(sys, "argv", ["shapes", str(path), "--axis", "shot"])
+    with pytest.raises(UserError, match="--axis: unknown axis 'shot'; did you mean 'shots'"):
+        program.main()
 
 
 def test_items_stay_together_over_models_and_seeds(table) -> None:

@@ -26,15 +26,15 @@ def table(axes: Mapping[str, pd.DataFrame], *, axis: str) -> pd.DataFrame:
     order = {
         "_task": {task: place for place, task in enumerate(tables.order_tasks(rows["task"]))},
         "_family": {name: place for place, name in enumerate(dict.fromkeys(rows["family"]))},
+        "_variant": {name: at for at, name in enumerate(tables.order_variants(rows["variant"]))},
     }
     keyed = rows.assign(
         axis=axis,
         kind="mean",
-        _task=rows["task"].map(order["_task"]),
-        _family=rows["family"].map(order["_family"]),
+        **{name: rows[name[1:]].map(places) for name, places in order.items()},
     )
     column = AXES[axis].column
-    keys = ["_task", "source", "_family", "variant", column]
+    keys = ["_task", "source", "_family", "_variant", column]
     ordered = keyed.sort_values(keys, kind="stable")
     return ordered[["axis", *AXES[axis].columns(tables.CURVE)]].reset_index(drop=True)
 

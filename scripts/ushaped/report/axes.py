@@ -18,6 +18,7 @@ from ushaped.results.folder import AlongAxis
 from ushaped.results.numbers import MISSING, by_metric, is_missing, whole_number
 from ushaped.results.records import Key, key_of
 from ushaped.terms import AVERAGE, PRIMARY
+from ushaped.variants import order_variants
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Along:
     @property
     def points(self) -> list[str]:
         """Values on the axis."""
-        return [self.axis.write(value) for value in self.evidence.record["at"]]
+        return [self.axis.tick(value) for value in self.evidence.record["at"]]
 
     @property
     def values(self) -> list[str]:
@@ -73,7 +74,11 @@ def _view(findings: Findings, own: AlongAxis, place: int) -> AxisView:
     used, evidence = _used(own), index_evidence(own.evidence)
     order = {family: at for at, family in enumerate(dict.fromkeys(own.metrics["family"]))}
     tasks = tables.order_tasks(key[2] for key in evidence)
-    keys = sorted(evidence, key=lambda k: (tasks.index(k[2]), k[1], order.get(k[0], 0), k[3]))
+    variants = order_variants(key[3] for key in evidence)
+    keys = sorted(
+        evidence,
+        key=lambda k: (variants.index(k[3]), tasks.index(k[2]), k[1], order.get(k[0], 0)),
+    )
     curves = [Along(evidence[key], own.axis, used.get(key, [])) for key in keys]
     sentences = list(_count(curves))
     name = own.axis.name

@@ -13,17 +13,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ushaped.axes import AXES, BY_COLUMN, COMPUTE, PARAMETERS
 from ushaped.errors import UserError, run
 from ushaped.files import without_nan, write_text
 from ushaped.literature.run_noise import read_run_noise
 from ushaped.report.text import FLAGS, listing, plural, run_noise_text, slug
-from ushaped.results.numbers import scientific, signed, spread
+from ushaped.results.numbers import signed, spread
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Data, Settings
 from ushaped.shapes.evidence_record import CurveEvidence, write_evidence
 from ushaped.shapes.standalone.lm_eval_input import read_harness
 from ushaped.shapes.standalone.table_input import FORMS, read_curves, write_curves
 from ushaped.terms import SIGNS
+from ushaped.validation import unknown
 
 # Values of a record as read from a file: unknown numbers are None.
 Evidence = Mapping[str, Any]
@@ -42,6 +44,7 @@ SAMPLING = {
     "errors": "intervals from standard errors, sizes independent",
     "none": "no intervals, since neither items nor counts are known",
 }
+SAME_MODELS = "none between points of the same models: the verdict is on these very models"
 TESTS = {
     "mcnemar": "McNemar's exact test",
     "paired-means": "paired tests of means",
@@ -97,7 +100,7 @@ def read_input(options: argparse.Namespace) -> list[tuple[Curve, Data]]:
             options.harness,
             options.models,
             options.metric,
-            options.parameters,
+            options.axis or COMPUTE,
             options.higher_is_better,
             **names,
         )
@@ -105,7 +108,7 @@ def read_input(options: argparse.Namespace) -> list[tuple[Curve, Data]]:
         options.curve,
         metric=options.metric or "accuracy",
         chance=options.chance,
-        by_parameters=options.parameters,
+        axis=options.axis,
         **names,
     )
 
@@ -141,7 +144,19 @@ def parse() -> argparse.Namespace:
         help="with --harness, of a metric of unknown direction",
     )
     add("--chance", type=float, default=math.nan, help="value of guessing evenly")
-    add("--parameters", action="store_true", help="the scale is parameters, not training FLOPs")
+    add(
+        "--axis",
+        metavar="AXIS",
+        help="what the scale is: " + ", ".join(AXES) + "; a column of that name may stand in place "
+        f"of scale (default {COMPUTE.name}, in FLOPs)",
+    )
+    add(
+        "--parameters",
+        action="store_const",
+        const=PARAMETERS.name,
+        dest="axis",
+        help=f"the same as --axis {PARAMETERS.name}",
+    )
     add("--output", type=Path, metavar="SVG", help="picture (default: the input's name)")
     add("--json", type=Path, help="all evidence, as JSON")
     add("--convert", type=Path, metavar="CSV", help="only write the curves as such a table")
@@ -160,6 +175,9 @@ def parse() -> argparse.Namespace:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.axis and options.axis not in AXES:
+        raise unknown("--axis", "axis", options.axis, AXES)
+    options.axis = AXES[options.axis] if options.axis else None
     if (options.curve is None) == (options.harness is None):
         raise UserError("the command line", "has no input, or two", "give a table or --harness")
     if (options.models is None) != (options.harness is None):
@@ -211,17 +229,19 @@ def evidence_text(evidence: Evidence) -> str:
 
 def _points(evidence: Evidence) -> Iterator[str]:
     """The table of the points."""
-    scale = "parameters" if evidence["scale"] == "parameters" else "FLOPs"
+    axis = BY_COLUMN[evidence["scale"]]
+    scale = axis.short if axis is COMPUTE else axis.short.lower()
     share = evidence["unit"] == "share"
     lowest = (evidence["valley"] or {}).get("at")
     width = max(10, *(len(size) for size in evidence["sizes"]))
-    yield f"  {'size':<{width}}{scale:>14}{evidence['about']['metric']:>16}   95 % interval"
+    point, room = axis.words("size"), max(14, len(scale) + 2)
+    yield f"  {point:<{width}}{scale:>{room}}{evidence['about']['metric']:>16}   95 % interval"
     unknown = [None] * len(evidence["sizes"])
     columns = [evidence[key] or unknown for key in ("sizes", "at", "values", "low", "high")]
     for size, at, value, low, high in zip(*columns, strict=True):
         interval = "" if low is None else f"{_value(low, share)} to {_value(high, share)}"
         mark = "lowest" if size == lowest else ""
-        point = f"{size:<{width}}{scientific(at):>14}{_value(value, share):>16}"
+        point = f"{size:<{width}}{axis.write(at):>{room}}{_value(value, share):>16}"
         yield f"  {point}   {interval:<18} {mark}".rstrip()
 
 
@@ -233,6 +253,9 @@ def _stability(evidence: Evidence) -> Iterator[tuple[str, str]]:
     limit = verdict.get("tipping_point")
     holds = "" if limit is None else f"; holds up to {spread(limit, metric)} between training runs"
     yield "models", f"these very models: {shape}{holds}"
+    if BY_COLUMN[evidence["scale"]].same_models:
+        yield "run noise", SAME_MODELS
+        return
     yield "run noise", run_noise_text(evidence)
     if scatter := evidence["overdispersion"]:
         size = _interval(scatter, lambda sd: spread(sd, metric))
@@ -273,15 +296,18 @@ def _details(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _data(evidence: Evidence) -> str:
+    axis = BY_COLUMN[evidence["scale"]]
     texts = [plural(evidence["n"], "item")] if evidence["n"] else []
     seeds = evidence["seeds"] or []
     if max(seeds, default=1) > 1:
-        texts.append(f"{'/'.join(str(count) for count in seeds)} training seeds per size")
+        texts.append(
+            f"{'/'.join(str(count) for count in seeds)} training seeds per {axis.words('size')}"
+        )
     if evidence["clusters"]:
         texts.append(f"{evidence['clusters']} clusters of items")
     if evidence["chance"] is not None:
         texts.append(f"chance {_value(evidence['chance'], evidence['unit'] == 'share')}")
-    texts.append(SAMPLING[evidence["sampling"]])
+    texts.append(axis.words(SAMPLING[evidence["sampling"]]))
     return ", ".join(texts)
 
 
@@ -338,7 +364,7 @@ def _notes(evidence: Evidence) -> Iterator[str]:
     if few_sizes and few_sizes not in notes:
         notes.append(few_sizes)
     for note in notes:
-        yield FLAGS.get(note, note)
+        yield BY_COLUMN[evidence["scale"]].words(FLAGS.get(note, note))
 
 
 def _value(value: float, share: bool) -> str:

@@ -74,6 +74,9 @@ def examine(
     parts : sequence of PartVerdict
         Verdicts by part, if the task has parts.
     """
+    if curve.axis.same_models:
+        # No training stands between two points.
+        settings = replace(settings, run_noise=None)
     known = _know(curve, data, settings, drawn)
     record = _describe(known, parts)
     if len(curve.sizes) == 1:

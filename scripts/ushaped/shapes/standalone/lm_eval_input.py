@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ushaped.axes import COMPUTE, Axis
 from ushaped.errors import UserError
 from ushaped.shapes.curves import Curve
 from ushaped.shapes.data import Data, Means
@@ -24,13 +25,14 @@ from ushaped.shapes.standalone.lm_eval_files import (
     read_runs,
     read_samples,
 )
-from ushaped.shapes.standalone.rows import check_columns, position, positive_number, read_table
+from ushaped.shapes.standalone.rows import check_columns, position, read_table
 from ushaped.shapes.standalone.table_input import (
     CurveLabels,
     ModelAnswers,
     curve_from_answers,
     curve_from_counts,
     make_curve,
+    scale_of,
     size_label,
 )
 
@@ -94,7 +96,7 @@ def read_harness(
     paths: Sequence[Path],
     models: Path,
     metric: str = "",
-    by_parameters: bool = False,
+    axis: Axis = COMPUTE,
     higher_is_better: bool | None = None,
     family: str = "",
     task: str = "",
@@ -112,8 +114,8 @@ def read_harness(
     metric : str
         A metric (``acc_norm``), if need be with its filter (``exact_match,strict-match``); by
         default the first of `PREFERRED` that every model has.
-    by_parameters : bool
-        Whether ``scale`` is the number of parameters; else it is training FLOPs.
+    axis : Axis
+        What ``scale`` is.
     higher_is_better : bool, optional
         Of the metric; needed only if neither the results nor its name (`HIGHER`, `LOWER`) decide.
     family, task : str
@@ -133,7 +135,7 @@ def read_harness(
     """
     runs, dangling = read_runs(paths)
     by_family: dict[str, list[tuple[Model, list[Run]]]] = {}
-    for model in read_models(models, by_parameters):
+    for model in read_models(models, axis):
         own = [run for run in runs if run.is_of(model.name)]
         if not own:
             folders = ", ".join(sorted({run.folder.name for run in runs}))
@@ -153,13 +155,10 @@ def read_harness(
     if not selected:
         available = ", ".join("/".join(name) for name in names)
         raise UserError("--family, --task", f"name no curve of {available}", "name one of them")
-    return [
-        _curve(*name, by_family[name[0]], metric, by_parameters, higher_is_better)
-        for name in selected
-    ]
+    return [_curve(*name, by_family[name[0]], metric, axis, higher_is_better) for name in selected]
 
 
-def read_models(path: Path, by_parameters: bool) -> list[Model]:
+def read_models(path: Path, axis: Axis) -> list[Model]:
     """Models and their scales.
 
     Raises
@@ -171,8 +170,8 @@ def read_models(path: Path, by_parameters: bool) -> list[Model]:
     check_columns(path, rows[0], ("model", "family", "scale"), ("size", "seed"))
     models: dict[tuple[str, float, str], Model] = {}
     for row in rows:
-        scale = positive_number(row, "scale")
-        size = row.get("size") or size_label(scale, by_parameters)
+        scale = scale_of(row, axis)
+        size = row.get("size") or size_label(scale, axis)
         model = Model(row["model"], row["family"], size, row.get("seed", ""), scale)
         other = models.setdefault((model.family, scale, model.seed), model)
         if other is not model:
@@ -190,7 +189,7 @@ def _curve(
     task: str,
     members: Sequence[tuple[Model, list[Run]]],
     metric: str,
-    by_parameters: bool,
+    axis: Axis,
     higher_is_better: bool | None,
 ) -> tuple[Curve, Data]:
     """The curve of one family on one task."""
@@ -220,7 +219,7 @@ def _curve(
         task=task,
         protocol=_protocol(where, task, task_runs),
         metric="accuracy" if higher else "sequence_loss",
-        by_parameters=by_parameters,
+        axis=axis,
         chance=samples.chance if samples and plain_name in GUESSED else math.nan,
     )
     answers = [

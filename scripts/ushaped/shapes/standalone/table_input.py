@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ushaped.axes import AXES, COMPUTE, PARAMETERS, Axis
 from ushaped.errors import UserError
 from ushaped.files import whole
 from ushaped.shapes.curves import Curve
@@ -43,6 +44,11 @@ FORMS = {
 }
 """Required columns of each form; ``error`` is a standard error."""
 
+SCALE_COLUMNS = {axis.column: axis for axis in AXES.values()} | {
+    name.replace("-", "_"): axis for name, axis in AXES.items()
+}
+"""Columns that may stand in place of ``scale``, and the axis that each names."""
+
 NAMES = ("family", "task", "protocol", "chance", "size")
 OPTIONAL = {
     COUNTS: NAMES,
@@ -58,8 +64,7 @@ _FORM_OF: dict[type, str] = {Counts: COUNTS, Means: MEANS, Items: ITEMS}
 class CurveLabels:
     """Properties of a curve other than its points; ``where`` is its file and name, for messages.
 
-    The scale is the number of parameters if ``by_parameters``, else training FLOPs; ``chance`` is
-    NaN where unknown.
+    The scale is a value on ``axis``; ``chance`` is NaN where unknown.
     """
 
     where: str
@@ -68,7 +73,7 @@ class CurveLabels:
     task: str
     protocol: str
     metric: str
-    by_parameters: bool
+    axis: Axis
     chance: float
 
     @property
@@ -93,7 +98,7 @@ def read_curves(
     task: str = "",
     metric: str = "accuracy",
     chance: float = math.nan,
-    by_parameters: bool = False,
+    axis: Axis | None = None,
 ) -> list[tuple[Curve, Data]]:
     """Curves of a CSV or JSONL file with the columns of one of `FORMS`, in its order.
 
@@ -106,15 +111,16 @@ def read_curves(
         One of `ushaped.terms.SIGNS`; decides whether higher is better.
     chance : float
         Value of guessing evenly, where the file has no such column; NaN if unknown.
-    by_parameters : bool
-        Whether ``scale`` is the number of parameters; else it is training FLOPs.
+    axis : Axis, optional
+        What ``scale`` is; by default training FLOPs, or what the column that stands in its place is
+        named after (`SCALE_COLUMNS`).
 
     Raises
     ------
     UserError
         With file and line, for anything that would make the verdict wrong.
     """
-    rows = read_table(path)
+    rows, axis = _with_scale(path, read_table(path), axis)
     form = _form(path, rows[0])
     selected = {
         name: value
@@ -137,7 +143,7 @@ def read_curves(
             task=own_task,
             protocol=_common(where, group, "protocol"),
             metric=metric,
-            by_parameters=by_parameters,
+            axis=axis,
             chance=_chance(where, group, metric, chance),
         )
         curves.append(_READERS[form](labels, group))
@@ -146,6 +152,23 @@ def read_curves(
         what = f"has no such family or task; it has {names}"
         raise UserError(str(path), what, "name one of them")
     return curves
+
+
+def _with_scale(path: Path, rows: list[Row], axis: Axis | None) -> tuple[list[Row], Axis]:
+    """Rows with the column ``scale``, and its axis: a column may be named after another one."""
+    named = [name for name in SCALE_COLUMNS if name in rows[0]]
+    if "scale" in rows[0] or len(named) != 1:
+        return rows, axis or COMPUTE
+    (name,) = named
+    found = SCALE_COLUMNS[name]
+    if axis not in (None, found):
+        what = f"column '{name}' is not the axis that is asked for, {axis.name}"
+        raise UserError(str(path), what, "leave --axis and --parameters out, or rename the column")
+    return [{"scale": row[name], **_without(row, name)} for row in rows], found
+
+
+def _without(row: Row, column: str) -> Row:
+    return {name: cell for name, cell in row.items() if name != column}
 
 
 def curve_from_answers(
@@ -220,8 +243,8 @@ def make_curve(
         if sizes.count(size) > 1:
             what = f"size '{size}' stands at several scales"
             raise UserError(labels.where, what, "give every scale a label of its own, or none")
-    x = np.array(scales, dtype=np.float64)
-    if len(set(np.log10(x).tolist())) < len(x):
+    x, axis = np.array(scales, dtype=np.float64), labels.axis
+    if len(set(axis.positions(x).tolist())) < len(x):
         what = "two of its scales differ by less than curves can show"
         raise UserError(labels.where, what, "give them one scale")
     return Curve(
@@ -233,25 +256,36 @@ def make_curve(
         modified="",
         metric=labels.metric,
         sizes=tuple(sizes),
-        flops=np.full(len(x), np.nan) if labels.by_parameters else x,
-        parameters=x if labels.by_parameters else None,
+        flops=x if axis is COMPUTE else np.full(len(x), np.nan),
+        along=axis,
+        points=x,
         chance=labels.chance,
         values=np.array(values, dtype=np.float64),
         n=n,
-        flags=(*([BY_PARAMETERS] if labels.by_parameters else []), *notes),
+        flags=(*([BY_PARAMETERS] if axis is PARAMETERS else []), *notes),
         **more,
     )
 
 
-def size_label(scale: float, by_parameters: bool) -> str:
+def scale_of(row: Row, axis: Axis) -> float:
+    """The scale of a row; otherwise raises a UserError with file and line."""
+    if not axis.from_zero:
+        return positive_number(row, "scale")
+    scale = number_in(row, "scale")
+    if do := axis.complaint(scale):
+        raise UserError(position(row), f"scale is {row['scale']}", do)
+    return scale
+
+
+def size_label(scale: float, axis: Axis) -> str:
     """Name of a size without a label.
 
     Examples
     --------
-    >>> size_label(2.4e20, False), size_label(1.3e9, True), size_label(540.0, True)
+    >>> size_label(2.4e20, COMPUTE), size_label(1.3e9, PARAMETERS), size_label(540.0, PARAMETERS)
     ('2.4e20', '1.3B', '540')
     """
-    if by_parameters:
+    if axis is not COMPUTE:
         for power, letter in ((12, "T"), (9, "B"), (6, "M"), (3, "k")):
             if scale >= 10**power:
                 return f"{scale / 10**power:.6g}{letter}"
@@ -421,8 +455,8 @@ def _size_labels(labels: CurveLabels, rows: Iterable[Row]) -> dict[float, str]:
     """Label of each scale."""
     sizes: dict[float, str] = {}
     for row in rows:
-        scale = positive_number(row, "scale")
-        size = row.get("size") or size_label(scale, labels.by_parameters)
+        scale = scale_of(row, labels.axis)
+        size = row.get("size") or size_label(scale, labels.axis)
         if sizes.setdefault(scale, size) != size:
             what = f"scale {row['scale']} has the sizes '{sizes[scale]}' and '{size}'"
             raise UserError(position(row), what, "give one label per scale")
