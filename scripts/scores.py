@@ -12,10 +12,12 @@ from pathlib import Path
 from ushaped.benchmark_file import read_benchmark
 from ushaped.errors import run
 from ushaped.models.load import read, to_screen
+from ushaped.prices import Price
 from ushaped.scoring.devices import reuse_memory
 from ushaped.scoring.engine.tree import Layouts
 from ushaped.scoring.job import Scorer, Settings, Shared
 from ushaped.scoring.requests import PromptFile
+from ushaped.scoring.served.chat import ChatScorer
 from ushaped.scoring.served.score import ServedScorer
 from ushaped.scoring.shards import Shard, ShardScorer
 
@@ -39,7 +41,9 @@ def main() -> None:
         if arguments.shard:
             scorer = ShardScorer(arguments.shard, *given)
         elif "served" in given[0]:
-            scorer = ServedScorer(*given)
+            is_chat = given[0]["served"].get("api") == "chat"
+            scorer = (ChatScorer if is_chat else ServedScorer)(*given)
+            scorer.telemetry.price = arguments.price
         else:
             scorer = Scorer(*given, shared)
         scorer.telemetry.shards = [read_benchmark(path) for path in arguments.shards]
@@ -63,7 +67,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--trust-remote-code", action="store_true")
     parser.add_argument("--chat", metavar="JSON", help="how prompts become conversations")
     parser.add_argument("--sampling", metavar="JSON", help="how answers are written")
-    parser.add_argument("--thinking", metavar="JSON", help="the texts around a thought")
+    parser.add_argument("--thinking", metavar="JSON", help="how a model thinks")
+    parser.add_argument("--price", type=Price.parse, metavar="JSON", help="of a server's tokens")
     parser.add_argument("--audit", type=int, metavar="ONE_IN")
     parser.add_argument("--store", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(

@@ -1,8 +1,10 @@
-"""A server of a tiny model that answers as OpenAI's completions do, well or badly, for tests."""
+"""A server of a tiny model that answers as OpenAI's completions and chats do, well or badly."""
 
 from __future__ import annotations
 
 import json
+import math
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -50,6 +52,18 @@ class Server:
         with, 8 or more of them: a prefix cache that is at fault.
     cached_from : int
         Requests before which it is not.
+    answers : dict of str to str
+        Texts that a chat answers prompts with; others get words drawn with the request's seed.
+    odd : dict of str to dict
+        What of a chat's choice is otherwise, by prompt.
+    thinks : str
+        How a chat gives its thought: ``no``, ``apart`` (in ``reasoning_content``) or ``inside``
+        (between tags in the text).
+    top : str
+        How a chat gives log-probabilities of the first token: ``right``, ``none``, ``refused``,
+        ``too likely`` (they add up to more than 1) or ``without`` (that of the token lacks).
+    obeys : bool
+        Whether it writes no more tokens than it is asked for.
     """
 
     model: Any = None
@@ -68,6 +82,11 @@ class Server:
     most: int = 0
     cached: float = 0.0
     cached_from: int = 0
+    answers: dict[str, str] = field(default_factory=dict)
+    odd: dict[str, dict[str, Any]] = field(default_factory=dict)
+    thinks: str = "no"
+    top: str = "right"
+    obeys: bool = True
     url: str = ""
     _now: int = 0
     _seen: list[list[int]] = field(default_factory=list)
@@ -95,7 +114,8 @@ class Server:
         if path == "/v1/models":
             model = {"id": NAME, "created": time.time(), "max_model_len": self.context}
             return 200, {}, {"object": "list", "data": [model]}
-        if path != "/v1/completions" or body is None:
+        asked = {"/v1/completions": self._completed, "/v1/chat/completions": self._chatted}
+        if path not in asked or body is None:
             return 404, {}, {"detail": "Not Found"}
         self.asked.append(body)
         if self.faults:
@@ -104,7 +124,48 @@ class Server:
             self.lives -= 1
             if self.lives < 0:
                 return 500, {}, {}
-        return self._completed(body)
+        return asked[path](body)
+
+    def _chatted(self, body: dict[str, Any]) -> Reply:
+        """A token is a word; a thought is as long as its budget, but for the last word."""
+        prompt, limit = body["messages"][-1]["content"], body["max_tokens"]
+        words = sum(len(one["content"].split()) for one in body["messages"])
+        if words + limit > self.context:
+            said = f"maximum context length is {self.context} tokens, you sent {words}"
+            return 400, {}, {"error": {"message": said}}
+        if body.get("logprobs") and self.top == "refused":
+            return 400, {}, {"error": {"message": "logprobs are not supported"}}
+        written = self.answers.get(prompt) or self._drawn(prompt, body)
+        budget = body.get("max_thinking_tokens", 0) if self.thinks != "no" else 0
+        thought = ["hm"] * min(budget, limit)
+        answer = written.split()[: limit - len(thought) if self.obeys else None]
+        cut = len(answer) < len(written.split())
+        text, message = " ".join(answer), {"role": "assistant"}
+        if thought and self.thinks == "apart":
+            message["reasoning_content"] = " ".join(thought)
+        elif thought:
+            text = f"<think>{' '.join(thought)}" + (f"</think>{text}" if answer else "")
+        choice: dict[str, Any] = {"message": message | {"content": text or None}}
+        choice["finish_reason"] = "length" if cut else "stop"
+        if body.get("logprobs") and self.top != "none" and answer:
+            choice["logprobs"] = {"content": [self._top(answer[0])]}
+        usage = {"prompt_tokens": words, "completion_tokens": len(thought) + len(answer)}
+        if self.thinks == "apart":
+            usage["completion_tokens_details"] = {"reasoning_tokens": len(thought)}
+        choice |= self.odd.get(prompt, {})
+        return 200, {}, {"model": self.named, "choices": [choice], "usage": usage}
+
+    def _drawn(self, prompt: str, body: dict[str, Any]) -> str:
+        seed = body.get("seed", 0) if body.get("temperature") else "greedy"
+        draws = random.Random(f"{prompt} {seed}")
+        return " ".join(draws.choices(["yes", "no", "maybe", "so"], k=30))
+
+    def _top(self, word: str) -> dict[str, Any]:
+        shares = {word: 0.5, "Other": 0.25} if self.top != "too likely" else {word: 0.9, "Z": 0.9}
+        if self.top == "without":
+            shares = {"Other": 0.25}
+        listed = [{"token": name, "logprob": math.log(share)} for name, share in shares.items()]
+        return {"token": word, "logprob": math.log(0.5), "top_logprobs": listed}
 
     def _completed(self, body: dict[str, Any]) -> Reply:
         echo, count = bool(body.get("echo")), body.get("logprobs")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,7 +37,20 @@ WEIGHTS = (
     (("hub", "revision"), ()),
     (("path",), ()),
     (("package", "gguf", "sha256"), ()),
-    (("endpoint", "served_as"), ("key_variable", "concurrency", "timeout", "retries")),
+    (
+        ("endpoint", "served_as"),
+        (
+            *("key_variable", "concurrency", "timeout", "retries"),
+            *("api", "limit_parameter", "omit", "context"),
+        ),
+    ),
+)
+# Keys of a chat endpoint alone.
+CHAT_ENDPOINT = ("limit_parameter", "omit", "context")
+# What looks like the key of a server, or like a password in an address.
+SECRET = re.compile(
+    r"\bsk-(?=[\w-]*\d)[\w-]{16,}|\b(hf|gsk|ghp)_[A-Za-z0-9]{20,}|\bxai-[A-Za-z0-9]{20,}"
+    r"|\bAIza[\w-]{30,}|\bBearer\s+\S{8,}|\w://[^/\s@]*:[^/\s@]+@"
 )
 
 
@@ -103,6 +116,21 @@ class Entry(Model):
     retries: int = setting(
         "How often a request that may succeed later is sent again (default 6).", None, ge=0
     )
+    api: Literal["completions", "chat"] = setting(
+        "What is asked at the address: completions with log-probabilities of the prompt (default), "
+        "or chat, for variants in which the model writes its answer.",
+        None,
+    )
+    limit_parameter: Literal["max_tokens", "max_completion_tokens"] = setting(
+        "Of a chat endpoint: what it calls the limit of an answer (default max_tokens).", None
+    )
+    omit: Distinct[Literal["temperature", "seed", "logprobs"]] = setting(
+        "Of a chat endpoint: what it refuses, so that it is never sent.", None
+    )
+    context: Count = setting(
+        "Of a chat endpoint that does not say itself: most tokens of a prompt with its answer.",
+        None,
+    )
     size: Name = setting("What the report calls this size, in letters, digits, '.', '_' and '-'.")
     seed: int = setting(
         "Seed of the training run (default 0); models of one size differ in it alone.", None, ge=0
@@ -160,6 +188,9 @@ class Entry(Model):
             what = f"is {self.shards}, but a model on a server is one job"
             do = "leave it out; 'concurrency' sends several requests at once"
             raise InvalidError(what, do, "shards")
+        for key in CHAT_ENDPOINT:
+            if self.endpoint and self.api != "chat" and getattr(self, key) is not None:
+                raise InvalidError("is of chat endpoints alone", "add 'api: chat'", key)
         if isinstance(self.parameters, int) and (self.active_parameters or 0) > self.parameters:
             what = f"is {self.active_parameters}, more than all {self.parameters} parameters"
             raise InvalidError(what, "correct one of them", "active_parameters")
@@ -179,7 +210,10 @@ class PublishedSizes(Model):
 
 
 class Thinking(Model):
-    """How the models of a family think before they answer."""
+    """How the models of a family think before they answer, and how a server is told for how long.
+
+    Of a chat endpoint, ``parameter`` or ``template_argument`` carries the budget k of think-k.
+    """
 
     open: str = setting(
         "The text before a thought, with its blanks and line breaks.", None, min_length=1
@@ -187,18 +221,42 @@ class Thinking(Model):
     close: str = setting(
         "The text after a thought, with its blanks and line breaks.", None, min_length=1
     )
+    parameter: str = setting(
+        "Of a chat endpoint: the key of a request that carries the budget, as in reasoning_effort; "
+        "a dot leads to a key within a key, as in reasoning.max_tokens.",
+        None,
+        pattern=r"^\w+(\.\w+)*$",
+    )
+    template_argument: str = setting(
+        "Of a chat endpoint: the variable of the chat template that carries the budget, sent in "
+        "chat_template_kwargs.",
+        None,
+        pattern=r"^\w+$",
+    )
+    values: dict[Annotated[int, Field(ge=0)], bool | int | float | str] = setting(
+        "What stands for each budget, as in {0: none, 64: low}; left out, its number of tokens. "
+        "That of 0 is sent where a model shall answer without thinking.",
+        None,
+        min_length=1,
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Thinking:
         if (self.open is None) != (self.close is None):
             missing = "open" if self.open is None else "close"
             raise InvalidError(f"key '{missing}' is missing", f"add '{missing}:'")
+        if self.parameter and self.template_argument:
+            what = "has both 'parameter' and 'template_argument'"
+            raise InvalidError(what, "keep the one that the server knows")
+        if self.values and not (self.parameter or self.template_argument):
+            what = "is there, but nothing carries them"
+            raise InvalidError(what, "add 'parameter' or 'template_argument'", "values")
         return self
 
 
 THINKING = (
-    "The tags around what the models of a family think, for the variant think-k; left out, those "
-    "that the tokenizer has as tokens."
+    "For the variant think-k: the tags around what the models of a family think (left out, those "
+    "that the tokenizer has as tokens), and what carries the budget to a chat endpoint."
 )
 
 
@@ -263,10 +321,7 @@ class Released(Model):
         if served and self.bos not in (None, "default"):
             what = f"is {self.bos}, but the server of {served[0]} decides what a text begins with"
             raise InvalidError(what, "say default, or put the model into another family", "bos")
-        for key in ("system_prompt", "template_arguments"):
-            if getattr(self, key) is not None and self.chat != "template":
-                what = "is there, but prompts do not go through a chat template"
-                raise InvalidError(what, "add 'chat: template', or take it out", key)
+        self._check_chat()
         entries = self.models.items()
         runs: dict[tuple[str, int], str] = {}
         for name, entry in entries:
@@ -286,6 +341,25 @@ class Released(Model):
                 "give one of them, or leave that model out",
             )
         return self
+
+    def _check_chat(self) -> None:
+        """All models of a family are asked in one way, or variants of it would bear two names."""
+        chats = [name for name, entry in self.models.items() if entry.api == "chat"]
+        others = [name for name, entry in self.models.items() if entry.api != "chat"]
+        texts = [name for name in others if self.models[name].endpoint]
+        if chats and self.chat == "off":
+            what = f"is off, but {chats[0]} is asked by chat"
+            raise InvalidError(what, "take it out", "chat")
+        if self.chat == "template" and texts:
+            what = f"is template, but the tokenizer of {texts[0]} is on its server"
+            raise InvalidError(what, "take it out, or add 'api: chat' to the model", "chat")
+        if chats and others and self.chat != "template":
+            what = f"{chats[0]} is asked by chat, and {others[0]} is not"
+            raise InvalidError(what, "put one of them into another family", "models")
+        for key in ("system_prompt", "template_arguments"):
+            if getattr(self, key) is not None and self.chat != "template" and not chats:
+                what = "is there, but prompts do not go through a chat template"
+                raise InvalidError(what, "add 'chat: template', or take it out", key)
 
 
 def _kind(family: Any) -> str:
@@ -328,9 +402,28 @@ def read_families(path: Path, where: str = FILE) -> dict[str, Any]:
     UserError
         Naming the first wrong key.
     """
-    registry = validate(Registry, yaml_files.read_mapping(path), where)
+    content = yaml_files.read_mapping(path)
+    _refuse_secrets(content, where)
+    registry = validate(Registry, content, where)
     families: dict[str, Any] = registry.model_dump(exclude_unset=True)["families"]
     return families
+
+
+def _refuse_secrets(value: Any, where: str, path: Sequence[str] = ()) -> None:
+    """Refuse a text that looks like a key or holds a password, without showing it."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            _refuse_secrets(below, where, (*path, str(key)))
+    elif isinstance(value, list):
+        for below in value:
+            _refuse_secrets(below, where, path)
+    elif isinstance(value, str) and SECRET.search(value):
+        raise UserError(
+            ", ".join(filter(None, (where, ".".join(path)))),
+            "looks like a key or a password (it is not shown)",
+            "take it out, make it invalid, and name the environment variable with the key in "
+            "key_variable",
+        )
 
 
 def read_registry(root: Path) -> dict[str, Any]:

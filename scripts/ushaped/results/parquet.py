@@ -67,6 +67,8 @@ SCORES = pa.schema(
         ("thoughts", pa.list_(pa.string())),
         ("thought_tokens", pa.list_(pa.int64())),
         ("thought_cut", pa.list_(pa.bool_())),
+        # Of a chat server that lists likely first tokens: their log-probability by class, or null.
+        ("first_token", pa.list_(pa.float64())),
     ]
 )
 

@@ -54,8 +54,11 @@ class ChatSettings:
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> ChatSettings | None:
-        """The settings of a registry entry with those of its family; None without a template."""
-        if entry.get("chat", "off") == "off":
+        """The settings of a registry entry with those of its family; None without a template.
+
+        A chat endpoint puts everything through a template of its own.
+        """
+        if entry.get("chat", "off") == "off" and entry.get("api") != "chat":
             return None
         return cls(entry.get("system_prompt"), entry.get("template_arguments", {}))
 

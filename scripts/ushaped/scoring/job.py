@@ -303,7 +303,10 @@ class Scorer:
         from ushaped.scoring.engine.encoding import context_length
 
         config = load_config(self.about["folder"], self.settings.trust_remote_code)
-        context, needed = context_length(config), budget + self.sampling.tokens
+        self._check_room(budget, context_length(config))
+
+    def _check_room(self, budget: int, context: int | None) -> None:
+        needed = budget + self.sampling.tokens
         if context is not None and needed >= context:
             raise UserError(
                 f"{self.about['model']}, think-{budget}",

@@ -149,4 +149,5 @@ def sample_row(prompt: Prompt, samples: Sequence[Value]) -> dict[str, Any]:
         "thoughts": [sample["thought"] for sample in samples],
         "thought_tokens": [sample["thought_tokens"] for sample in samples],
         "thought_cut": [sample["thought_cut"] for sample in samples],
+        "first_token": samples[0].get("first_token"),
     }

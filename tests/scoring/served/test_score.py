@@ -460,7 +460,7 @@ def test_a_chain_ends_before_a_stop_string_that_the_server_keeps(
     answer = {"model": NAME, "choices": [choice], "usage": {"completion_tokens": 7}}
     monkeypatch.setattr(server, "_completed", lambda body: (200, {}, answer))
     asker = Client(Endpoint(server.url, NAME), lambda line: None)
-    expected = {"text": " So it is.", "tokens": 7, "stopped": True}
+    expected = {"text": " So it is.", "tokens": 7, "stopped": True, "prompt_tokens": 0}
     assert generate_chain(asker, "Why?", ["\n"], 9, "item 1") == expected
     assert server.asked[0]["stop"] == ["\n"]
     choice["text"] = " So it is."

@@ -17,8 +17,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from email.message import Message
 from typing import Any
 
@@ -54,6 +54,9 @@ class Endpoint:
     ``url`` includes ``/v1``; ``model`` is the name on the server; ``key_variable`` names the
     environment variable with the key; at most ``concurrency`` requests are under way at once; one
     is given up after ``timeout`` seconds without an answer, and sent again ``retries`` times.
+    ``api`` is ``completions`` or ``chat``; of a chat endpoint, ``limit_parameter`` is the key of a
+    request that limits its answer, ``omit`` are keys that are never sent, and ``context`` is the
+    number of tokens that prompt and answer may have, if it is known.
     """
 
     url: str
@@ -62,13 +65,49 @@ class Endpoint:
     concurrency: int = 4
     timeout: float = 120.0
     retries: int = 6
+    api: str = "completions"
+    limit_parameter: str = "max_tokens"
+    omit: Sequence[str] = ()
+    context: int | None = None
 
     @classmethod
     def of(cls, entry: Mapping[str, Any]) -> Endpoint:
         """The endpoint of a registry entry."""
-        optional = ("key_variable", "concurrency", "timeout", "retries")
+        optional = [field.name for field in fields(cls)][2:]
         options = {name: entry[name] for name in optional if name in entry}
         return cls(entry["endpoint"].rstrip("/"), entry["served_as"], **options)
+
+
+@dataclass
+class Usage:
+    """What a server counts: requests that were answered, and their tokens.
+
+    ``completion_tokens`` are those of thoughts too, which ``thinking_tokens`` counts where the
+    server does.
+    """
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    thinking_tokens: int = 0
+
+    @classmethod
+    def of(cls, answer: Json) -> Usage:
+        """The usage of one answer; zeros where it says nothing.
+
+        Some servers leave thoughts out of ``completion_tokens``, but not out of ``total_tokens``.
+        """
+        said = answer.get("usage") or {}
+        prompt, written = (int(said.get(f"{k}_tokens") or 0) for k in ("prompt", "completion"))
+        details = said.get("completion_tokens_details") or {}
+        thinking = details.get("reasoning_tokens") or said.get("reasoning_tokens") or 0
+        written = max(written, int(said.get("total_tokens") or 0) - prompt)
+        return cls(1, prompt, written, int(thinking))
+
+    def add(self, other: Usage) -> None:
+        """Count another's too."""
+        for field in fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -81,7 +120,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 class Client:
     """Sends requests to one server; may be used by several threads.
 
-    ``log`` gets a line for each pause.
+    ``log`` gets a line for each pause; ``usage`` is that of all answers of the model.
 
     Raises
     ------
@@ -90,7 +129,7 @@ class Client:
     """
 
     def __init__(self, endpoint: Endpoint, log: Callable[[str], None]) -> None:
-        self.endpoint, self.log = endpoint, log
+        self.endpoint, self.log, self.usage = endpoint, log, Usage()
         self._key = _key(endpoint)
         self._opener = urllib.request.build_opener(_NoRedirects)
         self._lock = threading.Lock()
@@ -121,7 +160,7 @@ class Client:
         return digest(self.endpoint.url, self.endpoint.model, description)
 
     def complete(self, prompt: str, **options: Any) -> Json:
-        """Query ``/completions``, greedily, and return the answer.
+        """Query ``/completions``, greedily unless the options say otherwise; return the answer.
 
         Raises
         ------
@@ -130,8 +169,29 @@ class Client:
         UserError
             If the server refuses, gives no answer, or answers with another model.
         """
-        body = {"model": self.endpoint.model, "prompt": prompt, "temperature": 0} | options
-        answer = self._query("/completions", body)
+        return self._model_answer("/completions", {"prompt": prompt, "temperature": 0} | options)
+
+    def chat(self, messages: Sequence[Mapping[str, str]], **options: Any) -> Json:
+        """Query ``/chat/completions``, greedily unless the options say otherwise.
+
+        ``max_tokens`` is sent under the name that the endpoint knows; keys that it refuses are not
+        sent.
+
+        Raises
+        ------
+        TooLongError, UserError
+            As `complete`.
+        """
+        body = {"messages": list(messages), "temperature": 0} | options
+        if "max_tokens" in body:
+            body[self.endpoint.limit_parameter] = body.pop("max_tokens")
+        body = {name: value for name, value in body.items() if name not in self.endpoint.omit}
+        return self._model_answer("/chat/completions", body)
+
+    def _model_answer(self, path: str, body: Json) -> Json:
+        answer = self._query(path, {"model": self.endpoint.model} | body)
+        with self._lock:
+            self.usage.add(Usage.of(answer))
         if answer.get("model") != self.endpoint.model:
             raise UserError(
                 self.endpoint.url,
@@ -232,7 +292,7 @@ class Client:
         return text.replace(self._key, "(key)") if self._key else text
 
     def _refused(self, path: str, status: int, problem: str) -> Exception:
-        if path == "/completions" and status in (400, 413, 422) and TOO_LONG.search(problem):
+        if path.endswith("/completions") and status in (400, 413, 422) and TOO_LONG.search(problem):
             return TooLongError(problem)
         where = self.endpoint.url
         if status in (401, 403):

@@ -6,19 +6,18 @@ class are sent as one text, and the offsets of the returned tokens show where th
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ushaped.errors import UserError
 from ushaped.scoring import audit
-from ushaped.scoring.job import MADE, Scorer, Settings
+from ushaped.scoring.job import NO_THOUGHT, Sample
 from ushaped.scoring.requests import Prompt, PromptFile
+from ushaped.scoring.samples import Tags
 from ushaped.scoring.served.check import (
     LISTED,
     NO_CACHE,
@@ -29,33 +28,17 @@ from ushaped.scoring.served.check import (
     letters,
     tolerance,
 )
-from ushaped.scoring.served.client import Client, Endpoint, TooLongError
+from ushaped.scoring.served.client import Client
+from ushaped.scoring.served.scorer import ServerScorer, name_item
 from ushaped.scoring.store import Value
-from ushaped.scoring.telemetry import Telemetry
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 # Part of the key of every stored score: raise it when a change to the code can move a score.
 VERSION = "served 1"
-# Requests per connection between two writes to the store.
-EACH = 4
 # Share of a job's requests that its audit may add, beyond one item of each file.
 AUDITED = 0.03
 # Where a token's log-probability is in a list of the likeliest tokens, lengths of list to request:
 # the next only if the token is not in the one before, since the answers get large.
 LISTS = (100, 2000, 1_000_000)
-
-
-class ServedTelemetry(Telemetry):
-    """Telemetry of a job that queries a server, whose own work is unknown."""
-
-    def row(self) -> dict[str, Any]:
-        """See `Telemetry.row`."""
-        return super().row() | {"computed_tokens": math.nan, "matrix_gflops": math.nan}
-
-    def _work(self) -> str:
-        return ""
 
 
 @dataclass(frozen=True)
@@ -91,36 +74,16 @@ class ClassLogprobs:
         }
 
 
-class ServedScorer(Scorer):
-    """One served model and its store; the server gets no request before something is missing.
+class ServedScorer(ServerScorer):
+    """One model behind ``/completions`` and its store."""
 
-    Raises
-    ------
-    UserError
-        If prompts may be cut: their tokens are the server's.
-    """
-
-    telemetry_class = ServedTelemetry
-
-    def __init__(
-        self,
-        about: Mapping[str, Any],
-        settings: Settings,
-        store: Path,
-        log: Callable[[str], None],
-    ) -> None:
-        if settings.too_long == "cut":
-            raise UserError(
-                "scoring.too_long: cut",
-                f"is impossible with {about['model']}, whose server tokenises the prompts",
-                "set it to error, or leave out the model",
-            )
-        super().__init__(about, settings, store, log)
+    version = VERSION
 
     @property
     def cache_key_parts(self) -> tuple[str, ...]:
-        """See `Scorer`; the fingerprint contains endpoint, name and engine of the model."""
-        return (self.about["fingerprint"], VERSION)
+        """See `Scorer`; only answers after a thought depend on the texts around it."""
+        tags = (self.settings.thinking,) if self.settings.thinking else ()
+        return (*super().cache_key_parts, *tags)
 
     # -- the audit --------------------------------------------------------------------------------
 
@@ -134,6 +97,8 @@ class ServedScorer(Scorer):
         UserError
             With the item, if a score has changed; then nothing is written.
         """
+        # Written answers have no log-likelihoods to compare.
+        files = [file for file in files if any(prompt.requests for prompt in file.prompts)]
         lengths = [[len(prompt.row["prompt"]) for prompt in file.prompts] for file in files]
         requests = [[len(_pairs(prompt)) for prompt in file.prompts] for file in files]
         if not self.settings.audit:
@@ -205,7 +170,45 @@ class ServedScorer(Scorer):
         for prompt in prompts:
             prompt.chain = self.store.rows[self._chain_key(prompt)]
 
+    def _write_samples(
+        self, prompts: Sequence[Prompt], missing: Collection[Sample]
+    ) -> Iterator[dict[Sample, Value]]:
+        client, _ = self._server
+
+        def query(sample: Sample) -> Value:
+            prompt = prompts[sample[0]]
+            row, where, draw = prompt.row, prompt.where, self._draw(prompt, sample[1])
+            text, thought = row["prompt"], NO_THOUGHT
+            if row["think"] is not None:
+                text = self._tags.begun(text)
+                if row["think"]:
+                    close, budget = [self._tags.close], row["think"]
+                    thought = generate_chain(client, text, close, budget, where, **draw)
+                text = self._tags.ended(text, thought["text"])
+            limit = self.sampling.limit(row)
+            return generate_chain(client, text, row["stop"], limit, where, **draw) | {
+                "thought": thought["text"],
+                "thought_tokens": thought["tokens"],
+                "thought_cut": not thought["stopped"],
+                "refused": False,
+            }
+
+        yield from self._by_sample(prompts, missing, query)
+
+    @cached_property
+    def _tags(self) -> Tags:
+        given = json.loads(self.settings.thinking or "{}")
+        if "open" not in given:
+            raise UserError(
+                f"{self.about['model']}, thinking",
+                "its tokenizer is on a server, so the tags around a thought are not known",
+                "name them in config/models.yaml, as in thinking: {open: <think>, close: </think>}",
+            )
+        return Tags(given["open"], given["close"])
+
     def _score_requests(self, prompts: Sequence[Prompt]) -> None:
+        if not prompts:
+            return
         client, checked = self._server
         # One answer serves all requests of a text and a class.
         keys: dict[tuple[str, str], dict[str, bool]] = {}
@@ -232,66 +235,17 @@ class ServedScorer(Scorer):
                 }
             )
 
-    def _answers(
-        self, query: Callable[[T], R], requests: Sequence[T]
-    ) -> Iterator[list[tuple[T, R]]]:
-        """Send several requests at once; answers received before an error come first."""
-        concurrency = self._server[0].endpoint.concurrency
-        pool = ThreadPoolExecutor(concurrency)
-        try:
-            for first in range(0, len(requests), EACH * concurrency):
-                batch = requests[first : first + EACH * concurrency]
-                futures = [pool.submit(query, request) for request in batch]
-                wait(futures, return_when=FIRST_EXCEPTION)
-                for future in futures:
-                    future.cancel()
-                running = [future for future in futures if not future.cancelled()]
-                wait(running)
-                if answers := [
-                    (request, future.result())
-                    for request, future in zip(batch, futures, strict=True)
-                    if not future.cancelled() and future.exception() is None
-                ]:
-                    yield answers
-                for future in running:
-                    future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def _load(self) -> None:
-        _ = self._server
-
     @cached_property
     def _server(self) -> tuple[Client, Checked]:
         """The server, once it has passed the check."""
-        client = Client(Endpoint(**self.about["served"]), self.log)
-        identity = client.identity()
-        if client.fingerprint(identity) != self.about["fingerprint"]:
-            raise UserError(
-                client.endpoint.url,
-                f"describes the model as {identity}, and as {self.about['said']} when model.json "
-                "was written",
-                "remove model.json, so that it is made again",
-            )
+        client = self._client
         checked = check(client)
         self.log(
             f"{self.about['model']}: the server lists log-probabilities {checked.reading}; "
             f"{checked.observations} comparisons, largest difference {checked.worst:.3f} nats"
         )
-        made = {
-            "dtype": "as served",
-            "engine": VERSION,
-            "endpoint": client.endpoint.url,
-            "served_as": client.endpoint.model,
-            "said": identity,
-            "check": asdict(checked),
-        }
-        if self.store.rows.get(MADE) != made:
-            self.store.add({MADE: made})
+        self._store_made({"check": asdict(checked)})
         return client, checked
-
-    def _measure_rate(self) -> None:
-        """The rate of the server's device is unknown."""
 
 
 def _pairs(prompt: Prompt) -> list[tuple[str, str]]:
@@ -310,7 +264,7 @@ def score(client: Client, checked: Checked, request: LogprobRequest) -> ClassLog
     reading = READINGS[checked.reading]
     where, text = request.where, request.text + request.name
     for length in LISTS if checked.reading == LISTED else (1,):
-        with _name_item(where):
+        with name_item(where):
             answer = client.complete(text, echo=True, max_tokens=1, logprobs=length)
         echo = Echo.of(answer)
         if echo is None:
@@ -385,16 +339,20 @@ def _not_found(request: LogprobRequest) -> UserError:
     )
 
 
-def generate_chain(client: Client, text: str, stop: Sequence[str], limit: int, where: str) -> Value:
-    """Continue a text greedily up to a stop string or a number of tokens.
+def generate_chain(
+    client: Client, text: str, stop: Sequence[str], limit: int, where: str, **draw: Any
+) -> Value:
+    """Continue a text up to a stop string or a number of tokens.
+
+    ``draw`` are temperature and seed; without them, each token is the likeliest.
 
     Raises
     ------
     UserError
         If the text and so many tokens are too long.
     """
-    with _name_item(where):
-        answer = client.complete(text, max_tokens=limit, stop=list(stop))
+    with name_item(where):
+        answer = client.complete(text, max_tokens=limit, stop=list(stop), **draw)
     choice = answer["choices"][0]
     generated = str(choice.get("text") or "")
     # Most servers leave the stop string out, some do not.
@@ -403,17 +361,5 @@ def generate_chain(client: Client, text: str, stop: Sequence[str], limit: int, w
         "text": generated[: min(ends)] if ends else generated,
         "tokens": int((answer.get("usage") or {}).get("completion_tokens") or 0),
         "stopped": bool(ends) or choice.get("finish_reason") == "stop",
+        "prompt_tokens": int((answer.get("usage") or {}).get("prompt_tokens") or 0),
     }
-
-
-@contextmanager
-def _name_item(where: str) -> Iterator[None]:
-    """Name the item in the error for a text that is too long."""
-    try:
-        yield
-    except TooLongError as error:
-        raise UserError(
-            where,
-            f"is too long for the served model ({error})",
-            "leave out the variant, or use a model with a longer context",
-        ) from None
