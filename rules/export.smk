@@ -20,7 +20,7 @@ rule export:
         facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
         models=MODEL_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
-        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
+        scores=SCORE_FILES,
         config=rules.provenance.output.config,
         provenance=rules.provenance.output.provenance,
         schema=str(ROOT / "report/schema/report.schema.json"),

@@ -9,7 +9,7 @@ rule flips:
         code=code("flips"),
         models=MODEL_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=MAIN_FILES),
-        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=MAIN_FILES),
+        scores=[file for file in SCORE_FILES if file.endswith(tuple(MAIN_FILES))],
     output:
         table=report(
             f"{OUT}/flips.csv",

@@ -9,7 +9,7 @@ rule metrics:
         code=code("metrics"),
         models=MODEL_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
-        scores=expand(f"{OUT}/scores/{{model}}/{{file}}", model=MODELS, file=PROMPT_FILES),
+        scores=SCORE_FILES,
         published=PUBLISHED,
     output:
         table=report(

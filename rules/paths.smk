@@ -25,6 +25,7 @@ from ushaped.settings import (
     tasks_with_generator,
 )
 from ushaped.errors import UserError
+from ushaped.models.endpoints import is_chat
 from ushaped.models.hub import gated_note
 from ushaped.models.lock import pinned_commit, require_pinned_commit
 from ushaped.models.load import UNKNOWN
@@ -39,6 +40,7 @@ from ushaped.terms import REPLICA, SOURCES
 from ushaped.terms import MAIN_VARIANT
 from ushaped.ladder.families import ladders
 from ushaped.ladder.flops import float32_bytes
+from ushaped.prices import price_of
 from ushaped.questions import QUESTIONS, asked
 from ushaped.scoring.chat import CHAT_KEYS, ChatSettings
 from ushaped.scoring.sharing import shared_jobs
@@ -128,14 +130,24 @@ PROMPT_FILES = [
     for variant in VARIANTS
     if parse_variant(variant).applies(FACTS[task])
 ]
-# Whether any prompt is continued by a chain of thought before its classes.
+# Models that are asked by chat, so for written answers alone.
+CHATS = [name for name in SERVED if is_chat(MODELS[name]["entry"])]
 WRITTEN_FILES = [file for file in PROMPT_FILES if parse_variant(Path(file).stem).writes]
+if len(CHATS) == len(MODELS):
+    PROMPT_FILES = WRITTEN_FILES
+# The files of scores of all models.
+SCORE_FILES = [
+    f"{OUT}/scores/{model}/{file}"
+    for model in MODELS
+    for file in (WRITTEN_FILES if model in CHATS else PROMPT_FILES)
+]
 # Families of chat models that are run beside that of their base models.
 CHAT_PAIRS = {
     family: base
     for family in config["families"]
     if (base := REGISTRY.get(family, {}).get("chat_of")) in config["families"]
 }
+# Whether any prompt is continued by a chain of thought before its classes.
 HAS_CHAINS = any(parse_variant(Path(file).stem).needs_chain for file in PROMPT_FILES)
 
 
@@ -396,6 +408,15 @@ def scoring_options(model):
     return words + ["--trust-remote-code"] * settings.get("trust_remote_code", False)
 
 
+def price(wildcards):
+    """What the server of a model charges, as JSON; nothing where no price is given."""
+    known = config.get("prices", {})
+    if "model" not in wildcards.keys() or not known:
+        return ""
+    found = price_of(known, wildcards.model, family(wildcards))
+    return found.as_json() if found else ""
+
+
 def figure_files(figures, endings=ENDINGS):
     """Files of some figures, those of every edition last."""
     targets = [
@@ -460,9 +481,10 @@ def question_code(wildcards):
 def question_inputs(wildcards):
     """The files that a question is answered from."""
     scored = [
-        f"{source}/{task}/{MAIN_VARIANT}.parquet"
+        file
         for source, task in EDITIONS
-        if MAIN_VARIANT in VARIANTS and FACTS[task].metric == "accuracy"
+        if FACTS[task].metric == "accuracy"
+        and (file := f"{source}/{task}/{MAIN_VARIANT}.parquet") in PROMPT_FILES
     ]
     files = {
         "published": [PUBLISHED],
@@ -471,7 +493,12 @@ def question_inputs(wildcards):
         "protocols": [f"{OUT}/protocols.csv"],
         "prompts": [f"{OUT}/prompts/{file}" for file in scored],
         "written": [f"{OUT}/scores/{model}/{file}" for model in MODELS for file in WRITTEN_FILES],
-        "scores": [f"{OUT}/scores/{model}/{file}" for model in MODELS for file in scored],
+        "scores": [
+            f"{OUT}/scores/{model}/{file}"
+            for model in MODELS
+            for file in scored
+            if model not in CHATS
+        ],
     }
     return [file for name in QUESTIONS[wildcards.question].reads for file in files.get(name, [])]
 

@@ -8,7 +8,8 @@ SCORE = (
     " --too-long {params.too_long:q} --dtype {params.dtype:q} {params.model_settings:q}"
     " --audit {resources.audit} --device {resources.device} --gpus {resources.gpu}"
     " --threads {threads} --store {params.store:q} --output {params.target:q}"
-    " --benchmark {output.benchmark:q} {params.shards:q} 2>&1 | tee {log:q} >&2"
+    " --benchmark {output.benchmark:q} {params.shards:q}"
+    " --price {resources.price:q} 2>&1 | tee {log:q} >&2"
 )
 
 
@@ -28,7 +29,7 @@ rule scores:
     log:
         f"{LOGS}/scores/{{model}}.log",
     wildcard_constraints:
-        model="|".join(re.escape(name) for name in MODELS if name not in sum(SHARED_JOBS, []))
+        model="|".join(re.escape(name) for name in MODELS if name not in sum(SHARED_JOBS, CHATS))
         or "none",
     # Longest first, so that no large model is left alone at the end.
     priority: size_priority
@@ -44,6 +45,7 @@ rule scores:
         batch_tokens=SCORING["batch_tokens"],
         device=SCORING["device"],
         audit=SCORING["audit"],
+        price=price,
     params:
         chain_tokens=chain_tokens,
         too_long=SCORING["too_long"],
@@ -54,6 +56,22 @@ rule scores:
         shards=shard_options,
     shell:
         SCORE
+
+
+# A model that is asked by chat writes answers alone.
+use rule scores as scores_chat with:
+    input:
+        code=code("scores"),
+        about=f"{OUT}/models/{{model}}/model.json",
+        prompts=expand(f"{OUT}/prompts/{{file}}", file=WRITTEN_FILES),
+        shards=[],
+    output:
+        files=expand(f"{OUT}/scores/{{{{model}}}}/{{file}}", file=WRITTEN_FILES),
+        benchmark=f"{BENCHMARKS}/scores/{{model}}.tsv",
+    log:
+        f"{LOGS}/scores/{{model}}.log",
+    wildcard_constraints:
+        model="|".join(map(re.escape, CHATS)) or "none",
 
 
 # A part of a model's prompts, scored into the store.
@@ -93,6 +111,7 @@ for number, job in enumerate(SHARED_JOBS, start=1):
             batch_tokens=SCORING["batch_tokens"],
             device=SCORING["device"],
             audit=SCORING["audit"],
+            price="",
         params:
             chain_tokens=SCORING["chain_tokens"],
             too_long=SCORING["too_long"],

@@ -22,9 +22,9 @@ class Price:
     output: float
 
     @classmethod
-    def parse(cls, text: str) -> Price:
-        """Read what `as_json` wrote."""
-        return cls(**json.loads(text))
+    def parse(cls, text: str) -> Price | None:
+        """Read what `as_json` wrote; None for an empty text."""
+        return cls(**json.loads(text)) if text else None
 
     def as_json(self) -> str:
         """As one argument of a command line."""

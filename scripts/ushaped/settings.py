@@ -19,6 +19,7 @@ from ushaped.items import released
 from ushaped.items.task import Task, demonstrations_file, load_task
 from ushaped.ladder.families import ladders
 from ushaped.models import unpack
+from ushaped.models.endpoints import check_endpoint, is_chat
 from ushaped.models.load import check_folder, has_chat_template
 from ushaped.models.registry import FILE, Folder, Name
 from ushaped.terms import LADDER, OFFICIAL, OWN, REPLICA, ROUND_1
@@ -163,6 +164,14 @@ class Generation(Model):
             what = f"is {self.samples}, but at temperature 0 all would be the same"
             raise InvalidError(what, "set 1, or another temperature", "samples")
         return self
+
+
+class ModelPrice(Model):
+    """What the server of a model charges for a million tokens."""
+
+    currency: str = setting("Its code, as in USD.", pattern="^[A-Z]{3}$")
+    input: Number = setting("For tokens of prompts.", ge=0)
+    output: Number = setting("For tokens that the model writes, thoughts too.", ge=0)
 
 
 class Plan(Model):
@@ -326,6 +335,11 @@ class Configuration(Model):
     prompts: Prompts
     scoring: Scoring
     generation: Generation
+    prices: dict[Name, ModelPrice] = setting(
+        "What servers charge, by model or family, as in my-model: {currency: USD, input: 0.15, "
+        "output: 0.6}. It changes no result.",
+        None,
+    )
     plan: Plan
     shapes: Shapes
     ladder: Ladder
@@ -384,7 +398,8 @@ def check(
             )
     for axis in settings.axes:
         _check_axis(axis, settings.variants, where)
-    _check_families(settings, registry, where)
+    _check_families(settings, registry, tasks, where)
+    _check_prices(settings, registry, where)
     _check_sources(settings, known, tasks, where)
     trained = [family for family in settings.families if family in ladders(config)]
     if trained and not tasks_with_generator(settings.tasks, root):
@@ -480,8 +495,9 @@ def _typed(value: Any, inside: bool) -> Any:
 
 
 def settings_for_provenance(config: Config) -> dict[str, Any]:
-    """The configuration without what no result depends on: the mirror's folder and the plan."""
-    return {key: value for key, value in config.items() if key not in ("official", "plan")}
+    """The configuration without what no result depends on: the mirror's folder, plan and prices."""
+    left_out = ("official", "plan", "prices")
+    return {key: value for key, value in config.items() if key not in left_out}
 
 
 def tasks_with_generator(tasks: Iterable[str], root: Path) -> list[str]:
@@ -550,7 +566,9 @@ def _check_axis(axis: str, variants: list[str], where: str) -> None:
     )
 
 
-def _check_families(settings: Configuration, registry: Mapping[str, Any], where: str) -> None:
+def _check_families(
+    settings: Configuration, registry: Mapping[str, Any], tasks: Mapping[str, Task], where: str
+) -> None:
     """Look for the families and their folders; no two may have a model of one name."""
     trained = settings.model_dump(include={LADDER, "ladders"}, exclude_unset=True)
     known = sorted({*registry, *ladders(trained)})
@@ -558,6 +576,8 @@ def _check_families(settings: Configuration, registry: Mapping[str, Any], where:
         if family not in known:
             raise unknown(f"{where}, families", "model family", family, known)
     families: dict[str, str] = {}
+    variants = list(map(parse_variant, settings.variants))
+    chats = True
     for family in settings.families:
         own = trained | {"families": [family]}
         for name, model in models(own, registry).items():
@@ -575,6 +595,36 @@ def _check_families(settings: Configuration, registry: Mapping[str, Any], where:
                 )
             if entry.get("chat") == "template":
                 _check_chat(f"{FILE}, {family}, {name}", settings, entry)
+            chats = chats and is_chat(entry)
+            if "endpoint" in entry:
+                check_endpoint(
+                    f"{FILE}, {family}, {name}",
+                    entry,
+                    [v for v in variants if any(map(v.applies, tasks.values()))],
+                    settings.generation.tokens,
+                    settings.generation.temperature,
+                )
+    for task in tasks.values() if chats else ():
+        if not any(v.writes and v.applies(task) for v in variants):
+            raise UserError(
+                f"{where}, tasks",
+                f"'{task.name}' has no variant that the models can answer: all are asked by chat",
+                "leave the task out, or add zero-shot-generated if it has classes",
+            )
+
+
+def _check_prices(settings: Configuration, registry: Mapping[str, Any], where: str) -> None:
+    """A price is one of a model on a server, or of its family."""
+    trained = settings.model_dump(include={LADDER, "ladders"}, exclude_unset=True)
+    served = {
+        name: model["family"]
+        for name, model in models(trained | {"families": settings.families}, registry).items()
+        if "endpoint" in model.get("entry", {})
+    }
+    known = [*served, *dict.fromkeys(served.values())]
+    for name in settings.prices or {}:
+        if name not in known:
+            raise unknown(f"{where}, prices", "served model or family", name, known)
 
 
 def _check_chat(where: str, settings: Configuration, entry: Mapping[str, Any]) -> None:

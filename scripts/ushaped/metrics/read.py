@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -31,7 +31,7 @@ from ushaped.results.parquet import (
 )
 from ushaped.results.text_files import AGAIN, read_json
 from ushaped.terms import MODIFIED
-from ushaped.variants import CHAT_MODIFICATION, with_chat
+from ushaped.variants import CHAT_MODIFICATION, parse_variant, with_chat
 
 QUESTION_COLUMNS = (
     *("item", "classes", "answer_index", "distractor_index", "part", "cluster"),
@@ -93,13 +93,27 @@ def read_conditions(
     arguments: argparse.Namespace,
 ) -> Iterator[tuple[Condition, Scores | WrittenAnswers]]:
     """The conditions of the files that the options of `add_inputs` name; see `conditions`."""
-    models = {model.name: model for model in map(read_model, arguments.models)}
+    read = {path: read_model(path) for path in arguments.models}
+    models = {model.name: model for model in read.values()}
+    chats = {model.name for path, model in read.items() if is_asked_by_chat(path)}
     prompts = {key_of(path): path for path in arguments.prompts}
-    return conditions(prompts, score_files(arguments.scores, models, prompts), models)
+    return conditions(prompts, score_files(arguments.scores, models, prompts, chats), models)
 
 
-def score_files(paths: Sequence[Path], models: Iterable[str], prompts: Iterable[Key]) -> list[Path]:
+def is_asked_by_chat(path: Path) -> bool:
+    """Whether a ``model.json`` describes a model behind a chat endpoint: it only writes answers."""
+    return bool((read_json(path).get("served") or {}).get("api") == "chat")
+
+
+def score_files(
+    paths: Sequence[Path],
+    models: Iterable[str],
+    prompts: Iterable[Key],
+    chats: Container[str] = (),
+) -> list[Path]:
     """Files of scores; a folder stands for one of each model and each file of prompts in it.
+
+    Models of ``chats`` have only written answers.
 
     Examples
     --------
@@ -117,6 +131,7 @@ def score_files(paths: Sequence[Path], models: Iterable[str], prompts: Iterable[
                 path / model / source / task / f"{variant}.parquet"
                 for model in models
                 for source, task, variant in prompts
+                if model not in chats or parse_variant(variant).writes
             ]
     return files
 

@@ -30,8 +30,9 @@ class ChatAnswer:
     finish : str
         Why it ended: ``stop``, ``length``, ``content_filter``, or what else the server says.
     usage : Usage
-    thought_tokens : int or None
-        None where there is a thought whose tokens the server does not count apart.
+    thought_tokens : int
+        As the server counts them; where it gives a thought and does not count it apart, the
+        thought's share of the characters, of all tokens.
     top : list of (str, float)
         Tokens that the server lists at the first position, with their log-probabilities in nats.
     sampled : (str, float) or None
@@ -43,7 +44,7 @@ class ChatAnswer:
     refused: bool
     finish: str
     usage: Usage
-    thought_tokens: int | None
+    thought_tokens: int
     top: Sequence[tuple[str, float]] = ()
     sampled: tuple[str, float] | None = None
 
@@ -73,7 +74,10 @@ class ChatAnswer:
             text, thought = split_thought(text, opening, closing)
             if thought:
                 break
-        counted = usage.thinking_tokens or (None if thought.strip() else 0)
+        counted = usage.thinking_tokens
+        if thought.strip() and not counted:
+            share = len(thought) / len(thought + text)
+            counted = round(share * usage.completion_tokens)
         top, sampled = _first_position(choice.get("logprobs"))
         return cls(
             (text or str(refusal or "")).strip(),
@@ -86,13 +90,6 @@ class ChatAnswer:
             sampled,
         )
 
-    @property
-    def tokens(self) -> int | None:
-        """Tokens of the text alone; None where those of the thought are not known."""
-        if self.thought_tokens is None:
-            return None
-        return self.usage.completion_tokens - self.thought_tokens
-
     def row(self, budget: int | None) -> Value:
         """A row of the store.
 
@@ -101,10 +98,10 @@ class ChatAnswer:
         none for the answer.
         """
         thinks = bool(self.thought or self.thought_tokens)
-        reached = budget is not None and (self.thought_tokens or 0) >= budget
+        reached = budget is not None and self.thought_tokens >= budget
         return {
             "text": self.text,
-            "tokens": self.tokens,
+            "tokens": self.usage.completion_tokens - self.thought_tokens,
             "stopped": self.finish != CUT,
             "refused": self.refused,
             "thought": self.thought,

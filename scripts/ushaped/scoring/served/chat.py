@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -23,57 +23,11 @@ from ushaped.scoring.served.client import Client, RefusedError
 from ushaped.scoring.served.first_token import first_token_log_probs
 from ushaped.scoring.served.probe import Probed, probe
 from ushaped.scoring.served.scorer import ServerScorer, name_item
+from ushaped.scoring.served.thinking import ThinkingBudget
 from ushaped.scoring.store import Value
 
 # Part of the key of every stored answer: raise it when a change to the code can move an answer.
 VERSION = "chat 1"
-
-
-@dataclass(frozen=True)
-class ThinkingBudget:
-    """How a server is told for how long a model may think; see the registry's ``thinking``."""
-
-    parameter: str | None = None
-    template_argument: str | None = None
-    values: Mapping[int, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, thinking: Mapping[str, Any]) -> ThinkingBudget:
-        """Read the mapping of the registry, or what JSON made of it: keys are then texts."""
-        values = {int(budget): value for budget, value in thinking.get("values", {}).items()}
-        return cls(thinking.get("parameter"), thinking.get("template_argument"), values)
-
-    @property
-    def is_sent(self) -> bool:
-        """Whether anything carries a budget."""
-        return bool(self.parameter or self.template_argument)
-
-    def knows(self, budget: int) -> bool:
-        """Whether a budget can be sent."""
-        return self.is_sent and (not self.values or budget in self.values)
-
-    def options(self, budget: int | None) -> dict[str, Any]:
-        """Keys of a request; None, for an answer without thinking, is sent as 0 where 0 is known.
-
-        Examples
-        --------
-        >>> ThinkingBudget("reasoning.effort", values={64: "low"}).options(64)
-        {'reasoning': {'effort': 'low'}}
-        >>> ThinkingBudget(template_argument="thinking_budget").options(None)
-        {'chat_template_kwargs': {'thinking_budget': 0}}
-        """
-        if not self.knows(budget or 0):
-            return {}
-        value = self.values.get(budget or 0, budget or 0)
-        if self.template_argument:
-            return {"chat_template_kwargs": {self.template_argument: value}}
-        for name in reversed(str(self.parameter).split(".")):
-            value = {name: value}
-        return dict(value)
-
-    def tokens(self, budget: int | None) -> int | None:
-        """The budget, where the server is told a number of tokens; else None."""
-        return budget if budget and self.is_sent and not self.values else None
 
 
 class ChatScorer(ServerScorer):
@@ -132,7 +86,7 @@ class ChatScorer(ServerScorer):
             return value
 
         for answers in self._by_sample(prompts, missing, query):
-            tokens = (value["prompt_tokens"] + (value["tokens"] or 0) for value in answers.values())
+            tokens = (value["prompt_tokens"] + value["tokens"] for value in answers.values())
             self.telemetry.counts.total_tokens += sum(tokens)
             yield answers
 

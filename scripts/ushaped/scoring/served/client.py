@@ -34,7 +34,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 PATIENCE = 600.0
 # Units of durations such as 6m0s or 20ms, as rate-limit headers give them.
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-TOO_LONG = re.compile("context.?(length|size|window)|maximum.*tokens|too long|too large", re.I)
+TOO_LONG = re.compile(
+    "context.?(length|size|window)|max_model_len|maximum.*tokens|too long|too large", re.I
+)
 # Keys of a server's description that identify a model; others change by the hour.
 IDENTIFYING = ("id", "root", "parent", "owned_by", "max_model_len", "meta")
 
