@@ -409,12 +409,9 @@ def scoring_options(model):
 
 
 def price(wildcards):
-    """What the server of a model charges, as JSON; nothing where no price is given."""
-    known = config.get("prices", {})
-    if "model" not in wildcards.keys() or not known:
-        return ""
-    found = price_of(known, wildcards.model, family(wildcards))
-    return found.as_json() if found else ""
+    """What the server of a model charges as JSON, null where no price is given."""
+    found = price_of(config.get("prices", {}), wildcards.model, family(wildcards))
+    return found.as_json() if found else "null"
 
 
 def figure_files(figures, endings=ENDINGS):

@@ -111,7 +111,7 @@ for number, job in enumerate(SHARED_JOBS, start=1):
             batch_tokens=SCORING["batch_tokens"],
             device=SCORING["device"],
             audit=SCORING["audit"],
-            price="",
+            price="null",
         params:
             chain_tokens=SCORING["chain_tokens"],
             too_long=SCORING["too_long"],

@@ -23,8 +23,9 @@ class Price:
 
     @classmethod
     def parse(cls, text: str) -> Price | None:
-        """Read what `as_json` wrote; None for an empty text."""
-        return cls(**json.loads(text)) if text else None
+        """Read what `as_json` wrote; None for the text null."""
+        found = json.loads(text)
+        return cls(**found) if found else None
 
     def as_json(self) -> str:
         """As one argument of a command line."""

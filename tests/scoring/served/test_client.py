@@ -15,7 +15,7 @@ import pytest
 from fake_server import NAME, Reply, Server, served
 from ushaped.errors import UserError
 from ushaped.scoring.served import client as module
-from ushaped.scoring.served.client import Client, Endpoint, TooLongError
+from ushaped.scoring.served.client import Client, Endpoint, TooLongError, Usage
 
 KEY = "sk-very-secret-0123456789"
 BUSY: Reply = (503, {}, {})
@@ -204,6 +204,111 @@ def test_a_text_that_is_too_long_is_known_as_such(server: Server, clock: Clock, 
     server.faults = [(400, {}, {"error": {"message": said}})]
     with pytest.raises(TooLongError, match="96"):
         client(server).complete("x")
+
+
+# -- chats -------------------------------------------------------------------------------------
+
+
+def chatting(more: dict[str, Any] | None = None) -> Reply:
+    """A chat's answer."""
+    return 200, {}, {"model": NAME, "choices": [{"message": {"content": "A"}}]} | (more or {})
+
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+@pytest.fixture
+def talking(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """The server, which has a ready answer to chats too."""
+    usage = {"prompt_tokens": 3, "completion_tokens": 5}
+    usage |= {"completion_tokens_details": {"reasoning_tokens": 4}}
+    monkeypatch.setattr(server, "_chatted", lambda body: chatting({"usage": usage}))
+    return server
+
+
+@pytest.mark.parametrize(
+    "fault", [(429, {}, {}), (500, {}, b"a page"), (0, {}, {}), (200, {}, b'{"choices": [')]
+)
+def test_a_chat_is_asked_again_as_a_completion_is(
+    talking: Server, clock: Clock, fault: Reply
+) -> None:
+    talking.faults = [fault, fault]
+    assert client(talking).chat(HELLO)["choices"][0]["message"]["content"] == "A"
+    assert len(talking.asked) == 3
+
+
+def test_a_chat_is_greedy_unless_it_says_otherwise(talking: Server) -> None:
+    asker = client(talking)
+    asker.chat(HELLO, max_tokens=7)
+    asker.chat(HELLO, temperature=0.7, seed=5, n=2, stop=["."])
+    assert talking.asked == [
+        {"model": NAME, "messages": HELLO, "temperature": 0, "max_tokens": 7},
+        {"model": NAME, "messages": HELLO, "temperature": 0.7}
+        | {"seed": 5, "n": 2, "stop": ["."]},
+    ]
+
+
+def test_the_limit_has_the_name_that_the_server_knows_and_refused_keys_are_not_sent(
+    talking: Server,
+) -> None:
+    more = {"limit_parameter": "max_completion_tokens", "omit": ("temperature", "seed")}
+    client(talking, **more).chat(HELLO, max_tokens=7, temperature=1, seed=3)
+    assert talking.asked == [{"model": NAME, "messages": HELLO, "max_completion_tokens": 7}]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (chatting({"choices": []}), "answers without 'choices'"),
+        (chatting({"model": "other"}), "asked for 'tiny' and answered with 'other'"),
+        ((400, {}, {"error": {"message": "no such role"}}), "status 400: no such role"),
+    ],
+)
+def test_a_wrong_answer_to_a_chat_is_not_asked_for_again(
+    talking: Server, clock: Clock, fault: Reply, said: str
+) -> None:
+    talking.faults = [fault]
+    with pytest.raises(UserError, match=said):
+        client(talking).chat(HELLO)
+    assert len(talking.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "This model's maximum context length is 96 tokens",
+        "max_tokens=5000 cannot be greater than max_model_len=4096",
+    ],
+)
+def test_a_chat_that_is_too_long_is_known_as_such(talking: Server, said: str) -> None:
+    talking.faults = [(400, {}, {"error": {"message": said}})]
+    with pytest.raises(TooLongError):
+        client(talking).chat(HELLO)
+
+
+def test_the_tokens_of_all_answers_are_added_up(talking: Server) -> None:
+    asker = client(talking)
+    asker.chat(HELLO)
+    asker.chat(HELLO)
+    assert asker.usage == Usage(2, 6, 10, 8)
+
+
+@pytest.mark.parametrize(
+    ("said", "usage"),
+    [
+        (None, Usage(1, 0, 0, 0)),
+        ({"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}, Usage(1, 3, 5, 0)),
+        # Here the thought is not among the tokens of the completion, but it is paid for.
+        (
+            {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 18, "reasoning_tokens": 10},
+            Usage(1, 3, 15, 10),
+        ),
+    ],
+)
+def test_thoughts_are_counted_among_what_was_written(
+    said: dict[str, Any] | None, usage: Usage
+) -> None:
+    assert Usage.of({"usage": said}) == usage
 
 
 # -- which model -------------------------------------------------------------------------------
