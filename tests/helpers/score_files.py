@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import fetch as fetch_step
 import prompts as prompt_step
 import scores as score_step
+from fake_server import NAME, Server
 
 TEXTS = ("a bird", "not a bird", "Which one")
 
@@ -100,3 +102,24 @@ def made(folder: Path) -> dict[str, Any]:
 def parts(folder: Path) -> dict[str, int]:
     """Modification times of the parts of the store."""
     return {path.name: path.stat().st_mtime_ns for path in (folder / "store").glob("*/*")}
+
+
+SCALE = {
+    "size": "1",
+    "parameters": 1,
+    "non_embedding_parameters": 1,
+    "training_tokens": 1,
+    "training_flops": 1.0,
+}
+
+
+def describe_served(
+    folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, **more: Any
+) -> None:
+    """Write the ``model.json`` of the served model with the fetching step."""
+    entry = SCALE | {"endpoint": server.url, "served_as": NAME, "retries": 0, "concurrency": 2}
+    line = ["--entry", json.dumps(entry | more), "--name", "remote", "--family", "test"]
+    line += ["--lock", f"{folder}/lock.yaml", "--output", str(folder)]
+    line += ["--store", f"{folder}/fetched", "--benchmark", f"{folder}/fetched.tsv"]
+    monkeypatch.setattr("sys.argv", ["fetch", *line])
+    fetch_step.main()

@@ -98,7 +98,7 @@ class Tags:
         UserError
             If there are none.
         """
-        if given:
+        if given and "open" in given:
             return cls(given["open"], given["close"])
         known = tokenizer.get_vocab()
         for opening, closing in KNOWN_TAGS:

@@ -243,8 +243,7 @@ def test_a_chat_is_greedy_unless_it_says_otherwise(talking: Server) -> None:
     asker.chat(HELLO, temperature=0.7, seed=5, n=2, stop=["."])
     assert talking.asked == [
         {"model": NAME, "messages": HELLO, "temperature": 0, "max_tokens": 7},
-        {"model": NAME, "messages": HELLO, "temperature": 0.7}
-        | {"seed": 5, "n": 2, "stop": ["."]},
+        {"model": NAME, "messages": HELLO, "temperature": 0.7} | {"seed": 5, "n": 2, "stop": ["."]},
     ]
 
 
@@ -300,7 +299,12 @@ def test_the_tokens_of_all_answers_are_added_up(talking: Server) -> None:
         ({"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 8}, Usage(1, 3, 5, 0)),
         # Here the thought is not among the tokens of the completion, but it is paid for.
         (
-            {"prompt_tokens": 3, "completion_tokens": 5, "total_tokens": 18, "reasoning_tokens": 10},
+            {
+                "prompt_tokens": 3,
+                "completion_tokens": 5,
+                "total_tokens": 18,
+                "reasoning_tokens": 10,
+            },
             Usage(1, 3, 15, 10),
         ),
     ],

@@ -13,11 +13,21 @@ import pytest
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
-import fetch as fetch_step
 import prompts as prompt_step
 import scores as score_step
 from fake_server import NAME, Server
-from score_files import TEXTS, counted_items, made, parts, score, scores, words, write_prompts
+from score_files import (
+    SCALE,
+    TEXTS,
+    counted_items,
+    describe_served,
+    made,
+    parts,
+    score,
+    scores,
+    words,
+    write_prompts,
+)
 from ushaped.errors import UserError
 from ushaped.files import write_json
 from ushaped.ladder import tokens
@@ -28,29 +38,12 @@ from ushaped.scoring.served.client import Client, Endpoint
 from ushaped.scoring.served.score import LogprobRequest, class_start, generate_chain
 
 KEY = "sk-very-secret-0123456789"
-SCALE = {
-    "size": "1",
-    "parameters": 1,
-    "non_embedding_parameters": 1,
-    "training_tokens": 1,
-    "training_flops": 1.0,
-}
-
-
-def describe(folder: Path, server: Server, monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
-    """Write the ``model.json`` of the served model with the fetching step."""
-    entry = SCALE | {"endpoint": server.url, "served_as": NAME, "retries": 0, "concurrency": 2}
-    line = ["--entry", json.dumps(entry | more), "--name", "remote", "--family", "test"]
-    line += ["--lock", f"{folder}/lock.yaml", "--output", str(folder)]
-    line += ["--store", f"{folder}/fetched", "--benchmark", f"{folder}/fetched.tsv"]
-    monkeypatch.setattr("sys.argv", ["fetch", *line])
-    fetch_step.main()
 
 
 @pytest.fixture
 def ready(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the description of the served model and two prompt files."""
-    describe(tmp_path, server, monkeypatch)
+    describe_served(tmp_path, server, monkeypatch)
     write_prompts(tmp_path, "neqa", "zero-shot")
     write_prompts(tmp_path, "neqa", "cot")
     return tmp_path
@@ -224,7 +217,7 @@ def test_a_run_that_lost_its_server_goes_on_where_it_was(
 def test_no_more_requests_are_under_way_than_allowed(
     ready: Path, server: Server, monkeypatch: pytest.MonkeyPatch, concurrency: int
 ) -> None:
-    describe(ready, server, monkeypatch, concurrency=concurrency)
+    describe_served(ready, server, monkeypatch, concurrency=concurrency)
     server.pause, server.most = 0.005, 0
     score(ready, monkeypatch)
     assert server.most == concurrency
@@ -247,7 +240,7 @@ def test_another_engine_behind_the_address_is_noticed(
     with pytest.raises(UserError, match=r"2\.0.*1\.0.*remove model\.json"):
         score(ready, monkeypatch)
     assert server.asked == []
-    describe(ready, server, monkeypatch)
+    describe_served(ready, server, monkeypatch)
     assert score(ready, monkeypatch)["items"] == 6
 
 
@@ -287,7 +280,7 @@ def test_the_key_is_in_no_file_and_no_line(
 ) -> None:
     monkeypatch.setenv("SERVER_KEY", KEY)
     server.key = KEY
-    describe(tmp_path, server, monkeypatch, key_variable="SERVER_KEY", retries=3)
+    describe_served(tmp_path, server, monkeypatch, key_variable="SERVER_KEY", retries=3)
     write_prompts(tmp_path, "neqa", "zero-shot")
     server.faults = [(500, {}, f"your key is {KEY}".encode())]
     score(tmp_path, monkeypatch)

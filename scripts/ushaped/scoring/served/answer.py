@@ -71,7 +71,7 @@ class ChatAnswer:
         refusal, finish = message.get("refusal"), str(choice.get("finish_reason"))
         thought = next((str(message[k]) for k in THOUGHTS if message.get(k)), thought)
         for opening, closing in tags if not thought else ():
-            text, thought = split_thought(text, opening, closing)
+            text, thought = split_thought(text, opening.strip(), closing.strip())
             if thought:
                 break
         counted = usage.thinking_tokens

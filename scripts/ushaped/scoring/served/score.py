@@ -182,7 +182,7 @@ class ServedScorer(ServerScorer):
             if row["think"] is not None:
                 text = self._tags.begun(text)
                 if row["think"]:
-                    close, budget = [self._tags.close], row["think"]
+                    close, budget = [self._tags.stop], row["think"]
                     thought = generate_chain(client, text, close, budget, where, **draw)
                 text = self._tags.ended(text, thought["text"])
             limit = self.sampling.limit(row)
