@@ -65,6 +65,8 @@ def _check_name(name: str) -> str:
 
 Name = Annotated[str, AfterValidator(_check_name)]
 Folder = Annotated[str, AfterValidator(os.path.expanduser)]
+# Keys of YAML files are read as texts.
+Budget = Annotated[str, Field(pattern=r"^(0|[1-9]\d*)$")]
 
 
 LICENCE = "Licence of the weights, as the hub names it."
@@ -233,7 +235,7 @@ class Thinking(Model):
         None,
         pattern=r"^\w+$",
     )
-    values: dict[Annotated[int, Field(ge=0)], bool | int | float | str] = setting(
+    values: dict[Budget, bool | int | float | str] = setting(
         "What stands for each budget, as in {0: none, 64: low}; left out, its number of tokens. "
         "That of 0 is sent where a model shall answer without thinking.",
         None,

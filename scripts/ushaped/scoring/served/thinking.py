@@ -17,7 +17,7 @@ class ThinkingBudget:
 
     @classmethod
     def of(cls, thinking: Mapping[str, Any]) -> ThinkingBudget:
-        """Read the mapping of the registry, or what JSON made of it: keys are then texts."""
+        """Read the mapping of the registry, whose keys are texts."""
         values = {int(budget): value for budget, value in thinking.get("values", {}).items()}
         return cls(thinking.get("parameter"), thinking.get("template_argument"), values)
 
