@@ -149,7 +149,7 @@ def test_the_models_of_a_family_are_asked_in_one_way(tmp_path: Path) -> None:
 def test_what_looks_like_a_key_anywhere_is_refused_and_not_shown(
     tmp_path: Path, change: dict[str, Any], family: dict[str, Any]
 ) -> None:
-    with pytest.raises(UserError, match="mine.*looks like a key or a password") as caught:
+    with pytest.raises(UserError, match=r"mine.*looks like a key or a password") as caught:
         family_with(tmp_path, CHAT | change, **family)
     assert "0123secret" not in str(caught.value)
 
