@@ -28,6 +28,8 @@ rule plan:
         batch_tokens=SCORING["batch_tokens"],
         chain_tokens=SCORING["chain_tokens"],
         shards=SCORING["shards"],
+        generation=as_json(config["generation"]),
+        prices=as_json(config.get("prices", {})),
         device=SCORING["device"],
         # A plan is for a GPU, wherever the scoring is.
         dtype="bfloat16" if SCORING["dtype"] == "auto" else SCORING["dtype"],
@@ -40,5 +42,6 @@ rule plan:
         " --models {params.models:q} --tasks {params.tasks:q} --prompts {input.prompts:q}"
         " --absent {params.absent:q} --batch-tokens {params.batch_tokens:q}"
         " --chain-tokens {params.chain_tokens:q} --shards {params.shards:q} --dtype {params.dtype:q}"
+        " --generation {params.generation:q} --prices {params.prices:q}"
         " --device {params.device:q} --gpu {params.gpu:q}"
         " --utilisation {params.utilisation:q} --output {params.output:q} 2>&1 | tee {log:q}"

@@ -24,9 +24,14 @@ from ushaped.models.hub import gated_note
 from ushaped.models.load import read
 from ushaped.models.registry import read_families
 from ushaped.plan import GPUS, Limits, Model, TokenCounter, Work
+from ushaped.prices import price_of
 from ushaped.settings import models as configured
+from ushaped.variants import parse_variant
 
-COLUMNS = ["prompt", "other_prompt", "classes", "chain", "chain_limit", "stop", "answer_after"]
+COLUMNS = [
+    *("prompt", "other_prompt", "classes", "chain", "chain_limit", "stop", "answer_after"),
+    *("generated", "think"),
+]
 # Columns of the printed table: title, column of the file, format of a number.
 SHOWN = (
     ("model", "model", "{}"),
@@ -40,6 +45,12 @@ SHOWN = (
     ("jobs", "scoring_jobs", "{:,}"),
     ("download GB", "download_gb", "{:.1f}"),
 )
+# Further ones where a server has a model.
+SHOWN_SERVED = (
+    ("requests", "requests", "{:,}"),
+    ("sent tokens", "sent_tokens", "{:,.0f}"),
+    ("cost, at most", "price", "{}"),
+)
 # Columns that the last line adds up.
 SUMS = (
     "prompts",
@@ -49,6 +60,8 @@ SUMS = (
     "gpu_hours",
     "download_gb",
     "scoring_jobs",
+    "requests",
+    "sent_tokens",
 )
 
 
@@ -64,7 +77,10 @@ def main() -> None:
         # A setting of the family, so the same for all of its models.
         entry = next(iter(about.values())).get("entry", {})
         chain_tokens = entry.get("chain_tokens", arguments.chain_tokens)
-        limits = Limits(arguments.batch_tokens, chain_tokens)
+        generation = arguments.generation
+        limits = Limits(
+            arguments.batch_tokens, chain_tokens, generation["tokens"], generation["samples"]
+        )
         folders = {
             name: local_folder(name, model, arguments.models) for name, model in about.items()
         }
@@ -72,14 +88,19 @@ def main() -> None:
         if family in trained_here:
             paths = [arguments.corpora / family / "tokenizer.json"]
         counter = next((plan.by_tokens(p) for p in paths if p.exists()), plan.by_characters())
-        work, basis = estimate_workload(
-            arguments.prompts, arguments.absent, arguments.tasks, counter, limits
-        )
+        estimates: dict[bool, tuple[Work, str]] = {}
         for name, settings in about.items():
             if "entry" in settings:
                 model = plan.released(name, settings, folders[name])
             else:
                 model = plan.trained(name, settings, trained_here[family])
+            if model.chat not in estimates:
+                files = (arguments.prompts, arguments.absent)
+                prompts, absent = (prompt_files(paths, model) for paths in files)
+                estimates[model.chat] = estimate_workload(
+                    prompts, absent, arguments.tasks, counter, limits
+                )
+            work, basis = estimates[model.chat]
             rows.append(row(model, work, basis, arguments))
     write(arguments.output, rows)
     print(table(rows))
@@ -109,6 +130,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch-tokens", type=int, required=True)
     parser.add_argument("--chain-tokens", type=int, required=True)
     parser.add_argument("--shards", type=int, default=1)
+    parser.add_argument(
+        "--generation",
+        type=json.loads,
+        default={"tokens": 256, "samples": 1},
+        metavar="JSON",
+        help="how answers are written",
+    )
+    parser.add_argument(
+        "--prices", type=json.loads, default={}, metavar="JSON", help="by served model or family"
+    )
     parser.add_argument("--dtype", choices=sorted(plan.BYTES), required=True)
     parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
     parser.add_argument("--gpu", choices=sorted(GPUS), required=True)
@@ -123,6 +154,11 @@ def local_folder(name: str, about: Mapping[str, Any], folder: Path) -> Path | No
         return Path(about["entry"]["path"])
     description = folder / name / "model.json"
     return Path(read(description)["folder"]) if description.exists() else None
+
+
+def prompt_files(paths: Sequence[Path], model: Model) -> list[Path]:
+    """The files of prompts that a model is asked."""
+    return [path for path in paths if not model.chat or parse_variant(path.stem).writes]
 
 
 def estimate_workload(
@@ -154,6 +190,7 @@ def row(model: Model, work: Work, basis: str, arguments: argparse.Namespace) -> 
     """One line of the table."""
     gpu, batch = GPUS[arguments.gpu], arguments.batch_tokens
     costs = plan.cost(model, work, gpu, arguments.utilisation, arguments.dtype, batch)
+    price = price_of(arguments.prices, model.name, model.family) if model.served else None
     return {
         "family": model.family,
         "model": model.name,
@@ -164,6 +201,7 @@ def row(model: Model, work: Work, basis: str, arguments: argparse.Namespace) -> 
         "unique_tokens": work.read + work.continued,
         "predictions": work.predictions,
         "generated_tokens": work.generated,
+        "requests": work.requests if model.served else None,
         "sent_tokens": work.sent if model.served else None,
         "gpu": arguments.gpu,
         "utilisation": arguments.utilisation,
@@ -171,6 +209,8 @@ def row(model: Model, work: Work, basis: str, arguments: argparse.Namespace) -> 
         "registry_gpus": model.gpus,
         "scoring_jobs": plan.scoring_jobs(model, work, arguments.shards),
         **costs,
+        "cost": price.of(work.sent, work.generated) if price else None,
+        "currency": price.currency if price else None,
     }
 
 
@@ -188,9 +228,13 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """The printed table, with a line of sums."""
     known = {key: [row[key] for row in rows if row[key] is not None] for key in SUMS}
     total = {key: sum(values) if values else None for key, values in known.items()}
-    lines = [[title for title, _, _ in SHOWN]]
+    served = any(row["sent_tokens"] is not None for row in rows)
+    columns = SHOWN + SHOWN_SERVED * served
+    lines = [[title for title, _, _ in columns]]
     for line in [*rows, {"model": "all"} | total]:
-        cells = [(line.get(key, ""), form) for _, key, form in SHOWN]
+        if served:
+            line = blank_where_local(line) | {"price": priced(line)}
+        cells = [(line.get(key, ""), form) for _, key, form in columns]
         lines.append(
             ["unknown" if v is None else "" if v == "" else form.format(v) for v, form in cells]
         )
@@ -204,6 +248,17 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def blank_where_local(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line without the numbers that only servers have, where no server has the model."""
+    keys = ("requests", "sent_tokens")
+    return {key: "" if key in keys and value is None else value for key, value in line.items()}
+
+
+def priced(line: Mapping[str, Any]) -> str:
+    """A model's cost with its currency, or nothing."""
+    return "" if line.get("cost") is None else f"{line['cost']:,.2f} {line['currency']}"
+
+
 def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> list[str]:
     """Assumptions behind the numbers, and what they leave out."""
     gpu = GPUS[arguments.gpu]
@@ -213,7 +268,8 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
         "plan.utilisation is an assumption until you have measured yours.",
         "Tokens: each token with the same history once, by "
         + "; ".join(dict.fromkeys(row["basis"] for row in rows))
-        + ". Chains of thought are taken to be as long as their limit.",
+        + ". Chains of thought, thoughts and written answers are taken to be as long as their "
+        "limits.",
         "Scores that the store already has are counted too, though they cost nothing again.",
     ]
     if arguments.device == "cpu":
@@ -229,8 +285,10 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
         most = max(row["sent_tokens"] + row["generated_tokens"] for row in served)
         lines.append(
             f"Served: {named([row['model'] for row in served])}. Each server gets every prompt "
-            f"with each of its classes, and may generate chains: at most {most:,.0f} tokens."
+            "with each of its classes, or for each sample of a written answer, and may write as "
+            f"many tokens as its limits allow: at most {most:,.0f} tokens."
         )
+        lines.append(cost_note(served))
     if split := [row["model"] for row in rows if row["scoring_jobs"] > 1]:
         lines.append(
             f"Several jobs, the last one of which collects what the others scored: {named(split)}. "
@@ -245,6 +303,21 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
     if any(row["download_gb"] for row in rows):
         lines.append("Downloads: at 16 bits for each parameter.")
     return lines
+
+
+def cost_note(served: Sequence[Mapping[str, Any]]) -> str:
+    """What all servers cost, in each currency, and which have no price."""
+    totals: dict[str, float] = {}
+    for row in served:
+        if row["cost"] is not None:
+            totals[row["currency"]] = totals.get(row["currency"], 0.0) + row["cost"]
+    parts = [f"{total:,.2f} {currency}" for currency, total in totals.items()]
+    note = f"Cost at most, by 'prices': {' and '.join(parts)}." if parts else ""
+    if free := [row["model"] for row in served if row["cost"] is None]:
+        note += (
+            f"{' ' * bool(note)}No price is known of {named(free)}: 'prices' is where to put it."
+        )
+    return note
 
 
 def named(names: Sequence[str]) -> str:

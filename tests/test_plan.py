@@ -61,6 +61,8 @@ def row(prompt: str, *classes: str, chain: bool = False, other: str | None = Non
         "classes": list(classes),
         "chain": chain,
         "chain_limit": None,
+        "generated": False,
+        "think": None,
         **told,
     }
 
@@ -129,6 +131,40 @@ def test_a_chain_costs_reading_its_prompt_twice_and_all_that_it_may_write() -> N
     assert thinking.read == plain.read + 40 + len(" So")
     own = count_work([row("abcd", "x", chain=True) | {"chain_limit": 7}], letters(), LIMITS)
     assert own.generated == 7
+
+
+def written(prompt: str, think: int | None = None, chain_limit: int | None = None) -> Any:
+    """A row of a written answer."""
+    answer = {"generated": True, "think": think, "chain_limit": chain_limit, "stop": ["\n"]}
+    return row(prompt, " Yes", " No") | answer
+
+
+def test_a_written_answer_is_asked_for_once_a_sample_and_read_once_here() -> None:
+    limits = replace(LIMITS, answer_tokens=10, samples=3)
+    rows = [written("abcd"), written("abcdef", think=100), written("ab", chain_limit=40)]
+    work = count_work(rows, letters(), limits)
+    assert (work.prompts, work.requests, work.sent) == (3, 9, 3 * (4 + 6 + 2))
+    assert work.generated == 3 * (10 + 110 + 40)
+    # All three begin alike, and no class is read.
+    assert (work.continued, work.read, work.predictions) == (6, 0, 0)
+    assert work.longest == 6 + 110
+
+
+def test_a_server_gets_a_request_for_each_class_and_each_chain() -> None:
+    work = count_work([row("abcd", "x", "y"), row("ab", "x", chain=True)], letters(), LIMITS)
+    assert work.requests == 2 + 2
+    more = 40 + len(" So")
+    assert work.sent == (4 + 1) * 2 + (2 + more + 1) + 2
+
+
+def test_written_answers_of_a_file_that_is_not_here_are_estimated_by_its_size() -> None:
+    task = load_task(ROOT / "tasks/neqa")
+    limits = replace(LIMITS, answer_tokens=10, samples=3)
+    work = from_file_size(task, 100, 30000, ["zero-shot-generated", "think-50"], limits)
+    assert (work.prompts, work.requests) == (200, 600)
+    assert work.generated == 300 * 10 + 300 * 60
+    assert work.sent == 600 * 300 / CHARACTERS_PER_TOKEN
+    assert work.read == 0
 
 
 def test_a_prompt_that_is_compared_with_another_costs_both() -> None:
@@ -344,6 +380,41 @@ def test_the_plan_of_the_paper_runs_no_other_job_and_needs_no_file_of_items(
 
 
 @pytest.mark.workflow
+def test_the_plan_says_what_servers_are_asked_and_what_that_costs(fresh: Project) -> None:
+    path = fresh.folder / "config/models.yaml"
+    registry = yaml.safe_load(path.read_text(encoding="utf-8"))
+    served = {"endpoint": "http://127.0.0.1:9/v1", "served_as": "m", "api": "chat"} | {
+        "parameters": "unknown",
+        "non_embedding_parameters": "unknown",
+        "training_tokens": "unknown",
+        "training_flops": 1.0e20,
+    }
+    models = {"small": served | {"size": "s"}, "large": served | {"size": "l"}}
+    registry["families"]["mine"] = {"models": models}
+    registry["families"]["mine"]["thinking"] = {"parameter": "budget"}
+    path.write_text(yaml.safe_dump(registry), encoding="utf-8")
+    prices = {"large": {"currency": "EUR", "input": 1000, "output": 4000}}
+    fresh.configure(
+        TINY
+        | {"tasks": ["neqa"], "variants": ["zero-shot", "zero-shot-generated", "think-32"]}
+        | {"families": ["mine"], "replica": {"items": 8, "seed": 1}, "prices": prices}
+        | {"generation": {"samples": 2, "temperature": 1.0, "tokens": 16, "seed": 0}}
+    )
+    done = fresh.run("plan")
+    assert done.returncode == 0, done.stdout
+    with open(fresh.folder / "results/plan.csv", encoding="utf-8", newline="") as handle:
+        rows = {row["model"]: row for row in csv.DictReader(handle)}
+    # Of 8 items, 2 samples of each of two variants, and no likelihood.
+    assert {row["requests"] for row in rows.values()} == {str(2 * 2 * 8)}
+    assert {row["generated_tokens"] for row in rows.values()} == {str(2 * 8 * 16 + 2 * 8 * 48)}
+    sent, written = float(rows["large"]["sent_tokens"]), 2 * 8 * 16 + 2 * 8 * 48
+    cost = (1000 * sent + 4000 * written) / 1e6
+    assert float(rows["large"]["cost"]) == pytest.approx(cost, rel=1e-4)
+    assert rows["large"]["currency"] == "EUR"
+    assert rows["small"]["cost"] == ""
+    assert f"Cost at most, by 'prices': {cost:,.2f} EUR. No price is known of small" in done.stdout
+
+
 def test_the_plan_builds_prompts_of_generated_items_and_takes_the_tokenizer_that_is_there(
     tmp_path: Path,
 ) -> None:

@@ -3,8 +3,9 @@
 Tokens are those that `ushaped.scoring` computes: each token with the same history once, in one tree
 per task. They are counted with the model's tokenizer if it is on this machine; otherwise characters
 are counted in the same way and divided by `CHARACTERS_PER_TOKEN`. Of released files that are not
-downloaded yet, all bytes count as prompts, which overestimates. Chains of thought are taken to be
-as long as their limit. A number that depends on an unknown one is unknown.
+downloaded yet, all bytes count as prompts, which overestimates. Chains of thought, thoughts and
+written answers are taken to be as long as their limits. A number that depends on an unknown one is
+unknown.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from ushaped.errors import UserError
 from ushaped.items.task import Task
 from ushaped.ladder.flops import Shape
+from ushaped.models.endpoints import is_chat
 from ushaped.models.load import UNKNOWN
 from ushaped.scoring.engine.encoding import TOKEN
 from ushaped.scoring.engine.tree import CHAIN_BATCH_FACTOR, MAX_LOGITS, prefix_lengths
@@ -96,8 +98,10 @@ class Work:
         Largest number of passes that generate one token for each prompt of a batch.
     longest : float
         Tokens of the longest sequence.
+    requests : int
+        Requests to a server: one for each class of each prompt, each chain and each sample.
     sent : float
-        Tokens of all prompts, each with each of its classes, as a server gets them.
+        Tokens of prompts in all of them, as a server gets them.
     """
 
     prompts: int = 0
@@ -110,6 +114,7 @@ class Work:
     generated_pairs: float = 0.0
     steps: float = 0.0
     longest: float = 0.0
+    requests: int = 0
     sent: float = 0.0
 
     def __add__(self, other: Work) -> Work:
@@ -121,10 +126,20 @@ class Work:
 
 @dataclass(frozen=True)
 class Limits:
-    """Settings of scoring that decide how much work there is (``scoring`` in the configuration)."""
+    """Settings that decide how much work there is, of ``scoring`` and ``generation``."""
 
     batch_tokens: int
     chain_tokens: int
+    answer_tokens: int = 256
+    samples: int = 1
+
+    def written(self, chain: int | None, think: int | None) -> int:
+        """Most tokens of a written answer with its thought.
+
+        As `ushaped.scoring.samples.Sampling.limit`: that to a prompt that asks for reasoning holds
+        the reasoning too.
+        """
+        return max(self.answer_tokens, chain or 0) + (think or 0)
 
 
 @dataclass(frozen=True)
@@ -185,9 +200,11 @@ def count_work(rows: Sequence[Mapping[str, Any]], counter: TokenCounter, limits:
     apart, so a token that spans their join is not noticed.
     """
     per_token, unit = counter.per_token, TOKEN.itemsize
+    written = [row for row in rows if row["generated"]]
+    rows = [row for row in rows if not row["generated"]]
     class_tokens = _ClassTokens(counter)
     lengths: dict[bytes, float] = {}
-    work = Work(prompts=len(rows))
+    work = Work(prompts=len(rows)) + _written(written, counter, limits)
     chains: dict[tuple[str, ...], list[tuple[bytes, int]]] = {}
     texts = [(row, text) for row in rows for text in _texts(row)]
     after = _lengths(counter, {row["answer_after"] for row in rows if row["chain"]})
@@ -203,14 +220,32 @@ def count_work(rows: Sequence[Mapping[str, Any]], counter: TokenCounter, limits:
         read += more + nodes
         predictions += 1 + nodes
         pairs += more * (length + more / 2) + nodes * (length + more)
-        sent = (length + more) * len(row["classes"]) + total
-        work += Work(longest=length + more + deepest, sent=sent)
+        classes = len(row["classes"])
+        sent = (length + more) * classes + total
+        work += Work(longest=length + more + deepest, requests=classes, sent=sent)
     shared, shared_pairs = _tree(lengths, per_token)
     read += shared
     work += Work(0, read, predictions, pairs + shared_pairs, math.ceil(read / limits.batch_tokens))
     for requests in chains.values():
         work += _generated(requests, per_token, limits)
+        sent = sum(len(data) for data, _ in requests) / unit / per_token
+        work += Work(requests=len(requests), sent=sent)
     return work
+
+
+def _written(rows: Sequence[Mapping[str, Any]], counter: TokenCounter, limits: Limits) -> Work:
+    """The work of written answers: each prompt is read once here, and sent for every sample."""
+    texts = counter.encode([row["prompt"] for row in rows])
+    limit = [limits.written(row["chain_limit"], row["think"]) for row in rows]
+    lengths = [len(data) / TOKEN.itemsize / counter.per_token for data in texts]
+    requests = list(zip(texts, limit, strict=True)) * limits.samples
+    work = Work(
+        prompts=len(rows),
+        longest=max(map(sum, zip(lengths, limit, strict=True)), default=0.0),
+        requests=len(requests),
+        sent=limits.samples * sum(lengths),
+    )
+    return work + _generated(requests, counter.per_token, limits) if rows else work
 
 
 def _texts(row: Mapping[str, Any]) -> list[str]:
@@ -254,7 +289,7 @@ def _tree(rows: Iterable[bytes], per_token: int) -> tuple[float, float]:
 
 
 def _generated(requests: Sequence[tuple[bytes, int]], per_token: int, limits: Limits) -> Work:
-    """The work of chains with the same stop strings, each as long as its limit."""
+    """The work of texts that are generated together, each as long as its limit."""
     read, pairs = _tree((data for data, _ in requests), per_token)
     for data, limit in requests:
         pairs += limit * (len(data) / TOKEN.itemsize / per_token + limit / 2)
@@ -282,6 +317,9 @@ def from_file_size(
         length = item * variant.item_share(task)
         shown = variant.shown_characters(task, OFFICIAL) / per_token
         limit = (task.chain.tokens or limits.chain_tokens) if variant.has_chain else 0
+        if variant.writes:
+            work += _written_from_size(rows, length, shown, limits, limit, variant.k)
+            continue
         pairs = rows * length * (shown + length / 2) + shown**2 / 2
         read = rows * (length + limit) + shown
         own = rows * limit * (shown + length + limit / 2)
@@ -297,9 +335,31 @@ def from_file_size(
             generated_pairs=pairs + own if limit else 0.0,
             steps=batches * limit,
             longest=shown + length + limit,
-            sent=CLASSES * rows * (shown + length + limit),
+            requests=(CLASSES + variant.has_chain) * rows,
+            sent=CLASSES * rows * (shown + length + limit)
+            + (rows * (shown + length) if limit else 0.0),
         )
     return work
+
+
+def _written_from_size(
+    rows: int, length: float, shown: float, limits: Limits, chain: int, think: int
+) -> Work:
+    """As `from_file_size`, of one variant in which the model writes its answer."""
+    limit, texts = limits.written(chain, think), rows * limits.samples
+    read = rows * length + shown
+    return Work(
+        prompts=rows,
+        continued=read,
+        generated=texts * limit,
+        generated_pairs=rows * length * (shown + length / 2)
+        + shown**2 / 2
+        + texts * limit * (shown + length + limit / 2),
+        steps=math.ceil(read / (CHAIN_BATCH_FACTOR * limits.batch_tokens)) * limit,
+        longest=shown + length + limit,
+        requests=texts,
+        sent=texts * (shown + length),
+    )
 
 
 # -- models ---------------------------------------------------------------------------------------
@@ -348,8 +408,9 @@ class Model:
 
     ``inner`` are its parameters without embeddings and output layer, ``gpus`` those of the
     registry; ``idle`` are those parameters of a mixture of experts that a token does not pass
-    through; ``download`` says whether it must be fetched, ``served`` whether a server runs it;
-    ``shards`` is the registry's number of jobs for its prompts.
+    through; ``download`` says whether it must be fetched, ``served`` whether a server runs it,
+    ``chat`` whether it is asked by chat, so for written answers alone; ``shards`` is the registry's
+    number of jobs for its prompts.
     """
 
     name: str
@@ -362,6 +423,7 @@ class Model:
     idle: int = 0
     download: bool = False
     served: bool = False
+    chat: bool = False
     shards: int | None = None
 
 
@@ -396,6 +458,7 @@ def released(name: str, about: Mapping[str, Any], folder: Path | None) -> Model:
         parameters - entry.get("active_parameters", parameters) if parameters else 0,
         download="hub" in entry and folder is None,
         served="endpoint" in entry,
+        chat=is_chat(entry),
         shards=entry.get("shards"),
     )
 
