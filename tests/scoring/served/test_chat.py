@@ -226,9 +226,20 @@ def test_a_budget_is_sent_and_the_thought_stored(
     if thinks == "apart":
         assert (row["sample_tokens"], row["thought_tokens"]) == ([1], [4])
         assert row["thought_cut"] == [True]
+    assert made(ready)["probe"]["thinks"] is True
     # The others shall not think.
     assert {body["max_thinking_tokens"] for body in server.asked} == {0, 4}
     assert rows(ready)[0]["thoughts"] == [""]
+
+
+def test_a_server_that_ignores_a_budget_is_told_apart(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_generated(ready, "think-4", think=4)
+    run(ready, monkeypatch, thinking={"parameter": "budget"})
+    assert "remote: was told to think and did not" in capsys.readouterr().err
+    assert made(ready)["probe"]["thinks"] is False
+    assert rows(ready, "think-4")[0]["thought_tokens"] == [0]
 
 
 def test_a_thought_may_leave_no_answer(
@@ -326,6 +337,7 @@ def test_a_server_that_ignores_the_limit_is_refused(
             "add 'limit_parameter: max_completion_tokens'",
         ),
         ("temperature does not support 0 with this model", r"add 'omit: \[temperature\]'"),
+        ("thinking_token_budget is not configured", "correct 'thinking' of the family"),
         ("no such model", "check endpoint, served_as and api"),
     ],
 )

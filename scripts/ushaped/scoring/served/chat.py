@@ -34,6 +34,7 @@ class ChatScorer(ServerScorer):
     """One model behind ``/chat/completions`` and its store of written answers."""
 
     version = VERSION
+    _largest_budget = 0
 
     @property
     def cache_key_parts(self) -> tuple[str, ...]:
@@ -54,6 +55,10 @@ class ChatScorer(ServerScorer):
                 )
         files = super()._prepared(files)
         return [file.with_rows(lambda row: dict(row) | {"stop": []}) for file in files]
+
+    def _check_budget(self, budget: int) -> None:
+        super()._check_budget(budget)
+        self._largest_budget = budget
 
     @property
     def _template(self) -> None:
@@ -128,7 +133,13 @@ class ChatScorer(ServerScorer):
         def ask(question: str, **options: Any) -> ChatAnswer:
             return self._ask(client, question, **options)
 
-        probed = probe(ask, client.endpoint.url, draw, set(client.endpoint.omit))
+        omitted = set(client.endpoint.omit)
+        probed = probe(ask, client.endpoint.url, draw, omitted, self._largest_budget)
+        if probed.thinks is False:
+            self.log(
+                f"{self.about['model']}: was told to think and did not; does the server know what "
+                "'thinking' in config/models.yaml names?"
+            )
         self.log(
             f"{self.about['model']}: log-probabilities of the first token: {probed.first_token}; "
             f"the same request {'repeats' if probed.repeats else 'does not repeat'} its answer; "

@@ -2,7 +2,8 @@
 
 It must answer, count its tokens, and write no more of them than it was asked for. Whether it gives
 log-probabilities of the first token, and whether they can be those of a distribution; whether the
-same request gets the same answer, and another seed another one: these are recorded, not required.
+same request gets the same answer, and another seed another one; whether it thinks where it is told
+to: these are recorded, not required. Many servers ignore a parameter that they do not know.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ REMEDIES = {
     "max_completion_tokens": "add 'limit_parameter: max_tokens' to the model",
     "temperature": "add 'omit: [temperature]' to the model, and set generation.temperature to 1",
     "seed": "add 'omit: [seed]' to the model",
+    "thinking": "correct 'thinking' of the family, or how the server is started",
+    "reasoning": "correct 'thinking' of the family, or how the server is started",
 }
 
 Ask = Callable[..., ChatAnswer]
@@ -51,6 +54,8 @@ class Probed:
         Whether the same request was answered in the same words.
     seeds : str
         ``differ``, ``alike`` (of two seeds), or ``not sent``.
+    thinks : bool or None
+        Whether it thought when it was told a budget; None where it was told none.
     """
 
     tokens: int
@@ -59,9 +64,10 @@ class Probed:
     listed: int
     repeats: bool
     seeds: str
+    thinks: bool | None = None
 
 
-def probe(ask: Ask, where: str, draw: dict[str, Any], omitted: set[str]) -> Probed:
+def probe(ask: Ask, where: str, draw: dict[str, Any], omitted: set[str], budget: int = 0) -> Probed:
     """Find out what a chat server does.
 
     Parameters
@@ -74,6 +80,8 @@ def probe(ask: Ask, where: str, draw: dict[str, Any], omitted: set[str]) -> Prob
         ``temperature`` and ``seed`` of a sample; empty for the likeliest answer.
     omitted : set of str
         Keys that are not sent.
+    budget : int
+        Largest thinking budget that items will be sent with.
 
     Raises
     ------
@@ -93,11 +101,15 @@ def probe(ask: Ask, where: str, draw: dict[str, Any], omitted: set[str]) -> Prob
         if draw and "seed" not in omitted:
             other = ask(QUESTION, max_tokens=LIMIT, **draw | {"seed": draw["seed"] + 1})
             seeds = "differ" if _words(other) != _words(drawn[0]) else "alike"
+        thinks = None
+        if budget:
+            thought = ask(QUESTION, budget=budget, max_tokens=LIMIT)
+            thinks = bool(thought.thought or thought.thought_tokens)
     except (RefusedError, TooLongError) as error:
         raise UserError(where, f"answers no chat ({_said(error)})", _remedy(str(error))) from None
     repeats = _words(drawn[0]) == _words(drawn[1])
     tokens = first.usage.completion_tokens
-    return Probed(tokens, LIMIT, found, listed, repeats, seeds)
+    return Probed(tokens, LIMIT, found, listed, repeats, seeds, thinks)
 
 
 def _with_log_probs(ask: Ask, omitted: set[str]) -> tuple[ChatAnswer, int, str]:
