@@ -49,7 +49,7 @@ SHOWN = (
 SHOWN_SERVED = (
     ("requests", "requests", "{:,}"),
     ("sent tokens", "sent_tokens", "{:,.0f}"),
-    ("cost, at most", "price", "{}"),
+    ("estimated cost", "price", "{}"),
 )
 # Columns that the last line adds up.
 SUMS = (
@@ -153,7 +153,11 @@ def local_folder(name: str, about: Mapping[str, Any], folder: Path) -> Path | No
     if "path" in about.get("entry", {}):
         return Path(about["entry"]["path"])
     description = folder / name / "model.json"
-    return Path(read(description)["folder"]) if description.exists() else None
+    if not description.exists():
+        return None
+    # A server's model has none.
+    own = read(description)["folder"]
+    return Path(own) if own else None
 
 
 def prompt_files(paths: Sequence[Path], model: Model) -> list[Path]:
@@ -256,7 +260,18 @@ def blank_where_local(line: Mapping[str, Any]) -> dict[str, Any]:
 
 def priced(line: Mapping[str, Any]) -> str:
     """A model's cost with its currency, or nothing."""
-    return "" if line.get("cost") is None else f"{line['cost']:,.2f} {line['currency']}"
+    return "" if line.get("cost") is None else money(line["cost"], line["currency"])
+
+
+def money(amount: float, currency: str) -> str:
+    """An amount with its currency; small ones with two digits that are not 0.
+
+    Examples
+    --------
+    >>> money(1234.5, "USD"), money(0.00123, "EUR")
+    ('1,234.50 USD', '0.0012 EUR')
+    """
+    return f"{amount:,.2f} {currency}" if amount >= 1 or not amount else f"{amount:.2g} {currency}"
 
 
 def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> list[str]:
@@ -286,7 +301,7 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
         lines.append(
             f"Served: {named([row['model'] for row in served])}. Each server gets every prompt "
             "with each of its classes, or for each sample of a written answer, and may write as "
-            f"many tokens as its limits allow: at most {most:,.0f} tokens."
+            f"many tokens as its limits allow: {most:,.0f} tokens."
         )
         lines.append(cost_note(served))
     if split := [row["model"] for row in rows if row["scoring_jobs"] > 1]:
@@ -311,8 +326,10 @@ def cost_note(served: Sequence[Mapping[str, Any]]) -> str:
     for row in served:
         if row["cost"] is not None:
             totals[row["currency"]] = totals.get(row["currency"], 0.0) + row["cost"]
-    parts = [f"{total:,.2f} {currency}" for currency, total in totals.items()]
-    note = f"Cost at most, by 'prices': {' and '.join(parts)}." if parts else ""
+    parts = [money(total, currency) for currency, total in totals.items()]
+    note = f"Estimated cost by 'prices': {' and '.join(parts)}, "
+    note += "without the check before the first item and the tokens of chat templates."
+    note = note if parts else ""
     if free := [row["model"] for row in served if row["cost"] is None]:
         note += (
             f"{' ' * bool(note)}No price is known of {named(free)}: 'prices' is where to put it."
