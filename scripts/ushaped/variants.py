@@ -448,6 +448,17 @@ def with_chat(name: str) -> str:
     return replace(parse_variant(name), chat=True).name
 
 
+def without_chat(name: str) -> str:
+    """What files call a variant: the template is the model's, so they are the same for all.
+
+    Examples
+    --------
+    >>> without_chat("few-shot-2-chat-generated")
+    'few-shot-2-generated'
+    """
+    return replace(parse_variant(name), chat=False).name if is_variant(name) else name
+
+
 def solved(prompt: str, answer: str) -> str:
     """A prompt with its answer, as a demonstration shows it."""
     return prompt + answer

@@ -15,7 +15,7 @@ from ushaped.questions.inputs import Inputs
 from ushaped.results import tables
 from ushaped.results.columns import ABOUT
 from ushaped.results.text_files import Row
-from ushaped.variants import CHAT, is_variant, parse_variant
+from ushaped.variants import is_variant, parse_variant, without_chat
 
 SHARES = ("unanswered_share", "refused_share", "agreement")
 COLUMNS = (
@@ -70,7 +70,7 @@ def answer(inputs: Inputs) -> list[Row]:
 
 def _scores(folder: Path, model: str, row: Row) -> Path:
     """The file of scores behind a row; its name has no suffix for the chat template."""
-    file = str(row["variant"]).replace(CHAT, "")
+    file = without_chat(str(row["variant"]))
     return folder / model / str(row["source"]) / str(row["task"]) / f"{file}.parquet"
 
 

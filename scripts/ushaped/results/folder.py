@@ -20,6 +20,7 @@ from ushaped.results.records import Key, read_flip_items
 from ushaped.results.text_files import read_json
 from ushaped.shapes.evidence_record import read_evidence
 from ushaped.terms import AVERAGE
+from ushaped.variants import without_chat
 
 
 @dataclass(frozen=True)
@@ -159,17 +160,20 @@ class Results:
         """Files of prompts by source, task and variant."""
         names = self.metrics.loc[self.metrics["task"] != AVERAGE, ["source", "task", "variant"]]
         return {
-            (source, task, variant): self.folder / f"prompts/{source}/{task}/{variant}.parquet"
+            (source, task, variant): self.folder / "prompts" / _file(source, task, variant)
             for source, task, variant in names.drop_duplicates().itertuples(index=False)
         }
 
     @cached_property
     def scores(self) -> list[Path]:
-        """Files of scores: one per model and file of prompts."""
+        """Files of scores: one per model and file of prompts that it was asked."""
+        rows = self.metrics[(self.metrics["task"] != AVERAGE) & (self.metrics["model"] != "")]
+        names = rows[["model", "source", "task", "variant"]].drop_duplicates()
+        asked_of = {str(model): own for model, own in names.groupby("model", sort=False)}
         return [
-            self.folder / "scores" / str(model["model"]) / "/".join(key[:2]) / f"{key[2]}.parquet"
-            for model in self.models
-            for key in self.prompts
+            self.folder / "scores" / model / _file(source, task, variant)
+            for model, own in asked_of.items()
+            for _, source, task, variant in own.itertuples(index=False)
         ]
 
     @cached_property
@@ -245,3 +249,8 @@ def figure_name(path: Path) -> str:
     if last[-2:-1] == ("axes",):
         return "/".join(last[-2:])
     return "/".join(last) if last[0] == "tasks" and len(last) == 3 else path.stem
+
+
+def _file(source: str, task: str, variant: str) -> str:
+    """Where a variant's file is below the folder of prompts, or of a model's scores."""
+    return f"{source}/{task}/{without_chat(variant)}.parquet"
