@@ -157,6 +157,7 @@ class AnswerRule(Model):
         "Other ways to write a class, each with the class as the items have it, as in "
         "valid: ' Yes'.",
         {},
+        json_schema_extra={"additionalProperties": False},
     )
 
 

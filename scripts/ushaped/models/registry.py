@@ -240,6 +240,7 @@ class Thinking(Model):
         "That of 0 is sent where a model shall answer without thinking.",
         None,
         min_length=1,
+        json_schema_extra={"additionalProperties": False},
     )
 
     @model_validator(mode="after")

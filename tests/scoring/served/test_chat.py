@@ -96,10 +96,10 @@ def test_a_prompt_is_the_message_of_a_user_after_the_system_prompt(
 ) -> None:
     arguments = {"enable_thinking": False}
     run(ready, monkeypatch, chat={"system_prompt": "Be brief.", "template_arguments": arguments})
-    assert asked(server)[0]["messages"] == [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": BIRD},
-    ]
+    system = {"role": "system", "content": "Be brief."}
+    for text in (BIRD, NOT_BIRD, WHICH):
+        messages = [system, {"role": "user", "content": text}]
+        assert messages in [body["messages"] for body in asked(server)]
     assert {json.dumps(body["chat_template_kwargs"]) for body in server.asked} == {
         json.dumps(arguments)
     }
