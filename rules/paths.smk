@@ -401,7 +401,8 @@ def scoring_options(model):
     words = ["--bos", settings.get("bos", "default")]
     if chat := ChatSettings.of(settings):
         words += ["--chat", chat.as_json()]
-    if thinking := settings.get("thinking", MODELS[model].get("thinking")):
+    thinking = settings.get("thinking", MODELS[model].get("thinking"))
+    if thinking and any(parse_variant(variant).thinks for variant in VARIANTS):
         words += ["--thinking", as_json(thinking)]
     if WRITTEN_FILES:
         words += ["--sampling", as_json(config["generation"])]

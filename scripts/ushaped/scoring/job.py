@@ -143,7 +143,7 @@ class Scorer:
         shared: Shared | None = None,
     ) -> None:
         self.about, self.settings, self.log, self.shared = about, settings, log, shared
-        self.sampling = Sampling.parse(settings.sampling)
+        self.sampling = replace(Sampling.parse(settings.sampling), tags=settings.thinking)
         self.store = Store(store / digest(*self.cache_key_parts)[:32], log)
         self.telemetry = self.telemetry_class(about["model"], about["non_embedding_parameters"])
         self.progress = Progress()

@@ -41,12 +41,15 @@ class Sampling:
         Longest answer, in tokens, without the thought.
     seed : int
         Of the draws.
+    tags : str
+        The texts around a thought as the registry gives them, JSON; part of the keys alone.
     """
 
     samples: int = 1
     temperature: float = 0.0
     tokens: int = 256
     seed: int = 0
+    tags: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Sampling:
@@ -68,7 +71,9 @@ class Sampling:
     def _key(self, kind: str, prompt: Prompt, number: int, *more: str) -> str:
         row = prompt.row
         draws = (f"{self.temperature:g}", str(self.seed)) if self.temperature else ()
-        parts = (row["prompt"], str(row["think"]), *row["stop"], *draws, *more)
+        # With the texts around a thought that the registry gives; the tokenizer's are its own.
+        think = "None" if row["think"] is None else f"{row['think']} {self.tags}"
+        parts = (row["prompt"], think, *row["stop"], *draws, *more)
         return key(kind, *parts, f"sample {number}")
 
     def limit(self, row: Mapping[str, Any]) -> int:
