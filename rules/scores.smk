@@ -7,9 +7,8 @@ SCORE = (
     " --batch-tokens {resources.batch_tokens} --chain-tokens {params.chain_tokens:q}"
     " --too-long {params.too_long:q} --dtype {params.dtype:q} {params.model_settings:q}"
     " --audit {resources.audit} --device {resources.device} --gpus {resources.gpu}"
-    " --threads {threads} --store {params.store:q} --output {params.target:q}"
-    " --benchmark {output.benchmark:q} {params.shards:q}"
-    " --price {resources.price:q} 2>&1 | tee {log:q} >&2"
+    " --threads {threads} --price {resources.price:q} --store {params.store:q}"
+    " --output {params.target:q} --benchmark {output.benchmark:q} {params.shards:q} 2>&1 | tee {log:q} >&2"
 )
 
 

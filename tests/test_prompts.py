@@ -54,6 +54,7 @@ def solved(item: Item) -> str:
 
 
 KNOWN = ["zero-shot", "few-shot-1", "few-shot-16", "one-shot", "cot", "zero-shot-cot", "inside-0"]
+KNOWN += ["zero-shot-generated", "few-shot-2-generated", "cot-generated", "think-0", "think-64"]
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -63,12 +64,16 @@ def test_known_variants(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["few-shot", "few-shot-0", "few-shot-02", "few-shot--1", "CoT", "inside", "inside-05", ""],
+    [
+        *("few-shot", "few-shot-0", "few-shot-02", "few-shot--1", "CoT", "inside", "inside-05", ""),
+        *("think", "think-4-generated", "generated", "zero-shot-generated-chat"),
+    ],
 )
 def test_unknown_variants(name: str) -> None:
     assert not is_variant(name)
     with pytest.raises(
-        UserError, match="use zero-shot, few-shot-k, one-shot, cot, zero-shot-cot or"
+        UserError,
+        match="use zero-shot, few-shot-k, one-shot, cot, zero-shot-cot, inside-k or think-k",
     ):
         build(items(3), name, OURS, RULE, seed=0)
 

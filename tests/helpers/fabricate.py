@@ -321,6 +321,7 @@ def protocols(measured: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
 def _against(made: dict[str, Any], base: pd.Series, value: pd.Series) -> dict[str, Any]:
     difference = made["value"] - value["value"]
     told = {
+        "base_variant": "zero-shot",
         "base_value": value["value"],
         "difference": difference,
         "difference_low": difference - 0.03,
@@ -849,6 +850,8 @@ def _write_prompts(folder: Path, task: str, variant: str, prompt: str) -> None:
         "protocol": [PROTOCOLS.get(variant, "modified")] * 2,
         "modified": ["" if variant in PROTOCOLS else "our own demonstrations"] * 2,
         "chain": [variant == "cot"] * 2,
+        "generated": [False] * 2,
+        "think": [None] * 2,
         "answer_after": [" So the answer is" if variant == "cot" else None] * 2,
     }
     pq.write_table(pa.table(row), path)

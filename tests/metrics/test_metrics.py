@@ -322,6 +322,8 @@ class House:
             "protocol": [protocol] * n,
             "modified": [""] * n,
             "chain": [chain] * n,
+            "generated": [False] * n,
+            "think": pa.array([None] * n, pa.int64()),
             "metric": [metric] * n,
         }
         self._write(self.folder / "prompts" / "replica" / task, columns)

@@ -123,6 +123,8 @@ def write_prompts(folder: Path, task: str, metric: str = "accuracy") -> None:
         "protocol": ["official"] * 4,
         "modified": [""] * 4,
         "chain": [False] * 4,
+        "generated": [False] * 4,
+        "think": [None] * 4,
         "metric": [metric] * 4,
     }
     write(folder / "prompts/replica" / task / "zero-shot.parquet", columns)

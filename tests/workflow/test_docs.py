@@ -67,6 +67,7 @@ NOT_RUN = {
         "# vLLM on a processor: an unofficial build. Its torchvision did not fit its PyTorch; text "
         "needs none",
     ),
+    ("docs/served.md", "# As below, without the cache option if only chat is asked."),
     ("docs/verdicts.md", 'python -c "'),
     ("docs/verdicts.md", "python -m ushaped.shapes --harness results/ --models models.csv"),
 }
