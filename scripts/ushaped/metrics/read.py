@@ -298,7 +298,10 @@ def read_scores(
 
 def _is_chat(path: Path) -> bool:
     """Whether the prompts behind a file of scores went through a chat template."""
-    made = (pq.read_schema(path).metadata or {}).get(MADE.encode(), b"{}")
+    try:
+        made = (pq.read_schema(path).metadata or {}).get(MADE.encode(), b"{}")
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(str(path), f"is not readable Parquet ({error})", AGAIN) from None
     return bool((json.loads(made) or {}).get("chat"))
 
 
