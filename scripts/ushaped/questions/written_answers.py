@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 
 from ushaped.questions.inputs import Inputs
 from ushaped.results import tables
-from ushaped.results.columns import ABOUT
+from ushaped.results.columns import KEY
 from ushaped.results.text_files import Row
 from ushaped.variants import is_variant, parse_variant, without_chat
 
 SHARES = ("unanswered_share", "refused_share", "agreement")
 COLUMNS = (
-    *(*ABOUT, "size", "value", "low", "high", "base_variant", "base_value", "answered_accuracy"),
+    *(*KEY, "protocol", "size", "value", "low", "high", "base_variant", "base_value"),
+    "answered_accuracy",
     *(f"{name}{end}" for name in SHARES for end in ("", "_low", "_high")),
     *("answer_tokens", "thinking_tokens", "base_equivalent", "equivalent", "unread_example"),
 )
@@ -53,7 +54,7 @@ def answer(inputs: Inputs) -> list[Row]:
         comparison = compared.loc[tuple(curve)] if tuple(curve) in compared.index else {}
         base = str(comparison.get("base_variant", ""))
         base_row = values.get((*curve[:-1], base, size, metric), {})
-        found = {name: row[name] for name in (*ABOUT, "size", "value", "low", "high")}
+        found = {name: row[name] for name in (*KEY, "protocol", "size", "value", "low", "high")}
         found |= {"base_variant": base, "base_value": base_row.get("value")}
         for name in SHARES:
             own = values.get((*curve, size, name), {})
