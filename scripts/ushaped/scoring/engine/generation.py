@@ -340,14 +340,17 @@ def _by_tree(
 
 def _chosen(logits: Tensor, growing: Sequence[_Growing], steps: Sequence[int]) -> list[int]:
     """The next token of each chain; logits have the shape (chains, vocabulary)."""
-    noise = [
-        chain.noise(step, logits.shape[-1]) for chain, step in zip(growing, steps, strict=True)
-    ]
-    if any(own is not None for own in noise):
-        zero = torch.zeros(logits.shape[-1])
-        both = torch.stack([zero if own is None else own for own in noise])
-        logits = logits.float() + both.to(logits.device)
-    return list(logits.argmax(-1).tolist())
+    return list(_with_noise(logits, growing, steps).argmax(-1).tolist())
+
+
+def _with_noise(logits: Tensor, growing: Sequence[_Growing], steps: Sequence[int]) -> Tensor:
+    """Logits of each chain with the noise of its next token; the same tensor if none has any."""
+    size = logits.shape[-1]
+    noise = [chain.noise(step, size) for chain, step in zip(growing, steps, strict=True)]
+    if all(own is None for own in noise):
+        return logits
+    known = [torch.zeros(size) if own is None else own for own in noise]
+    return logits.float() + torch.stack(known).to(logits.device)
 
 
 class _Memory:
@@ -512,9 +515,7 @@ class _Noise(LogitsProcessor):
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Logits with noise, shape (rows, vocabulary)."""
         step = input_ids.shape[1] - self.length
-        noise = [chain.noise(step, scores.shape[-1]) for chain in self.growing]
-        known = [torch.zeros(scores.shape[-1]) if own is None else own for own in noise]
-        return scores.float() + torch.stack(known).to(scores.device)
+        return _with_noise(scores, self.growing, [step] * len(self.growing))
 
 
 @torch.inference_mode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ class ServedTelemetry(Telemetry):
         return ""
 
 
-class ServerScorer(Scorer):
+class ServerScorer(Scorer, ABC):
     """One served model and its store; the server gets no request before something is missing.
 
     Raises
@@ -150,9 +151,9 @@ class ServerScorer(Scorer):
         _ = self._server
 
     @property
+    @abstractmethod
     def _server(self) -> Any:
         """The server, once it has passed the check of its kind."""
-        raise NotImplementedError
 
     @cached_property
     def _client(self) -> Client:
