@@ -212,14 +212,7 @@ def load_tokenizer(folder: str | Path, trust_remote_code: bool = False) -> PreTr
     """
     from transformers import AutoTokenizer
 
-    if trust_remote_code:
-        _check_code(Path(folder))
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=trust_remote_code
-        )
-    except Exception as error:  # whatever transformers raises, the user needs the folder's name
-        raise _not_loaded(folder, error) from error
+    tokenizer: PreTrainedTokenizerBase = _load_part(AutoTokenizer, folder, trust_remote_code)
     return tokenizer
 
 
@@ -227,15 +220,20 @@ def load_config(folder: str | Path, trust_remote_code: bool = False) -> PreTrain
     """Load the configuration of a model without its weights; otherwise as `load_tokenizer`."""
     from transformers import AutoConfig
 
+    config: PreTrainedConfig = _load_part(AutoConfig, folder, trust_remote_code)
+    return config
+
+
+def _load_part(kind: Any, folder: str | Path, trust_remote_code: bool) -> Any:
+    """What one of transformers' automatic classes makes of a folder."""
     if trust_remote_code:
         _check_code(Path(folder))
     try:
-        config: PreTrainedConfig = AutoConfig.from_pretrained(
+        return kind.from_pretrained(
             str(folder), local_files_only=True, trust_remote_code=trust_remote_code
         )
     except Exception as error:  # whatever transformers raises, the user needs the folder's name
         raise _not_loaded(folder, error) from error
-    return config
 
 
 def _not_loaded(folder: str | Path, error: Exception) -> UserError:
