@@ -359,10 +359,6 @@ class Released(Model):
         if chats and others and self.chat != "template":
             what = f"{chats[0]} is asked by chat, and {others[0]} is not"
             raise InvalidError(what, "put one of them into another family", "models")
-        texts = [name for name, e in self.models.items() if e.endpoint and e.api != "chat"]
-        if self.chat == "template" and texts:
-            what = f"is template, but the server of {texts[0]} has its tokenizer"
-            raise InvalidError(what, "set 'api: chat' for it, or take 'chat' out", "chat")
         for key in ("system_prompt", "template_arguments"):
             if getattr(self, key) is not None and self.chat != "template" and not chats:
                 what = "is there, but prompts do not go through a chat template"
