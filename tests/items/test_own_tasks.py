@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from page import spaced
 from project import ROOT, TINY, Project
 from ushaped.errors import UserError
 from ushaped.items.released import VARIABLE, accept, find_own, release
@@ -195,14 +196,15 @@ def test_an_own_task_runs_to_the_page_and_trains_nothing_again(
         ("own", "few-shot-2"),
     }
     page = project.read("results/report.html")
+    said = spaced(page)
     assert '<article id="task-fewer"' in page
-    assert "Own items: fewer, swayed; replica items: all other tasks." in page
-    assert "The text holds nothing of fewer and swayed, since no generator exists for it." in page
+    assert "Own items: fewer, swayed; replica items: all other tasks." in said
+    assert "The text holds nothing of fewer and swayed, since no generator exists for it." in said
     card = page[page.index('<article id="task-fewer"') :].split("</article>")[0]
     assert '<span class="tag own">own</span>' in card
     assert "official" not in card
-    assert "Own</i> marks tasks that are not the Inverse Scaling Prize's" in page
-    check_log_odds(project, page)
+    assert "Own marks tasks that are not the Inverse Scaling Prize's" in said
+    check_log_odds(project, said)
     assert project.plan() == []
 
     # One byte of the user's file: its items are looked at again, and refused.
@@ -214,7 +216,7 @@ def test_an_own_task_runs_to_the_page_and_trains_nothing_again(
     assert "is not the file that task.yaml describes: sha256 is" in done.stdout
 
 
-def check_log_odds(project: Project, page: str) -> None:
+def check_log_odds(project: Project, said: str) -> None:
     """The numbers of the task that compares two prompts, from the scores to the page."""
     metrics = pd.read_csv(project.folder / "results/metrics.csv", keep_default_na=False)
     rows = metrics[(metrics["task"] == "swayed") & (metrics["variant"] == "zero-shot")]
@@ -231,7 +233,7 @@ def check_log_odds(project: Project, page: str) -> None:
     assert float(value) > 0
     shapes = pd.read_csv(project.folder / "results/shapes.csv", keep_default_na=False)
     assert set(shapes[shapes["task"] == "swayed"]["metric"]) == {"absolute_log_odds"}
-    assert "absolute log odds, against the other prompt (nats, lower is better)" in page
+    assert "absolute log odds, against the other prompt (nats, lower is better)" in said
 
 
 def test_the_run_of_the_paper_keeps_its_own_tasks_and_sources(fresh: Project) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from page import spaced
 from project import ROOT, TINY, Project
 from released import complaint, declare, make
 from ushaped.items.released import (
@@ -309,7 +310,7 @@ def test_a_report_on_official_items_says_so_and_outlives_its_mirror(
         ("memo-trap", "replica"),
     }
     page = project.read("results/report.html")
-    assert "Official items: neqa; replica items: all other tasks." in page
+    assert "Official items: neqa; replica items: all other tasks." in spaced(page)
     assert "mirror" not in project.read("results/config.json")
     assert str(tmp_path) not in page
 
@@ -339,7 +340,7 @@ def test_a_task_on_items_of_two_sources_is_one_test_each(project: Project, tmp_p
     page = project.read("results/report.html")
     for source in ("official", "replica"):
         assert f'<article id="task-neqa-{source}"' in page
-        assert f"neqa ({source} items)" in page
+        assert f"neqa ({source} items)" in spaced(page)
     assert '<article id="task-memo-trap"' in page
     assert "This figure was not drawn" not in page
     assert project.plan() == []
