@@ -204,7 +204,7 @@ def counted(settings: dict[str, Any], layers: int) -> tuple[int, int]:
 def base(name: str) -> str:
     """The model whose configuration this one shares: the same for all checkpoints and seeds."""
     name = re.sub(r"-(s|seed)\d+$", "", name).replace("polypythia", "pythia")
-    return name.split("-step")[0].removesuffix("-deduped")
+    return re.sub(r"-(deduped|instruct|chat)$", "", name.split("-step")[0])
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
@@ -238,6 +238,15 @@ def test_the_layers_for_a_plan_are_those_of_the_configuration() -> None:
                 "hidden": settings["hidden_size"],
                 "vocabulary": settings["vocab_size"],
             }, name
+
+
+def test_chat_families_have_the_sizes_of_their_base_families() -> None:
+    for family in REGISTRY.values():
+        if "chat_of" in family:
+            base_models = REGISTRY[family["chat_of"]]["models"].values()
+            for model, base_model in zip(family["models"].values(), base_models, strict=True):
+                for key in ("size", "parameters", "training_tokens", "training_flops"):
+                    assert model[key] == base_model[key]
 
 
 def compute(name: str) -> float:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
@@ -16,6 +19,9 @@ from ushaped.errors import UserError
 from ushaped.files import write_json
 from ushaped.ladder import tokens
 from ushaped.models.load import describe
+from ushaped.results.parquet import MADE
+from ushaped.scoring import job
+from ushaped.scoring.engine import draws, generation
 from ushaped.scoring.job import Scorer
 from ushaped.scoring.samples import Sampling, Tags
 from ushaped.scoring.store import Store
@@ -95,10 +101,46 @@ def test_more_samples_keep_those_that_there_are(
     assert kept < {path.name for path in (ready / "store").glob("*/*.jsonl")}
 
 
+@pytest.mark.parametrize("sampling", [Sampling(tokens=6).as_json(), DRAWN])
+def test_an_audit_follows_what_was_written_token_by_token(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, sampling: str
+) -> None:
+    write(ready, "think-4", think=4)
+    extra = ("--sampling", sampling, "--thinking", TAGS)
+    assert score(ready, monkeypatch, *extra)["audited_items"] == 2
+    path = ready / "scores/replica/neqa/think-4.parquet"
+    audit = json.loads(pq.read_schema(path).metadata[MADE.encode()])["audit"]
+    assert 0 <= audit["largest"] < 1e-3
+
+    for file in (ready / "store").glob("*/*.jsonl"):
+        file.unlink()
+    monkeypatch.setattr(generation, "_chosen", least_likely)
+    with pytest.raises(UserError, match=r"item \d: what was written differs by .* nats"):
+        score(ready, monkeypatch, *extra)
+
+
+def least_likely(logits: torch.Tensor, growing: Any, steps: Any) -> list[int]:
+    """The token that the model gives the lowest probability."""
+    return list(logits.argmin(-1).tolist())
+
+
+def test_a_thought_and_the_answer_after_it_have_draws_of_their_own(
+    ready: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: set[int] = set()
+    draw = draws.noise
+    monkeypatch.setattr(draws, "noise", lambda *args: (seeds.add(args[1]), draw(*args))[1])
+    write(ready, "think-4", think=4)
+    score(ready, monkeypatch, "--sampling", DRAWN, "--thinking", TAGS, "--audit", "0")
+    assert len(seeds) == 2 * 3 * len(TEXTS)
+
+
 @pytest.mark.parametrize("writes", [1, 2, 3, 4])
 def test_a_job_that_is_killed_while_sampling_ends_with_the_same_files(
     ready: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
+    # How many items are audited depends on the time otherwise.
+    monkeypatch.setattr(job, "TIME_SHARE", math.inf)
     write(ready, "zero-shot-generated")
     write(ready, "think-4", think=4)
     extra = ("--sampling", DRAWN, "--thinking", TAGS, "--batch-tokens", "8")

@@ -1,5 +1,8 @@
 """Audit of a scoring job: some of its items are scored again, each text by itself.
 
+What a model wrote is checked token by token: each must be the one that the model, given all before
+it, puts first, with the same noise if it was drawn.
+
 `Reference` is the slow, plain method: a text is tokenised alone and is one row of the model's
 input, with the model's own attention, without cache, padding or shared prefixes. The code that it
 checks is not used by it, but for the call of a model (`ushaped.scoring.engine.plain.logits_at`).
@@ -73,6 +76,16 @@ class Audit:
         self.float32_changed += changed
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote after a text: its tokens, and temperature and seed of their draws."""
+
+    text: str
+    ids: Sequence[int]
+    temperature: float = 0.0
+    seed: int = 0
+
+
 class Reference:
     """Log-likelihoods computed one text at a time; for ``bos`` see `.engine.encoding.Encoder`.
 
@@ -105,13 +118,23 @@ class Reference:
         log_probs = self._log_probs(ids[:-1], len(ids) - start)
         return sum(float(log_probs[at - start, ids[at]]) for at in range(start, len(ids)))
 
-    def chain_gap(self, text: str, chain: Sequence[int]) -> float:
-        """Largest log-probability, in nats, by which a token beats the chain's; 0 if greedy."""
-        begin, prompt = self._ids(text)
-        log_probs = self._log_probs((begin + prompt + list(chain))[:-1], len(chain))
-        return max(
-            float(log_probs[at].max() - log_probs[at, token]) for at, token in enumerate(chain)
-        )
+    def gap(self, written: Written) -> float:
+        """Largest number, in nats, by which a token lies above the one that was written.
+
+        Noise of its draw included; 0 if the same method would write the same.
+        """
+        import torch
+
+        from ushaped.scoring.engine.draws import noise
+
+        begin, prompt = self._ids(written.text)
+        ids = list(written.ids)
+        heights = self._log_probs((begin + prompt + ids)[:-1], len(ids))
+        if written.temperature:
+            size, steps = heights.shape[1], range(len(ids))
+            drawn = [noise(written.temperature, written.seed, step, size) for step in steps]
+            heights = heights + torch.stack(drawn)
+        return max(float(heights[at].max() - heights[at, token]) for at, token in enumerate(ids))
 
     def _ids(self, text: str) -> tuple[list[int], list[int]]:
         """Tokens before every text, and those of a text."""
@@ -141,23 +164,27 @@ class Reference:
 
 
 class Auditor:
-    """Compares stored log-likelihoods of prompts with those of a reference.
+    """Compares stored log-likelihoods of prompts with those of a reference, and what was written.
 
-    ``stored`` gives the stored values of some requests of a prompt.
+    ``stored`` gives the stored values of some requests of a prompt, ``written`` all that the model
+    wrote after it.
     """
 
     def __init__(
-        self, reference: Reference, stored: Callable[[Prompt, Sequence[ScoreRequest]], list[Value]]
+        self,
+        reference: Reference,
+        stored: Callable[[Prompt, Sequence[ScoreRequest]], list[Value]],
+        written: Callable[[Prompt], list[Written]],
     ) -> None:
-        self.reference, self.stored = reference, stored
+        self.reference, self.stored, self.written = reference, stored, written
 
     def compare(self, prompt: Prompt, audit: Audit) -> float:
         """Audit a prompt; its largest difference in nats, that of its chain's choices included."""
         largest = self._difference(prompt, self._score_again(prompt))
-        chain = prompt.chain
         # Of a prompt that was cut to make room for a chain, the cut is not stored.
-        if chain and chain.get("ids") and not any(v["cut"] for v in self._stored(prompt)):
-            largest = max(largest, self.reference.chain_gap(prompt.row["prompt"], chain["ids"]))
+        if not any(value["cut"] for value in self._stored(prompt)):
+            gaps = [self.reference.gap(own) for own in self.written(prompt) if own.ids]
+            largest = max(largest, *gaps, 0.0)
         audit.add(prompt.row["item"], largest)
         return largest
 
@@ -180,7 +207,7 @@ class Auditor:
 
     def _difference(self, prompt: Prompt, values: Sequence[float]) -> float:
         pairs = zip(self._stored(prompt), values, strict=True)
-        return max(abs(stored["log_likelihood"] - value) for stored, value in pairs)
+        return max((abs(stored["log_likelihood"] - value) for stored, value in pairs), default=0.0)
 
 
 def sample(lengths: Sequence[Sequence[int]], one_in: int = 200, seed: int = 0) -> list[list[int]]:

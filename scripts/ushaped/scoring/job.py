@@ -30,7 +30,15 @@ from ushaped.models.load import (
 )
 from ushaped.prompts import extract
 from ushaped.results.parquet import MADE, SCORES
-from ushaped.scoring.audit import TIME_SHARE, TOLERANCE, Audit, Auditor, Reference, sample
+from ushaped.scoring.audit import (
+    TIME_SHARE,
+    TOLERANCE,
+    Audit,
+    Auditor,
+    Reference,
+    Written,
+    sample,
+)
 from ushaped.scoring.chat import ChatSettings, ChatTemplate
 from ushaped.scoring.devices import reserve_gpus
 from ushaped.scoring.requests import Prompt, PromptFile, ScoreRequest
@@ -218,7 +226,7 @@ class Scorer:
             return True
         if any(name not in self.store.rows for name in self._sample_keys(prompt)):
             return True
-        return any(self._key(prompt, request) not in self.store.rows for request in prompt.requests)
+        return any(name not in self.store.rows for name in self._keys(prompt))
 
     def _score_task(self, files: Sequence[PromptFile]) -> None:
         """Compute the missing scores of the variants of one task."""
@@ -402,7 +410,8 @@ class Scorer:
             }
             missing = {sample for sample in todo if keys[sample] not in self.store.rows}
             close = [self._tags.stop]
-            for batch in self._written(prompts, begun, close, lambda _: budget, missing):
+            batches = self._written(prompts, begun, close, lambda _: budget, missing, thought=True)
+            for batch in batches:
                 self.store.add({keys[sample]: thought for sample, thought in batch.items()})
             rows = self.store.rows
             thoughts = {sample: rows[name] for sample, name in keys.items() if name in rows}
@@ -419,6 +428,7 @@ class Scorer:
         stop: Sequence[str],
         limit: Callable[[int], int],
         missing: Collection[Sample],
+        thought: bool = False,
     ) -> Iterator[dict[Sample, Value]]:
         """Continue the texts of the missing samples, in batches of all.
 
@@ -437,7 +447,7 @@ class Scorer:
             ids, room = fitted_prompt(
                 ids, engine.context, prompts[i].where, after=0, too_long="error"
             )
-            seed = self.sampling.draw_seed(prompts[i], number) if temperature else 0
+            seed = self.sampling.draw_seed(prompts[i], number, thought) if temperature else 0
             requests.append(GenerationRequest(ids, min(limit(i), room), temperature, seed))
         numbers = {at for at, sample in enumerate(samples) if sample in missing}
         for batch in chains(engine, tokenizer, requests, stop, numbers, self._ends):
@@ -544,10 +554,7 @@ class Scorer:
             If a log-likelihood differs by more than the tolerance of the number format.
         """
         due = [
-            file
-            for file in files
-            if any(not prompt.row["generated"] for prompt in file.prompts)
-            and self._audit_key(file) not in self.store.rows
+            file for file in files if file.prompts and self._audit_key(file) not in self.store.rows
         ]
         if not due or not self.settings.audit:
             return
@@ -556,7 +563,7 @@ class Scorer:
         # Loading it, where all scores were stored, is no part of the audit's own time.
         model, began = self._loaded[0].model, time.monotonic()
         audits = {file.path: Audit(tolerance=TOLERANCE[self.settings.dtype]) for file in due}
-        auditor = Auditor(self._reference, self._stored)
+        auditor = Auditor(self._reference, self._stored, self._written_after)
         audited: list[tuple[PromptFile, Prompt]] = []
         for file, prompt in self._sample(due):
             spent = time.monotonic() - began
@@ -568,7 +575,8 @@ class Scorer:
         if self.settings.dtype != "float32":
             with in_float32(model) as precise:
                 for file, prompt in audited if precise else []:
-                    auditor.compare_float32(prompt, audits[file.path])
+                    if prompt.requests:
+                        auditor.compare_float32(prompt, audits[file.path])
         self.store.add({self._audit_key(file): asdict(audits[file.path]) for file in due})
         self.telemetry.audited += len(audited)
         self.telemetry.audit_largest = max(audit.largest for audit in audits.values())
@@ -576,11 +584,14 @@ class Scorer:
 
     def _check_difference(self, prompt: Prompt, difference: float) -> None:
         tolerance = TOLERANCE[self.settings.dtype]
+        what = "what was written differs"
+        if not prompt.row["generated"]:
+            what = "its log-likelihoods differ"
         if not difference <= tolerance:
             raise UserError(
                 prompt.where,
-                f"its log-likelihoods differ by {difference:.2g} nats from those of the same text "
-                f"scored alone; more than {tolerance:g} is no rounding in {self.settings.dtype}",
+                f"{what} by {difference:.2g} nats from the same text computed alone; more than "
+                f"{tolerance:g} is no rounding in {self.settings.dtype}",
                 f"remove {self.store.folder} and score again with scoring.batch_tokens: 1, which "
                 "scores each text alone, and report this model",
             )
@@ -605,12 +616,33 @@ class Scorer:
     def _audit_key(self, file: PromptFile) -> str:
         """Key of the audit of a file, which holds for these scores of these items."""
         if file.path not in self._audit_keys:
-            scores = (
-                self._key(prompt, request) for prompt in file.prompts for request in prompt.requests
-            )
+            scores = [
+                name
+                for prompt in file.prompts
+                for name in (*self._keys(prompt), *self._sample_keys(prompt))
+            ]
             items = (str(prompt.row["item"]) for prompt in file.prompts)
             self._audit_keys[file.path] = key("audit", *items, *scores)
         return self._audit_keys[file.path]
+
+    def _written_after(self, prompt: Prompt) -> list[Written]:
+        """All that the model wrote after a prompt: its chain, or its samples and their thoughts."""
+        text, rows, sampling = prompt.row["prompt"], self.store.rows, self.sampling
+        if prompt.chain:
+            return [Written(text, prompt.chain.get("ids", ()))]
+        written = []
+        for number, name in enumerate(self._sample_keys(prompt)):
+            thought, before = NO_THOUGHT, text
+            if prompt.row["think"] is not None:
+                begun = self._tags.begun(text)
+                if prompt.row["think"]:
+                    thought = rows[sampling.thought_key(prompt, number)]
+                    seed = sampling.draw_seed(prompt, number, thought=True)
+                    written.append(Written(begun, thought["ids"], sampling.temperature, seed))
+                before = self._tags.ended(begun, thought["text"])
+            seed = sampling.draw_seed(prompt, number)
+            written.append(Written(before, rows[name]["ids"], sampling.temperature, seed))
+        return written
 
     @property
     def _reference(self) -> Reference:
@@ -629,6 +661,9 @@ class Scorer:
         # Where prompts may be cut, what has to fit after them decides how much is cut.
         suffixes = (_suffixes(prompt),) if self.settings.too_long == "cut" else ()
         return key(kind, request.text, request.continuation, *suffixes)
+
+    def _keys(self, prompt: Prompt) -> list[str]:
+        return [self._key(prompt, request) for request in prompt.requests]
 
     def _stored(self, prompt: Prompt, requests: Sequence[ScoreRequest]) -> list[Value]:
         return [self.store.rows[self._key(prompt, request)] for request in requests]

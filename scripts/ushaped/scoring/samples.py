@@ -80,9 +80,10 @@ class Sampling:
         """Longest answer to a prompt; that to a prompt that asks for reasoning holds that too."""
         return max(self.tokens, row["chain_limit"] or 0)
 
-    def draw_seed(self, prompt: Prompt, number: int) -> int:
-        """Seed of the draws of one sample, below 2**63: no two samples share their noise."""
-        return int(digest(str(self.seed), prompt.row["prompt"], str(number))[:16], 16) >> 1
+    def draw_seed(self, prompt: Prompt, number: int, thought: bool = False) -> int:
+        """Seed of the draws of one sample or of its thought, below 2**63; all are different."""
+        part = ("thought",) if thought else ()
+        return int(digest(str(self.seed), prompt.row["prompt"], str(number), *part)[:16], 16) >> 1
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ are held once. From then on each prompt gets a token per step, until its chain e
 string or reaches its limit; it then leaves the batch. The last chains of all batches are generated
 together, from their tokens so far.
 
-A token is the likeliest one, or drawn at a temperature by the Gumbel-max method (Maddison
-et al. 2014, arXiv:1411.0030): the largest of logit + temperature x noise. The noise of a chain's
-n-th token depends on the chain's own seed and n alone, so that what else is in a batch, or an
-interruption, changes no draw.
+A token is the likeliest one, or drawn at a temperature by the Gumbel-max method (`.draws`). The
+noise of a chain's n-th token depends on the chain's own seed and n alone, so that what else is in a
+batch, or an interruption, changes no draw.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from transformers import (
 )
 
 from ushaped.errors import UserError
-from ushaped.scoring.engine import attention
+from ushaped.scoring.engine import attention, draws
 from ushaped.scoring.engine.encoding import TOKEN, data, tokens
 from ushaped.scoring.engine.engine import Engine, out_of_memory
 from ushaped.scoring.engine.methods import PADDED, PROBE_UP_TO, SINGLE, TREE
@@ -189,17 +188,9 @@ class _Growing:
         return self.key[0]
 
     def noise(self, step: int, size: int) -> Tensor | None:
-        """Gumbel noise times the temperature for its next token but ``step``; None without.
-
-        Shape (size,), float32, on the processor: other devices draw other numbers.
-        """
+        """Noise for its token number ``step``, see `.draws.noise`; None at temperature 0."""
         _, temperature, seed = self.key
-        if not temperature:
-            return None
-        generator = torch.Generator().manual_seed(seed ^ (step * 0x9E3779B97F4A7C15 % 2**63))
-        # Minus the logarithm of a standard exponential variable has the Gumbel distribution.
-        exponential = torch.empty(size).exponential_(generator=generator)
-        return -temperature * exponential.log()
+        return draws.noise(temperature, seed, step, size) if temperature else None
 
     @property
     def row(self) -> bytes:

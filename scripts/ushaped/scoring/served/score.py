@@ -183,7 +183,8 @@ class ServedScorer(ServerScorer):
                 text = self._tags.begun(text)
                 if row["think"]:
                     close, budget = [self._tags.stop], row["think"]
-                    thought = generate_chain(client, text, close, budget, where, **draw)
+                    own = self._draw(prompt, sample[1], thought=True)
+                    thought = generate_chain(client, text, close, budget, where, **own)
                 text = self._tags.ended(text, thought["text"])
             limit = self.sampling.limit(row)
             return generate_chain(client, text, row["stop"], limit, where, **draw) | {

@@ -100,11 +100,11 @@ class ServerScorer(Scorer, ABC):
         context = self.about["served"].get("context") or described.get("max_model_len")
         self._check_room(budget, context)
 
-    def _draw(self, prompt: Prompt, number: int) -> dict[str, Any]:
+    def _draw(self, prompt: Prompt, number: int, thought: bool = False) -> dict[str, Any]:
         """How a sample is drawn: nothing where each token is the likeliest."""
         if not self.sampling.temperature:
             return {}
-        seed = short_seed(self.sampling.draw_seed(prompt, number))
+        seed = short_seed(self.sampling.draw_seed(prompt, number, thought))
         return {"temperature": self.sampling.temperature, "seed": seed}
 
     def _by_sample(
