@@ -10,6 +10,7 @@ import pandas as pd
 
 from ushaped.questions import QUESTIONS
 from ushaped.questions.selection import SELECTED, SUBMITTED, closest_fall
+from ushaped.report.base_and_chat import BaseAndChat, base_and_chat_view
 from ushaped.report.difficulty import Difficulty, describe_difficulty, difficulties
 from ushaped.report.findings import Findings
 from ushaped.report.methods import rule_settings
@@ -17,6 +18,7 @@ from ushaped.report.metrics_compared import MetricsComparedView, metrics_compare
 from ushaped.report.onsets import Onsets, describe_onsets, onsets_view
 from ushaped.report.pictures import Picture
 from ushaped.report.text import listing, plural
+from ushaped.report.written_answers import WrittenAnswers, written_answers_view
 from ushaped.results import tables
 from ushaped.results.numbers import draws, metric_prefix, percent, signed, zetta
 from ushaped.terms import (
@@ -346,6 +348,8 @@ WORDED = (
     "metrics-compared",
     "difficulty",
     "onsets",
+    "written-answers",
+    "base-and-chat",
 )
 """Questions whose answers the partial puts into words; every other one is shown as its table."""
 
@@ -384,6 +388,8 @@ class QuestionsView:
     compared: MetricsComparedView | None
     difficulties: list[Difficulty]
     onsets: list[Onsets]
+    written: list[WrittenAnswers]
+    chat: list[BaseAndChat]
     tabled: list[Tabled]
     matching_picture: Picture
     selection_picture: Picture
@@ -411,6 +417,8 @@ def questions_view(findings: Findings) -> QuestionsView:
         compared=metrics_compared_view(answers.get("metrics-compared"), rule["equivalence"]),
         difficulties=difficulties(answers.get("difficulty")),
         onsets=onsets_view(answers.get("onsets")),
+        written=written_answers_view(answers.get("written-answers")),
+        chat=base_and_chat_view(answers.get("base-and-chat")),
         tabled=tabled(answers),
         matching_picture=findings.picture("matching", 3, alts["matching"]),
         selection_picture=findings.picture("selection", 4, alts["selection"]),

@@ -1,0 +1,71 @@
+"""The open question whether written answers agree with log-likelihoods: the answer in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ushaped.report.text import WhoseCurves, listing, plural
+from ushaped.results import tables
+from ushaped.results.numbers import is_missing, percent
+
+Row = Mapping[Any, Any]
+CURVES = ["family", "source", "variant", "protocol"]
+
+
+@dataclass(frozen=True)
+class WrittenAnswers(WhoseCurves):
+    """Written answers of one family on the items of one source, by one prompt variant.
+
+    ``rows`` are those of the question's table, tasks in the order of the paper.
+    """
+
+    rows: list[Row]
+
+    @property
+    def baseline(self) -> str:
+        """The variant that they are compared with; "" where it was not run."""
+        return str(self.rows[0]["base_variant"])
+
+    @property
+    def thinks(self) -> bool:
+        return any(not is_missing(row["thinking_tokens"]) for row in self.rows)
+
+    @property
+    def readable(self) -> str:
+        """The share of answers from which a class was read, over tasks and sizes."""
+        shares = [1 - row["unanswered_share"] for row in self.rows]
+        low, high = percent(min(shares)), percent(max(shares))
+        return low if low == high else f"{low} to {high}"
+
+    @property
+    def verdicts(self) -> str:
+        """On how many tasks the verdict is that of the baseline, in words."""
+        pairs = {row["task"]: (row["equivalent"], row["base_equivalent"]) for row in self.rows}
+        judged = {task: pair for task, pair in pairs.items() if all(pair)}
+        if not judged:
+            return "no verdict to compare: one size, or no baseline in this run"
+        changed = [
+            f"{task} ({own}, with {self.baseline} {base})"
+            for task, (own, base) in judged.items()
+            if own != base
+        ]
+        same = f"the same verdict as with {self.baseline} on {len(judged) - len(changed)} of {plural(len(judged), 'task')}"
+        return f"{same}; another on {listing(changed)}" if changed else same
+
+
+def written_answers_view(table: pd.DataFrame | None) -> list[WrittenAnswers]:
+    """Per family, source and variant; empty where no answers were written."""
+    if table is None or table.empty:
+        return []
+    order = tables.order_tasks(table["task"])
+    return [
+        WrittenAnswers(
+            **dict(zip(CURVES, map(str, key), strict=True)),
+            rows=sorted(rows.to_dict("records"), key=lambda row: order.index(row["task"])),
+        )
+        for key, rows in table.groupby(CURVES, sort=False)
+    ]
