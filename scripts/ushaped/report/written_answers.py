@@ -53,8 +53,10 @@ class WrittenAnswers(WhoseCurves):
             for task, (own, base) in judged.items()
             if own != base
         ]
-        same = f"the same verdict as with {self.baseline} on {len(judged) - len(changed)} of {plural(len(judged), 'task')}"
-        return f"{same}; another on {listing(changed)}" if changed else same
+        same = len(judged) - len(changed)
+        counted = f"the same verdict as with {self.baseline} on {same} of "
+        counted += plural(len(judged), "task")
+        return f"{counted}; another on {listing(changed)}" if changed else counted
 
 
 def written_answers_view(table: pd.DataFrame | None) -> list[WrittenAnswers]:
