@@ -1,6 +1,6 @@
 """Differences between log-likelihoods from a server and from the same weights here.
 
-    python benchmarks/served.py --endpoint http://127.0.0.1:8000/v1 --served-as NAME
+    python benchmarks/served/log_likelihoods.py --endpoint http://127.0.0.1:8000/v1 --served-as NAME
         --model results/models/MODEL/model.json --prompts results/prompts/... [--items N]
 
 Scores the first items of some prompt files twice: with the served model, as the scoring step does
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from ushaped.models.load import load, read  # noqa: E402
