@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Iterator
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -59,8 +59,13 @@ def compared(own: dict[tuple[str, ...], Answer], theirs: dict[tuple[str, ...], A
     pairs = [(own[place], theirs[place]) for place in own.keys() & theirs.keys()]
     texts = sum(a[0].strip() == b[0].strip() for a, b in pairs)
     classes = sum(a[1] == b[1] for a, b in pairs)
-    until = [len(commonprefix([a[0], b[0]])) for a, b in pairs if a[0].strip() != b[0].strip()]
+    until = [same_until(a[0], b[0]) for a, b in pairs if a[0].strip() != b[0].strip()]
     return f"{len(pairs)} | {texts} | {classes} | {statistics.median(until) if until else ''}"
+
+
+def same_until(one: str, other: str) -> int:
+    """Characters before two texts differ."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def test_the_page_says_how_many_answers_were_read_and_whose_verdict_changes(word
         "zero-shot inverse)"
     ) in words
     assert "neqa 1B 25.0% 20.0% to 30.0% 50.0% 75.0% 50.0% – – 12.5 3.0 U-shaped inverse" in words
-    assert "<b>Hm" in words
+    assert "no class was read: redefine, 1B: <b>Hm neqa, 1B: <b>Hm" in words
     assert "nan" not in words
 
 

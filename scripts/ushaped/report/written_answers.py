@@ -35,6 +35,12 @@ class WrittenAnswers(WhoseCurves):
         return any(not is_missing(row["thinking_tokens"]) for row in self.rows)
 
     @property
+    def examples(self) -> list[Row]:
+        """The first row of each task with an answer from which no class was read."""
+        unread = {row["task"]: row for row in reversed(self.rows) if row["unread_example"]}
+        return list(reversed(unread.values()))
+
+    @property
     def readable(self) -> str:
         """The share of answers from which a class was read, over tasks and sizes."""
         shares = [1 - row["unanswered_share"] for row in self.rows]
