@@ -17,7 +17,7 @@ rule export:
         labels=str(ROOT / "literature/verdicts.csv"),
         questions=ANSWER_FILES,
         axes=AXIS_FILES,
-        facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
+        facts=TASK_FILES,
         models=MODEL_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
         scores=SCORE_FILES,
@@ -49,7 +49,7 @@ rule export:
         runtime=10,
     params:
         results=results_folder,
-        tasks=tasks_folder,
+        tasks=TASK_FOLDERS,
         literature=literature_tables,
         tables=target,
     shell:

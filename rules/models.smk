@@ -12,7 +12,7 @@ rule corpus:
     input:
         code=code("corpus"),
         generators=sorted({path for task in TASKS_WITH_GENERATOR for path in task_code(task)}),
-        facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS_WITH_GENERATOR),
+        facts=[str(TASK_PATHS[task] / "task.yaml") for task in TASKS_WITH_GENERATOR],
     output:
         summary=f"{OUT}/corpora/{{ladder}}/corpus.json",
         text=f"{OUT}/corpora/{{ladder}}/corpus.jsonl",
@@ -34,7 +34,7 @@ rule corpus:
         settings=corpus_settings,
         vocabulary=vocabulary,
         row_lengths=row_lengths,
-        folders=expand(str(ROOT / "tasks/{task}"), task=TASKS_WITH_GENERATOR),
+        folders=[str(TASK_PATHS[task]) for task in TASKS_WITH_GENERATOR],
         target=target,
     shell:
         "python {input.code[0]:q} --tasks {params.folders:q} --settings {params.settings:q}"
@@ -146,9 +146,18 @@ rule lock:
         runtime=10,
     params:
         revisions=[
-            f"{entry['hub']}@{entry['revision']}"
-            for entry in (MODELS[name]["entry"] for name in DOWNLOADED_MODELS)
-            if "hub" in entry
+            *(
+                f"{entry['hub']}@{entry['revision']}"
+                for entry in (MODELS[name]["entry"] for name in DOWNLOADED_MODELS)
+                if "hub" in entry
+            ),
+            *(
+                f"{DATASETS}{own.hub}@{own.revision}"
+                for own in (
+                    FACTS[task].facts.own for source, task in EDITIONS if base_of(source) == OWN
+                )
+                if own.hub
+            ),
         ],
         lock=LOCK,
     shell:

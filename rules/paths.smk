@@ -20,22 +20,25 @@ from ushaped.settings import (
     check,
     editions,
     models,
+    read_additions,
     read_command_line,
     settings_for_provenance,
-    tasks_with_generator,
+    task_paths,
 )
 from ushaped.errors import UserError
 from ushaped.models.endpoints import is_chat
-from ushaped.models.hub import gated_note
+from ushaped.models.hub import DATASETS, gated_note
 from ushaped.models.lock import pinned_commit, require_pinned_commit
 from ushaped.models.load import UNKNOWN
-from ushaped.items.released import BLOCKS, describe_sources, find_own, mirror
+from ushaped.items.own import find_own
+from ushaped.items.released import BLOCKS, describe_sources, mirror
 from ushaped.terms import OWN
 from ushaped.terms import TASKS as PRIZE_TASKS
 from ushaped.models.registry import points, read_registry
 from ushaped.code_dependencies import closure
 from ushaped.figures import ENDINGS, entries
 from ushaped.items.task import demonstrations_file, load_task
+from ushaped.sources import base_of
 from ushaped.terms import REPLICA, SOURCES
 from ushaped.terms import MAIN_VARIANT
 from ushaped.ladder.families import ladders
@@ -53,11 +56,13 @@ def with_prefix(path):
     return workflow.modifier.path_modifier.replace_prefix(path)
 
 
-# Relative, so that a project folder that was moved or copied with its results is still up to date;
-# but a module's prefix would go before it too.
-ROOT = Path(os.path.relpath(HOME))
-if with_prefix(str(ROOT)) != str(ROOT):
-    ROOT = HOME
+def without_prefix(path):
+    """A path as it is; absolute where a module's prefix would go before it."""
+    return path if with_prefix(path) == path else os.path.abspath(path)
+
+
+# Relative, so that a project folder that was moved or copied with its results is still up to date.
+ROOT = Path(without_prefix(os.path.relpath(HOME)))
 
 try:
     if workflow.modifier.is_main_snakefile():
@@ -65,8 +70,12 @@ try:
         config = read_command_line(command_line.configfiles, command_line.config, config)
     # A module is given what differs from the default settings.
     config = merge_defaults(config, read_mapping(ROOT / "config/config.yaml"))
-    REGISTRY = read_registry(ROOT)
+    # A user's own tasks and families lie where Snakemake runs, whatever prefix a module has.
+    for key, own in read_additions(config).items():
+        config[key] = [without_prefix(path) for path in own]
+    REGISTRY = read_registry(ROOT, config["registry"])
     config = check(config, REGISTRY, ROOT)
+    TASK_PATHS = task_paths(config, ROOT)
 except UserError as error:
     sys.exit(f"error: {error}")
 
@@ -80,7 +89,6 @@ BENCHMARKS = f"{OUT}/benchmarks"
 TASKS = config["tasks"]
 # Pairs of source and task. Numbers of different editions are never mixed.
 EDITIONS = editions(config)
-TASKS_WITH_GENERATOR = tasks_with_generator(TASKS, ROOT)
 VARIANTS = config["variants"]
 SCORING = config["scoring"]
 MODELS = models(config, REGISTRY)
@@ -123,7 +131,13 @@ MEASURED_FIGURES = [
 ]
 LITERATURE_FIGURES = [entry for entry in entries().values() if entry.of_literature]
 
-FACTS = {task: load_task(ROOT / "tasks" / task) for task in TASKS}
+FACTS = {task: load_task(TASK_PATHS[task]) for task in TASKS}
+# The task.yaml of every task.
+TASK_FILES = [str(TASK_PATHS[task] / "task.yaml") for task in TASKS]
+# Folders that tasks lie in.
+TASK_FOLDERS = [str(ROOT / "tasks"), *config["task_folders"]]
+# Tasks with a replica.py, which writes the training text of the ladder.
+TASKS_WITH_GENERATOR = [task for task in TASKS if FACTS[task].has_replica]
 PROMPT_FILES = [
     f"{source}/{task}/{variant}.parquet"
     for source, task in EDITIONS
@@ -153,7 +167,7 @@ HAS_CHAINS = any(parse_variant(Path(file).stem).needs_chain for file in PROMPT_F
 
 wildcard_constraints:
     task="|".join(map(re.escape, TASKS)),
-    source="|".join(SOURCES),
+    source="|".join(map(re.escape, sorted({*SOURCES, *(source for source, _ in EDITIONS)}))),
     model="|".join(map(re.escape, MODELS)),
 
 
@@ -186,7 +200,7 @@ def code(step):
 @cache
 def task_code(task):
     """The generator of a task's items and the modules that it imports."""
-    return closure(ROOT / "tasks" / task / "replica.py", ROOT / "scripts")
+    return closure(TASK_PATHS[task] / "replica.py", ROOT / "scripts")
 
 
 def environment(wildcards):
@@ -255,10 +269,10 @@ def row_lengths(wildcards):
 
 
 def own_items(wildcards):
-    """A user's own file of items, in the folder of the task; nothing for other sources."""
+    """The files of a user's own items on this machine; nothing for other sources."""
     if wildcards.source != OWN:
         return []
-    return str(find_own(load_task(ROOT / "tasks" / wildcards.task)))
+    return list(map(str, find_own(FACTS[wildcards.task])))
 
 
 def main_file(source, task):
@@ -269,16 +283,24 @@ def main_file(source, task):
 
 def is_available_offline(file):
     """Whether a file of prompts can be built without a download."""
-    source, task, _ = file.split("/")
-    if source in (REPLICA, OWN) or Path(f"{OUTPUT_ROOT}/tasks/{source}/{task}.jsonl").exists():
+    name, task, _ = file.split("/")
+    source = base_of(name)
+    if source == REPLICA or Path(f"{OUTPUT_ROOT}/tasks/{source}/{task}.jsonl").exists():
         return True
+    if source == OWN:
+        return FACTS[task].facts.own.hub is None
     name = FACTS[task].items_file(source).file
     return bool(mirror(config)) and (Path(mirror(config)) / name).exists()
 
 
+def items_table(wildcards):
+    """The items of a task, all of those that some are taken of."""
+    return f"{OUT}/tasks/{base_of(wildcards.source)}/{wildcards.task}.jsonl"
+
+
 def demonstrations(wildcards):
     """Demonstrations file of a task and source; nothing if no variant needs one."""
-    path = demonstrations_file(ROOT / "tasks" / wildcards.task, wildcards.source)
+    path = demonstrations_file(TASK_PATHS[wildcards.task], wildcards.source)
     return str(path) if path.exists() else []
 
 
@@ -322,6 +344,11 @@ def target(wildcards, output):
     return str(Path(output[0]).parent)
 
 
+def task_file(wildcards):
+    """The task.yaml of a task."""
+    return str(TASK_PATHS[wildcards.task] / "task.yaml")
+
+
 def task_folder(wildcards, input):
     """The folder of a task."""
     return str(Path(input.facts).parent)
@@ -348,11 +375,6 @@ def paper_table(kind, source):
 def score_folder(wildcards, input):
     """The folder of all scores."""
     return str(Path(input.scores[0]).parents[3])
-
-
-def tasks_folder(wildcards, input):
-    """The folder of all tasks."""
-    return str(Path(input.facts[0]).parents[1])
 
 
 def weights(wildcards):

@@ -9,8 +9,8 @@ rule prompts:
     """Build the prompts of one task, each with its protocol, of all variants that any task has."""
     input:
         code=code("prompts"),
-        table=f"{OUT}/tasks/{{source}}/{{task}}.jsonl",
-        facts=str(ROOT / "tasks/{task}/task.yaml"),
+        table=items_table,
+        facts=task_file,
         demonstrations=demonstrations,
     output:
         expand(
@@ -42,8 +42,8 @@ rule task_prompts:
     """Build the prompts of a variant that only some tasks have."""
     input:
         code=code("prompts"),
-        table=f"{OUT}/tasks/{{source}}/{{task}}.jsonl",
-        facts=str(ROOT / "tasks/{task}/task.yaml"),
+        table=items_table,
+        facts=task_file,
     output:
         f"{OUT}/prompts/{{source}}/{{task}}/{{variant}}.parquet",
     log:

@@ -1,10 +1,19 @@
 # report: one self-contained page.
 
 
+# What was read of given items.
+ORIGINS = [
+    f"{OUT}/tasks/{source}/{task}.origin.json"
+    for source, task in dict.fromkeys((base_of(source), task) for source, task in EDITIONS)
+    if source != REPLICA
+]
+
+
 rule provenance:
     """Write down what made these results."""
     input:
         code=code("provenance"),
+        origins=ORIGINS,
         # Not read: a new provenance belongs to new results.
         results=[rules.metrics.output.table, rules.shapes.output.table],
     output:
@@ -25,6 +34,7 @@ rule provenance:
         root=ROOT,
     shell:
         "python {input.code[0]:q} --config {params.config:q} --root {params.root:q}"
+        " --origins {input.origins:q}"
         " --output {output.provenance:q} --resolved {output.config:q} 2>&1 | tee {log:q} >&2"
 
 
@@ -37,7 +47,7 @@ rule report:
         shapes=rules.shapes.output.table,
         figures=figure_files(MEASURED_FIGURES),
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
-        facts=expand(str(ROOT / "tasks/{task}/task.yaml"), task=TASKS),
+        facts=TASK_FILES,
         models=MODEL_FILES,
         scores=SCORE_FILES,
         benchmarks=expand(f"{BENCHMARKS}/scores/{{model}}.tsv", model=MODELS),
@@ -78,7 +88,7 @@ rule report:
         runtime=10,
     params:
         results=results_folder,
-        tasks=tasks_folder,
+        tasks=TASK_FOLDERS,
         literature=literature_tables,
     shell:
         "python {input.code[0]:q} --results {params.results:q} --tasks {params.tasks:q}"

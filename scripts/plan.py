@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,15 @@ import pyarrow.parquet as pq
 from ushaped import plan
 from ushaped.errors import run
 from ushaped.files import whole
-from ushaped.items.task import load_task
+from ushaped.items.task import find_task, load_task
 from ushaped.ladder.families import ladders
 from ushaped.models.hub import gated_note
 from ushaped.models.load import read
-from ushaped.models.registry import read_families
+from ushaped.models.registry import join_families
 from ushaped.plan import GPUS, Limits, Model, TokenCounter, Work
 from ushaped.prices import price_of
 from ushaped.settings import models as configured
+from ushaped.sources import parse_source
 from ushaped.variants import parse_variant
 
 COLUMNS = [
@@ -45,6 +48,8 @@ SHOWN = (
     ("jobs", "scoring_jobs", "{:,}"),
     ("download GB", "download_gb", "{:.1f}"),
 )
+# Further ones where the processor scores.
+SHOWN_PROCESSOR = (("processor hours", "processor", "{}"),)
 # Further ones where a server has a model.
 SHOWN_SERVED = (
     ("requests", "requests", "{:,}"),
@@ -58,6 +63,7 @@ SUMS = (
     "generated_tokens",
     "flops",
     "gpu_hours",
+    "processor_hours",
     "download_gb",
     "scoring_jobs",
     "requests",
@@ -68,9 +74,12 @@ SUMS = (
 def main() -> None:
     """Read the command line, estimate, print, write."""
     arguments = parse()
-    registry = read_families(arguments.registry, str(arguments.registry))
+    registry = join_families(arguments.registry, str(arguments.registry[0]))
     models = configured({"families": arguments.families, **arguments.ladders}, registry)
     trained_here = ladders(arguments.ladders)
+    local = [about for about in models.values() if "endpoint" not in about.get("entry", {})]
+    kinds = {"entry" not in about for about in local}
+    rates = processor_rates(arguments, trained_here, kinds)
     rows = []
     for family, group in groupby(models.items(), key=lambda m: m[1]["family"]):
         about = dict(group)
@@ -101,23 +110,28 @@ def main() -> None:
                     prompts, absent, arguments.tasks, counter, limits
                 )
             work, basis = estimates[model.chat]
-            rows.append(row(model, work, basis, arguments))
+            line = row(model, work, basis, arguments)
+            rows.append(line | processor(model, "entry" not in settings, line, rates))
     write(arguments.output, rows)
     print(table(rows))
-    print("\n".join(filter(None, [*notes(rows, arguments), gated_note(models, arguments.models)])))
+    print(
+        "\n".join(
+            filter(None, [*notes(rows, arguments, rates), gated_note(models, arguments.models)])
+        )
+    )
 
 
 def parse() -> argparse.Namespace:
     """Command line of the step."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--registry", type=Path, required=True, metavar="YAML")
+    parser.add_argument("--registry", type=Path, nargs="+", required=True, metavar="YAML")
     parser.add_argument("--families", nargs="+", required=True)
     parser.add_argument(
         "--ladders", type=json.loads, required=True, help="keys ladder and ladders as JSON"
     )
     parser.add_argument("--corpora", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--models", type=Path, required=True, metavar="FOLDER")
-    parser.add_argument("--tasks", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--tasks", type=Path, nargs="+", required=True, metavar="FOLDER")
     parser.add_argument("--prompts", nargs="*", type=Path, default=[], metavar="PARQUET")
     parser.add_argument(
         "--absent",
@@ -141,6 +155,10 @@ def parse() -> argparse.Namespace:
         "--prices", type=json.loads, default={}, metavar="JSON", help="by served model or family"
     )
     parser.add_argument("--dtype", choices=sorted(plan.BYTES), required=True)
+    parser.add_argument("--processor-dtype", choices=sorted(plan.BYTES), default="float32")
+    parser.add_argument(
+        "--benchmarks", type=Path, required=True, metavar="FOLDER", help="of earlier scoring"
+    )
     parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
     parser.add_argument("--gpu", choices=sorted(GPUS), required=True)
     parser.add_argument("--utilisation", type=float, required=True)
@@ -168,7 +186,7 @@ def prompt_files(paths: Sequence[Path], model: Model) -> list[Path]:
 def estimate_workload(
     prompts: Sequence[Path],
     absent: Sequence[Path],
-    tasks: Path,
+    tasks: Sequence[Path],
     counter: TokenCounter,
     limits: Limits,
 ) -> tuple[Work, str]:
@@ -179,13 +197,16 @@ def estimate_workload(
         work += plan.count_work([row for rows in tables for row in rows], counter, limits)
         bases.append(counter.basis)
     for folder, files in groupby(absent, key=lambda path: path.parent):
-        task = load_task(tasks / folder.name)
-        file = task.items_file(str(folder.parent))
+        task = load_task(find_task(folder.name, tasks))
+        source = parse_source(str(folder.parent))
+        file = task.items_file(source.name)
         variants = [path.stem for path in files]
         if file is None or isinstance(file.rows, str) or isinstance(file.bytes, str):
             bases.append(f"without {folder}, whose size is unknown")
             continue
-        work += plan.from_file_size(task, file.rows, file.bytes, variants, limits)
+        rows = min(source.count or file.rows, file.rows)
+        size = round(file.bytes * rows / file.rows)
+        work += plan.from_file_size(task, rows, size, variants, limits)
         bases.append(plan.FILE_SIZE)
     return work, "; ".join(dict.fromkeys(bases))
 
@@ -218,6 +239,60 @@ def row(model: Model, work: Work, basis: str, arguments: argparse.Namespace) -> 
     }
 
 
+@dataclass(frozen=True)
+class ProcessorRates:
+    """What is known of the speed of this processor: rates of earlier runs, or of a matrix product.
+
+    ``product`` is in operations per second on so many ``threads``; 0 where it was not needed.
+    """
+
+    measured: list[plan.Rate]
+    product: float = 0.0
+    threads: int = 0
+
+
+def processor_rates(
+    arguments: argparse.Namespace, trained: Mapping[str, Any], kinds: set[bool]
+) -> ProcessorRates | None:
+    """Rates of the processor; None if it does not score.
+
+    ``kinds`` says whether there are models that are trained here, and others. A matrix product is
+    measured where a kind has no rate.
+    """
+    if arguments.device != "cpu":
+        return None
+    dtype = arguments.processor_dtype
+    found = plan.measured_rates(arguments.benchmarks, arguments.models, trained, dtype)
+    if kinds <= {rate.trained for rate in found}:
+        return ProcessorRates(found)
+    import torch
+
+    from ushaped.scoring.telemetry import matrix_rate
+
+    # A bound must hold for a job of any number of threads; Snakemake gives this one a single one.
+    torch.set_num_threads(os.cpu_count() or 1)
+    product = matrix_rate(torch.device("cpu"), getattr(torch, dtype))
+    return ProcessorRates(found, product, torch.get_num_threads())
+
+
+def processor(
+    model: Model, trained: bool, costs: Mapping[str, Any], rates: ProcessorRates | None
+) -> dict[str, Any]:
+    """Columns on the hours of a model on the processor.
+
+    ``processor_model`` is the one whose measured rate they rest on; empty where the hours are the
+    least that a matrix product allows.
+    """
+    hours: float | None = None
+    name: str | None = None
+    if rates is not None and not model.served:
+        if rate := plan.nearest_rate(model, trained, rates.measured):
+            hours, name = plan.processor_hours(costs, rate.flops), rate.model
+        elif rates.product:
+            hours = plan.processor_hours(costs, rates.product)
+    return {"processor_hours": hours, "processor_model": name}
+
+
 def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write all columns; unknown numbers are empty."""
     with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as handle:
@@ -233,9 +308,12 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     known = {key: [row[key] for row in rows if row[key] is not None] for key in SUMS}
     total = {key: sum(values) if values else None for key, values in known.items()}
     served = any(row["sent_tokens"] is not None for row in rows)
-    columns = SHOWN + SHOWN_SERVED * served
+    here = any(row["processor_hours"] is not None for row in rows)
+    columns = SHOWN + SHOWN_PROCESSOR * here + SHOWN_SERVED * served
     lines = [[title for title, _, _ in columns]]
-    for line in [*rows, {"model": "all"} | total]:
+    least = any(map(is_least, rows))
+    for line in [*rows, {"model": "all", "least": least} | total]:
+        line = {**line, "processor": hours_of(line)}
         if served:
             line = blank_where_local(line) | {"price": priced(line)}
         cells = [(line.get(key, ""), form) for _, key, form in columns]
@@ -258,6 +336,19 @@ def blank_where_local(line: Mapping[str, Any]) -> dict[str, Any]:
     return {key: "" if key in keys and value is None else value for key, value in line.items()}
 
 
+def is_least(line: Mapping[str, Any]) -> bool:
+    """Whether the hours on the processor are the least that they can be."""
+    return line["processor_hours"] is not None and line["processor_model"] is None
+
+
+def hours_of(line: Mapping[str, Any]) -> str | None:
+    """Hours on the processor, with a mark where they are the least that they can be."""
+    if line.get("processor_hours") is None:
+        return None
+    least = line["least"] if "least" in line else is_least(line)
+    return f"{'> ' * least}{line['processor_hours']:.3g}"
+
+
 def priced(line: Mapping[str, Any]) -> str:
     """A model's cost with its currency, or nothing."""
     return "" if line.get("cost") is None else money(line["cost"], line["currency"])
@@ -274,7 +365,11 @@ def money(amount: float, currency: str) -> str:
     return f"{amount:,.2f} {currency}" if amount >= 1 or not amount else f"{amount:.2g} {currency}"
 
 
-def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> list[str]:
+def notes(
+    rows: Sequence[Mapping[str, Any]],
+    arguments: argparse.Namespace,
+    rates: ProcessorRates | None,
+) -> list[str]:
     """Assumptions behind the numbers, and what they leave out."""
     gpu = GPUS[arguments.gpu]
     lines = [
@@ -291,6 +386,7 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
         lines.append(
             "This configuration scores on the processor; with scoring.device: cuda it would not."
         )
+        lines += processor_notes(rows, rates)
     if bare := [row["model"] for row in rows if row["attention_flops"] is None]:
         lines.append(
             "Without attention, the launching of layers and the memory of keys and values: "
@@ -312,11 +408,33 @@ def notes(rows: Sequence[Mapping[str, Any]], arguments: argparse.Namespace) -> l
     if unknown := [row["model"] for row in rows if row["gpu_hours"] is None]:
         lines.append(f"Not in the sum of hours: {named(unknown)}.")
     if tight := [row["model"] for row in rows if (row["gpus"] or 0) > row["registry_gpus"]]:
-        lines.append(f"Need more GPUs than config/models.yaml gives them: {named(tight)}.")
+        lines.append(f"Need more GPUs than the registry gives them: {named(tight)}.")
     if trained := [f for f in ladders(arguments.ladders) if f in {row["family"] for row in rows}]:
         lines.append(f"Training is not counted: {named(trained)}.")
     if any(row["download_gb"] for row in rows):
         lines.append("Downloads: at 16 bits for each parameter.")
+    return lines
+
+
+def processor_notes(rows: Sequence[Mapping[str, Any]], rates: ProcessorRates | None) -> list[str]:
+    """What the hours on the processor rest on."""
+    used = {row["processor_model"] for row in rows}
+    lines = []
+    if measured := [rate for rate in rates.measured if rate.model in used] if rates else []:
+        known = ", ".join(
+            f"{rate.model} ({rate.flops / 1e9:.3g} GFLOP/s on {rate.threads} threads)"
+            for rate in measured
+        )
+        lines.append(
+            f"Processor hours: at the rate that an earlier run here reached, that of {known}; "
+            "other models at that of the nearest in size. Each model by itself, without loading it."
+        )
+    if rates and rates.product and any(map(is_least, rows)):
+        lines.append(
+            "Processor hours after '>': no earlier run here has a rate of such a model; scoring "
+            f"takes more than a large matrix product, {rates.product / 1e9:.3g} GFLOP/s on "
+            f"{rates.threads} threads, measured now. Score a few items to know how much more."
+        )
     return lines
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ import pyarrow.parquet as pq
 
 from ushaped.errors import UserError, run
 from ushaped.files import whole
-from ushaped.items.task import load_task, read_items, repeated
+from ushaped.items.task import Item, load_task, read_items, repeated
 from ushaped.prompts import build, misfits, unknown_aliases, unsplit
 from ushaped.results.parquet import DUPLICATES, UNSPLIT
 from ushaped.results.parquet import PROMPTS as SCHEMA
-from ushaped.terms import REPLICA, SOURCES
+from ushaped.sources import Source, parse_source
+from ushaped.terms import REPLICA
 from ushaped.variants import parse_variant
 
 
@@ -33,9 +35,9 @@ def main() -> None:
     parser.add_argument("--items", type=Path, required=True, metavar="JSONL")
     parser.add_argument(
         "--source",
-        choices=SOURCES,
-        default=REPLICA,
-        help="whose items they are: the demonstrations before them are laid out alike",
+        type=parse_source,
+        default=parse_source(REPLICA),
+        help="whose items they are, and which of them have prompts",
     )
     parser.add_argument("--variants", nargs="+", required=True)
     parser.add_argument("--seed", type=int, required=True)
@@ -43,8 +45,9 @@ def main() -> None:
     arguments = parser.parse_args()
     task = load_task(arguments.task)
     items, warnings = read_items(arguments.items, task.schema)
-    again = repeated(items)
-    for line in warnings + ([said_again(arguments.items, again, len(items))] if again else []):
+    chosen = choose(arguments.source, items, task.name, arguments.items)
+    again = [chosen[place] for place in repeated([items[number] for number in chosen])]
+    for line in warnings + ([said_again(arguments.items, again, len(chosen))] if again else []):
         log(line)
     for written, name in unknown_aliases(items, task.answer).items():
         raise UserError(
@@ -53,7 +56,7 @@ def main() -> None:
             "write the class as the items have it, with its leading space",
         )
     shown = any(parse_variant(variant).needs_demonstrations for variant in arguments.variants)
-    demonstrations = task.demonstrations(arguments.source) if shown else []
+    demonstrations = task.demonstrations(arguments.source.name) if shown else []
     for answer in misfits(items, demonstrations):
         log(f"warning: {task.name}: a demonstration's answer {answer!r} is no class of any item")
     for variant in arguments.variants:
@@ -67,16 +70,36 @@ def main() -> None:
             task.answer,
             task.protocol,
         )
-        rows = [row | {"metric": task.metric} for row in rows]
+        # Few-shot demonstrations are drawn from all items, so a prompt is the same on some of them.
+        taken = set(chosen)
+        rows = [row | {"metric": task.metric} for row in rows if row["item"] in taken]
         metadata = {DUPLICATES: json.dumps(len(again))}
-        if missing := unsplit(items, rows):
-            about = {"count": len(missing), "first": missing[0], "of": len(items)}
+        if missing := unsplit(chosen, rows):
+            about = {"count": len(missing), "first": missing[0], "of": len(chosen)}
             metadata[UNSPLIT] = json.dumps(about)
             log(
-                f"warning: {task.name}, {variant}: {len(missing)} of {len(items)} items do not "
+                f"warning: {task.name}, {variant}: {len(missing)} of {len(chosen)} items do not "
                 f"split and are left out, the first of them item {missing[0]}"
             )
+        if not rows:
+            raise UserError(
+                f"{arguments.items}, {variant}",
+                f"none of the items of {arguments.source.name} splits",
+                "take more of them, or leave the variant out",
+            )
         write(arguments.output / f"{variant}.parquet", rows, metadata)
+
+
+def choose(source: Source, items: Sequence[Item], task: str, path: Path) -> list[int]:
+    """The numbers of the items of a source that have prompts."""
+    try:
+        return source.choose(len(items), task)
+    except ValueError:
+        raise UserError(
+            str(path),
+            f"has {len(items)} items, and {source.name} takes {source.count} of them",
+            f"take fewer, or all: {source.base}",
+        ) from None
 
 
 def said_again(path: Path, again: list[int], items: int) -> str:

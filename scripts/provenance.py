@@ -1,4 +1,4 @@
-"""Step: write down what made the results: commit, configuration, packages, hardware."""
+"""Step: write down what made the results: commit, configuration, packages, hardware, items."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from ushaped.errors import run
 from ushaped.files import digest, write_json
+from ushaped.results.text_files import read_json
 
 PACKAGES = (
     "snakemake",
@@ -32,6 +33,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=json.loads, required=True, help="configuration as JSON")
     parser.add_argument("--root", type=Path, required=True, help="the project's folder")
+    parser.add_argument(
+        "--origins", type=Path, nargs="*", default=[], metavar="JSON", help="of given items"
+    )
     parser.add_argument("--output", type=Path, required=True, metavar="JSON")
     parser.add_argument("--resolved", type=Path, required=True, metavar="JSON")
     arguments = parser.parse_args()
@@ -45,6 +49,7 @@ def main() -> None:
             "python": platform.python_version(),
             "packages": {name: installed(name) for name in PACKAGES},
             "hardware": hardware(),
+            "items": [read_json(path) for path in arguments.origins],
         },
     )
 

@@ -18,6 +18,7 @@ from project import ROOT, TINY
 from ushaped import yaml_files
 from ushaped.errors import UserError
 from ushaped.items.download import read_mirrors
+from ushaped.items.own import described
 from ushaped.items.released import BLOCKS, release
 from ushaped.items.task import COLUMNS, load_demonstrations, load_task, read_items
 from ushaped.models import lock
@@ -213,6 +214,7 @@ def test_task(tmp_path: Path) -> None:
 
     def read() -> None:
         task = load_task(folder)
+        described(task)
         for source in BLOCKS:
             release(task, source)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+import re
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -16,16 +18,20 @@ import yaml
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
 
+import plan as step
 from project import ROOT, TINY, Project
+from ushaped.benchmark_file import read_benchmark, write_benchmark
 from ushaped.items.task import Task, as_item, load_demonstrations, load_task, read_items, replicate
 from ushaped.ladder.flops import Shape, forward_flops
 from ushaped.models.registry import read_registry
 from ushaped.plan import (
     CHARACTERS_PER_TOKEN,
+    FILE_SIZE,
     GPUS,
     Architecture,
     Limits,
     Model,
+    Rate,
     TokenCounter,
     Work,
     by_characters,
@@ -33,6 +39,9 @@ from ushaped.plan import (
     cost,
     count_work,
     from_file_size,
+    measured_rates,
+    nearest_rate,
+    processor_hours,
     released,
     scoring_jobs,
     trained,
@@ -338,6 +347,104 @@ def test_weights_that_are_here_tell_their_layers_and_need_no_download(tmp_path: 
     assert not here.download
 
 
+# -- processors -----------------------------------------------------------------------------------
+
+
+def measured(folder: Path, model: str, inner: int | None = 1000, **changed: Any) -> None:
+    """Write what an earlier run left of a model."""
+    row = {"s": 2.0, "items": 9, "scoring_s": 1.0, "flops_per_s": 2e9}
+    row |= {"threads": 2, "gpus": 0, "weight_bits": 32}
+    write_benchmark(folder / f"benchmarks/{model}.tsv", row | changed)
+    about = {"model": model, "family": model.split("-")[0], "non_embedding_parameters": inner}
+    path = folder / f"models/{model}/model.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(about))
+
+
+def test_only_what_scored_something_on_a_processor_in_that_format_has_a_rate(
+    tmp_path: Path,
+) -> None:
+    measured(tmp_path, "ladder-1k", 900, threads=1)
+    measured(tmp_path, "other-1b", flops_per_s=5e10)
+    measured(tmp_path, "other-gpu", gpus=1)
+    measured(tmp_path, "other-half", weight_bits=16)
+    measured(tmp_path, "other-idle", flops_per_s=0.0)
+    measured(tmp_path, "other-unknown", None, flops_per_s=math.nan)
+    # Of an earlier version, and of a model that is gone.
+    write_benchmark(tmp_path / "benchmarks/other-old.tsv", {"s": 2.0, "items": 9})
+    measured(tmp_path, "other-gone")
+    (tmp_path / "models/other-gone/model.json").unlink()
+    found = measured_rates(tmp_path / "benchmarks", tmp_path / "models", ["ladder"], "float32")
+    assert found == [
+        Rate("ladder-1k", 900, True, 2e9, 1),
+        Rate("other-1b", 1000, False, 5e10, 2),
+    ]
+    assert measured_rates(tmp_path / "none", tmp_path / "models", [], "float32") == []
+
+
+def test_a_model_is_planned_at_its_own_rate_or_that_of_the_nearest_of_its_kind(
+    pythia: Model,
+) -> None:
+    inner = pythia.inner or 0
+    small, large = (Rate(f"m{n}", int(inner * n), False, 1.0, 2) for n in (0.2, 4))
+    ladder, own = Rate("ladder-1k", inner, True, 1.0, 1), Rate(pythia.name, 5, False, 1.0, 2)
+    assert nearest_rate(pythia, False, [small, large, ladder]) == large
+    assert nearest_rate(pythia, False, [small, large, own]) == own
+    assert nearest_rate(pythia, True, [small, ladder]) == ladder
+    assert nearest_rate(pythia, False, [ladder]) is None
+    assert nearest_rate(replace(pythia, inner=None), False, [small]) is None
+
+
+def test_hours_on_a_processor_are_those_of_the_operations_that_the_rate_counts(
+    pythia: Model,
+) -> None:
+    work = Work(1, read=1e6, predictions=1e4, pairs=1e9)
+    costs = cost(pythia, work, H100, 0.3, "float32", 2048)
+    plain = cost(pythia, replace(work, pairs=0), H100, 0.3, "float32", 2048)
+    assert costs["attention_flops"] > 0
+    assert processor_hours(costs, 1e12) == pytest.approx(plain["flops"] / 1e12 / 3600)
+    assert processor_hours(costs | {"flops": None}, 1e12) is None
+
+
+@pytest.mark.workflow
+def test_a_plan_rests_on_what_an_earlier_run_of_this_processor_reached(project: Project) -> None:
+    only = {"variants": ["zero-shot"], "tasks": ["neqa"], "replica": {"items": 60}}
+    project.configure(TINY | only)
+    done = project.run("report")
+    assert done.returncode == 0, done.stdout
+    done = project.run("plan")
+    assert done.returncode == 0, done.stdout
+    rows = table(project)
+    for row in rows:
+        assert row["processor_model"] == row["model"]
+        took = read_benchmark(project.folder / f"results/benchmarks/scores/{row['model']}.tsv")
+        assert took["items"] > 0
+        planned = 3600 * float(row["processor_hours"])
+        # The count of a plan is that of the engine; the rest is how the rate is rounded.
+        assert planned == pytest.approx(took["scoring_s"], rel=0.1, abs=0.002)
+    assert "Processor hours: at the rate that an earlier run here reached" in done.stdout
+    assert "processor hours" in done.stdout.splitlines()[0] or "processor hours" in done.stdout
+
+    # Of models that are not trained here nothing was measured: the least that they can take.
+    project.configure(TINY | only | {"families": ["pythia"]})
+    done = project.run("plan")
+    assert done.returncode == 0, done.stdout
+    rows = table(project)
+    assert {row["processor_model"] for row in rows} == {""}
+    assert all(float(row["processor_hours"]) > 0 for row in rows)
+    assert (
+        "Processor hours after '>': no earlier run here has a rate of such a model" in done.stdout
+    )
+    assert re.search(r"pythia-12b .* > [\d.e+]+", done.stdout)
+
+    # On GPUs the processor has no part in it.
+    project.configure(TINY | only | {"families": ["pythia"], "scoring": {"device": "cuda"}})
+    done = project.run("plan")
+    assert done.returncode == 0, done.stdout
+    assert {row["processor_hours"] for row in table(project)} == {""}
+    assert "rocessor hours" not in done.stdout
+
+
 def test_the_schema_names_the_gpus_of_the_table() -> None:
     schema = yaml.safe_load((ROOT / "config/schema/config.schema.yaml").read_text())
     assert schema["$defs"]["Plan"]["properties"]["gpu"]["enum"] == sorted(GPUS)
@@ -350,6 +457,22 @@ def table(project: Project) -> list[dict[str, str]]:
     """The written plan."""
     with open(project.folder / "results/plan.csv", encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle))
+
+
+def test_some_items_of_a_file_that_is_not_here_are_planned_as_that_share_of_it() -> None:
+    def prompts(source: str) -> tuple[int, float]:
+        absent = [Path(source) / "neqa/zero-shot.parquet"]
+        work, basis = step.estimate_workload([], absent, [ROOT / "tasks"], by_characters(), LIMITS)
+        assert basis == FILE_SIZE
+        return work.prompts, work.read
+
+    every, read = prompts("official")
+    assert every == load_task(ROOT / "tasks/neqa").facts.official.rows
+    for source in ("official-first-100", "official-random-100-s1"):
+        some, of_some = prompts(source)
+        assert some == 100
+        assert of_some == pytest.approx(read * 100 / every, rel=0.01)
+    assert prompts("official-first-100000") == (every, read)
 
 
 @pytest.mark.workflow

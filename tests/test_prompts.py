@@ -119,8 +119,9 @@ def test_an_item_that_does_not_split_is_left_out_and_the_others_keep_their_numbe
     rows = build(some, "inside-1", OURS, RULE, 0, HELD)
     assert [row["item"] for row in rows] == [1, 3]
     assert {row["prompt"] for row in rows} == {"Q3? a\n\nWhich?"}
-    assert unsplit(some, rows) == [0, 2]
-    assert unsplit(some, build(some, "zero-shot", OURS, RULE, 0, HELD)) == []
+    numbers = range(len(some))
+    assert unsplit(numbers, rows) == [0, 2]
+    assert unsplit(numbers, build(some, "zero-shot", OURS, RULE, 0, HELD)) == []
 
 
 def test_an_item_whose_second_prompt_does_not_split_is_left_out() -> None:

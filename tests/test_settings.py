@@ -196,7 +196,7 @@ def test_the_configurations_of_this_project_are_sound(settings: Settings, path: 
         (
             "sources.neqa",
             ["offical"],
-            ["sources.neqa.0: 'offical' is not 'replica'", "; did you mean 'official'?"],
+            ["sources.neqa.0: unknown source 'offical'; did you mean 'official'?"],
         ),
         ("sources", {"neqa": ["replica"]}, ["config, sources", "key 'all' is missing"]),
         ("sources.neqa", ["own"], ["neqa/task.yaml: key 'own' is missing", "'sources'"]),

@@ -1,4 +1,4 @@
-"""Cost of a run before it begins: tokens, operations, GPU hours, memory and downloads.
+"""Cost of a run before it begins: tokens, operations, hours, memory and downloads.
 
 Tokens are those that `ushaped.scoring` computes: each token with the same history once, in one tree
 per task. They are counted with the model's tokenizer if it is on this machine; otherwise characters
@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ushaped.benchmark_file import read_benchmark
 from ushaped.errors import UserError
 from ushaped.items.task import Task
 from ushaped.ladder.flops import Shape
@@ -481,6 +482,78 @@ def scoring_jobs(model: Model, work: Work, shards: int) -> int:
     if count == 1 or model.served:
         return 1
     return (2 if work.generated else 1) * count + 1
+
+
+# -- processors -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Operations per second that scoring a model reached on the processor, attention not counted.
+
+    ``inner`` are its parameters without embeddings and output layer, ``trained`` says whether it
+    was trained here: such a model has a job of one thread.
+    """
+
+    model: str
+    inner: int
+    trained: bool
+    flops: float
+    threads: int
+
+
+def measured_rates(
+    benchmarks: Path, models: Path, trained_families: Iterable[str], dtype: str
+) -> list[Rate]:
+    """Rates of earlier runs on a processor.
+
+    Parameters
+    ----------
+    benchmarks : Path
+        Folder of the benchmark files of scoring, ``MODEL.tsv``; those of other devices and number
+        formats, and of runs that found all scores in the store, say nothing.
+    models : Path
+        Folder with ``MODEL/model.json``.
+    trained_families : iterable of str
+        Families that are trained here.
+    dtype : str
+        Number format of the weights, a key of `BYTES`.
+    """
+    families, rates = set(trained_families), []
+    for path in sorted(benchmarks.glob("*.tsv")):
+        row, description = read_benchmark(path), models / path.stem / "model.json"
+        here = row.get("threads", 0) and not row["gpus"] and row["weight_bits"] == 8 * BYTES[dtype]
+        if not here or not row["flops_per_s"] > 0 or not description.exists():
+            continue
+        about = json.loads(description.read_text(encoding="utf-8"))
+        inner, trained_here = about.get("non_embedding_parameters"), about["family"] in families
+        if inner:
+            threads = int(row["threads"])
+            rates.append(Rate(path.stem, inner, trained_here, row["flops_per_s"], threads))
+    return rates
+
+
+def nearest_rate(model: Model, trained_here: bool, rates: Iterable[Rate]) -> Rate | None:
+    """The rate of the model itself, or else of the one that is nearest in size; None without any.
+
+    Models that are trained here and others have jobs of different numbers of threads, so neither
+    speaks for the other.
+    """
+    inner = model.inner
+    known = [rate for rate in rates if rate.trained == trained_here]
+    if not known or not inner:
+        return None
+    return min(known, key=lambda r: (r.model != model.name, abs(math.log(r.inner / inner))))
+
+
+def processor_hours(costs: Mapping[str, Any], flops: float) -> float | None:
+    """Hours of the operations of a model, from `cost`, at so many per second.
+
+    The rate is measured without counting attention, whose time it holds; so it is not counted here.
+    """
+    if costs["flops"] is None:
+        return None
+    return float(costs["flops"] - (costs["attention_flops"] or 0.0)) / flops / 3600
 
 
 # -- costs ----------------------------------------------------------------------------------------

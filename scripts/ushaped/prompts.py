@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ushaped.answers import NO_MORE
@@ -101,9 +101,9 @@ def build(
     ]
 
 
-def unsplit(items: Sequence[Item], rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Numbers of the items without a prompt, since they do not split as ``inside-k`` needs."""
-    return sorted(set(range(len(items))) - {row["item"] for row in rows})
+def unsplit(numbers: Iterable[int], rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Those of some items without a prompt, since they do not split as ``inside-k`` needs."""
+    return sorted(set(numbers) - {row["item"] for row in rows})
 
 
 def misfits(items: Sequence[Item], demonstrations: Sequence[Demonstration]) -> list[str]:

@@ -15,13 +15,16 @@ from pydantic import AfterValidator, Field, Tag, model_validator
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
+from ushaped.items import own as own_items
 from ushaped.items import released
 from ushaped.items.task import Task, demonstrations_file, load_task
 from ushaped.ladder.families import ladders
 from ushaped.models import unpack
 from ushaped.models.endpoints import check_endpoint, is_chat
 from ushaped.models.load import check_folder, has_chat_template
-from ushaped.models.registry import FILE, Folder, Name
+from ushaped.models.registry import Folder, Name, file_of
+from ushaped.sources import PATTERNS as SOURCE_PATTERNS
+from ushaped.sources import base_of, is_source
 from ushaped.terms import LADDER, OFFICIAL, OWN, REPLICA, ROUND_1
 from ushaped.validation import (
     AS_WRITTEN,
@@ -52,13 +55,26 @@ SETTINGS = (
 )
 
 
+def _marks(path: str) -> str:
+    """The characters of a path that Snakemake or a shell would read as something else."""
+    # Snakemake reads the first four as wildcards and as variables of paths.
+    return " ".join(map(repr, sorted({c for c in path if c in "{}<>*?\\" or not c.isprintable()})))
+
+
+def _check_place(place: str) -> str:
+    """The path of a user's own file or folder without detours."""
+    path = os.path.normpath(os.path.expanduser(place))
+    if bad := _marks(path):
+        do = "rename it: letters, digits, spaces and marks other than { } < > * ? and backslash"
+        raise InvalidError(f"{place!r} has {bad}", do)
+    return path
+
+
 def _check_output(output: str) -> str:
     """The path without detours, if every step and Snakemake can write to such a folder."""
     path = os.path.normpath(os.path.expanduser(output))
-    # Snakemake reads the first four as wildcards and as variables of paths.
-    bad = sorted({c for c in path if c in "{}<>*?\\" or not c.isprintable()})
-    if bad:
-        what = f"{output!r} has {' '.join(map(repr, bad))}"
+    if bad := _marks(path):
+        what = f"{output!r} has {bad}"
     elif os.path.basename(path) in ("", ".", ".."):
         what = f"'{output}' is no folder of its own"
     elif path.startswith("-") or path != path.strip() or not output.strip():
@@ -82,8 +98,19 @@ def _check_variant(name: str) -> str:
     return name
 
 
+def _check_source(name: str) -> str:
+    if not is_source(name):
+        _, what, do = unknown("", "source", name, SOURCE_PATTERNS).args
+        raise InvalidError(what, do)
+    return name
+
+
+Place = Annotated[str, Field(min_length=1), AfterValidator(_check_place)]
+Places = Annotated[
+    list[Place], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(distinct)
+]
 ScaleAxis = Literal["parameters", "training-tokens", "shots", "thinking-tokens"]
-Sources = Distinct[Literal["replica", "official", "round-1", "own"]]
+Sources = Distinct[Annotated[str, AfterValidator(_check_source)]]
 
 
 class Replica(Model):
@@ -301,7 +328,20 @@ class Ladder(Model):
 LadderChanges = changes(Ladder)
 
 
-class Configuration(Model):
+class Additions(Model):
+    """What a user lays beside the tasks and the registry of this project."""
+
+    task_folders: Places = setting(
+        "Folders with tasks of your own, each a folder with a task.yaml, relative to where "
+        "Snakemake runs; ~ is the home folder. No two tasks may have one name."
+    )
+    registry: Places = setting(
+        "Files with families of your own, written as config/models.yaml is, relative to where "
+        "Snakemake runs; ~ is the home folder. No two families may have one name."
+    )
+
+
+class Configuration(Additions):
     """What to run. The default is config/config.yaml."""
 
     output: Annotated[str, AfterValidator(_check_output)] = setting(
@@ -309,7 +349,7 @@ class Configuration(Model):
         "marks but { } < > * ? and backslash.",
         min_length=1,
     )
-    tasks: Distinct[Name] = setting("Names of folders under tasks/.")
+    tasks: Distinct[Name] = setting("Names of folders under tasks/ and those of task_folders.")
     variants: Distinct[Annotated[str, AfterValidator(_check_variant)]] = setting(
         "How an item becomes a prompt: zero-shot, few-shot-k (k a number), one-shot, cot, "
         "zero-shot-cot, inside-k, which keeps the last k of the solved questions that the items of "
@@ -323,12 +363,16 @@ class Configuration(Model):
         "same.",
         json_schema_extra={"uniqueItems": True},
     )
-    families: Distinct[str] = setting("Families of config/models.yaml.")
+    families: Distinct[str] = setting(
+        "Families of config/models.yaml and of the files of registry, and those of ladders."
+    )
     replica: Replica
     sources: dict[str, Sources] = setting(
         "Where the items of each task come from, a list of sources, as in [official, replica], for "
         "each task, and below 'all' for tasks without a key of their own; with several sources a "
-        "task is run on the items of each, and they are never mixed.",
+        "task is run on the items of each, and they are never mixed. A source is replica, "
+        "official, round-1 or own; with -first-N after it (official-first-200) the first N of its "
+        "items, with -random-N-sS (official-random-200-s1) N of them, drawn with seed S.",
         json_schema_extra={"required": [ALL]},
     )
     official: Official
@@ -359,6 +403,47 @@ class Configuration(Model):
         return self
 
 
+def read_additions(config: Config, where: str = "config") -> dict[str, list[str]]:
+    """``task_folders`` and ``registry`` of a configuration that is not checked yet.
+
+    Raises
+    ------
+    UserError
+        If one of them is no list of paths.
+    """
+    given = {key: config[key] for key in Additions.model_fields if key in config}
+    return validate(Additions, given, where).model_dump()
+
+
+def task_paths(config: Config, root: Path, where: str = "config") -> dict[str, Path]:
+    """The folders of all tasks that a configuration may name, by name.
+
+    Raises
+    ------
+    UserError
+        If one of ``task_folders`` holds no task, or one of the name of another.
+    """
+    found = _tasks_in(root / "tasks")
+    for place in map(Path, config.get("task_folders", ())):
+        if not (own := _tasks_in(place)):
+            what, do = "is no folder", "name a folder with tasks in it"
+            if (place / "task.yaml").exists():
+                what, do = "is a task", "name the folder that it lies in"
+            elif place.is_dir():
+                what, do = "holds no task", "name a folder with tasks in it, TASK/task.yaml"
+            raise UserError(f"{where}, task_folders", f"'{place}' {what}", do)
+        for name in own.keys() & found.keys():
+            what = f"task '{name}' is in {found[name].parent} and in {place}"
+            raise UserError(f"{where}, task_folders", what, "rename the folder of one of them")
+        found |= own
+    return found
+
+
+def _tasks_in(folder: Path) -> dict[str, Path]:
+    """The tasks of a folder, by name."""
+    return {path.parent.name: path.parent for path in sorted(folder.glob("*/task.yaml"))}
+
+
 def check(
     config: Config, registry: Mapping[str, Any], root: Path, where: str = "config"
 ) -> dict[str, Any]:
@@ -383,12 +468,13 @@ def check(
         Naming the first wrong key.
     """
     settings = validate(Configuration, config, where)
-    known = sorted(path.parent.name for path in (root / "tasks").glob("*/task.yaml"))
+    paths = task_paths(settings.model_dump(include={"task_folders"}), root, where)
+    known = sorted(paths)
     for name in settings.tasks:
         if name not in known:
             raise unknown(f"{where}, tasks", "task", name, known)
     _check_ladders(settings, registry, known, where)
-    tasks = {name: load_task(root / "tasks" / name) for name in settings.tasks}
+    tasks = {name: load_task(paths[name]) for name in settings.tasks}
     for task in tasks.values():
         if not any([parse_variant(variant).applies(task) for variant in settings.variants]):
             raise UserError(
@@ -402,7 +488,7 @@ def check(
     _check_prices(settings, registry, where)
     _check_sources(settings, known, tasks, where)
     trained = [family for family in settings.families if family in ladders(config)]
-    if trained and not tasks_with_generator(settings.tasks, root):
+    if trained and not any(task.has_replica for task in tasks.values()):
         raise UserError(
             f"{where}, families",
             f"'{trained[0]}' learns from what the tasks' replica.py write, and no task has one",
@@ -424,18 +510,19 @@ def check_present(config: Config, registry: Mapping[str, Any], root: Path) -> No
     """
     output = Path(config["output"])
     mirror = released.mirror(config)
+    paths = task_paths(config, root)
     for source, name in editions(config):
-        task = load_task(root / "tasks" / name)
+        task, source = load_task(paths[name]), base_of(source)
         if source == OWN:
             # Part of the project, so it is wanted even where its items were made before.
-            released.find_own(task)
+            own_items.find_own(task)
         made = output / "tasks" / source / f"{name}.jsonl"
         if source in (OFFICIAL, ROUND_1) and mirror and not made.exists():
             released.find(released.release(task, source), mirror)
     for name, model in models(config, registry).items():
         entry = model.get("entry", {})
         if "package" in entry and not (output / "models" / name / "model.json").exists():
-            unpack.find(entry, f"{FILE}, {name}")
+            unpack.find(entry, f"{file_of(registry[model['family']])}, {name}")
 
 
 def editions(config: Config) -> list[tuple[str, str]]:
@@ -495,14 +582,9 @@ def _typed(value: Any, inside: bool) -> Any:
 
 
 def settings_for_provenance(config: Config) -> dict[str, Any]:
-    """The configuration without what no result depends on: the mirror's folder, plan and prices."""
-    left_out = ("official", "plan", "prices")
+    """The configuration without what no result depends on: where files lie, plan and prices."""
+    left_out = ("official", "plan", "prices", *Additions.model_fields)
     return {key: value for key, value in config.items() if key not in left_out}
-
-
-def tasks_with_generator(tasks: Iterable[str], root: Path) -> list[str]:
-    """The tasks with a ``replica.py``, which writes the training text of the ladder."""
-    return [name for name in tasks if (root / "tasks" / name / "replica.py").exists()]
 
 
 def models(config: Config, registry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -538,7 +620,7 @@ def _check_ladders(
     """Check what every further ladder comes to with the settings that it does not change."""
     for family in settings.ladders or {}:
         if family in registry:
-            what = f"'{family}' is a family of {FILE} too"
+            what = f"'{family}' is a family of {file_of(registry[family])} too"
             raise UserError(f"{where}, ladders.{family}", what, "give it another name")
     dumped = settings.model_dump(include={LADDER, "ladders"}, exclude_unset=True)
     for family, own in ladders(dumped).items():
@@ -579,14 +661,14 @@ def _check_families(
     variants = list(map(parse_variant, settings.variants))
     chats = True
     for family in settings.families:
-        own = trained | {"families": [family]}
+        own, file = trained | {"families": [family]}, file_of(registry.get(family, {}))
         for name, model in models(own, registry).items():
             if name in families:
                 what = f"'{families[name]}' and '{family}' both have a model '{name}'"
-                raise UserError(f"{where}, families", what, f"rename one in {FILE}")
+                raise UserError(f"{where}, families", what, f"rename one in {file}")
             families[name] = family
             entry = model.get("entry", {})
-            _check_folder(f"{FILE}, {family}, {name}", entry)
+            _check_folder(f"{file}, {family}, {name}", entry)
             if "endpoint" in entry and settings.scoring.too_long == "cut":
                 raise UserError(
                     f"{where}, scoring.too_long",
@@ -594,11 +676,11 @@ def _check_families(
                     "set it to error, or run the family by itself",
                 )
             if entry.get("chat") == "template":
-                _check_chat(f"{FILE}, {family}, {name}", settings, entry)
+                _check_chat(f"{file}, {family}, {name}", settings, entry)
             chats = chats and is_chat(entry)
             if "endpoint" in entry:
                 check_endpoint(
-                    f"{FILE}, {family}, {name}",
+                    f"{file}, {family}, {name}",
                     entry,
                     [v for v in variants if any(map(v.applies, tasks.values()))],
                     settings.generation.tokens,
@@ -657,9 +739,11 @@ def _check_sources(
         if name not in (ALL, *known):
             raise unknown(f"{where}, sources", "task", name, [ALL, *tasks])
     for source, name in editions(settings.model_dump(include={"tasks", "sources"})):
-        task = tasks[name]
-        if source != REPLICA:
-            released.release(task, source)
+        task, base = tasks[name], base_of(source)
+        if base == OWN:
+            own_items.described(task)
+        elif base != REPLICA:
+            released.release(task, base)
         elif not task.has_replica:
             raise UserError(
                 f"{where}, sources.{name if name in settings.sources else ALL}",

@@ -826,6 +826,10 @@ def write_inputs(
         "python": "3.11.7",
         "packages": {"torch": "2.13.0", "numpy": "2.4.6"},
         "hardware": {"cpu": "a processor", "cores": 2, "memory_gib": 23.4, "gpu": None},
+        "items": [
+            {"source": "own", "task": tasks[0], "file": "mine.jsonl"}
+            | {"rows": 1234, "bytes": 98765, "sha256": "ab" * 32}
+        ],
         "note": "a key that nobody expects",
     }
     (folder / "config.json").write_text(json.dumps(config))

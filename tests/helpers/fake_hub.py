@@ -54,13 +54,15 @@ class Hub:
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body for a path without its query."""
         self.asked.append(path)
-        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/(.+)", path):
+        # A dataset's address begins with the word, as the names of its files do.
+        path = path.replace("/api/datasets/", "/api/models/datasets/")
+        if found := re.fullmatch(r"/api/models/((?:datasets/)?[^/]+/[^/]+)/revision/(.+)", path):
             repository, revision = found.groups()
             commit = self.branches.get(repository, {}).get(revision)
             if commit is None:
                 return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
             return 200, {}, json.dumps({"id": repository, "sha": commit}).encode()
-        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/(\w+)", path):
+        if found := re.fullmatch(r"/api/models/((?:datasets/)?[^/]+/[^/]+)/tree/(\w+)", path):
             repository, commit = found.groups()
             if repository in self.gated:
                 return 403, {"X-Error-Code": "GatedRepo"}, b"{}"
@@ -69,7 +71,7 @@ class Hub:
                 for name, data in self.files[repository, commit].items()
             ]
             return 200, {}, json.dumps(listed).encode()
-        if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/(\w+)/(.+)", path):
+        if found := re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/(\w+)/(.+)", path):
             repository, commit, name = found.groups()
             if repository in self.gated:
                 return 403, {"X-Error-Code": "GatedRepo"}, b""

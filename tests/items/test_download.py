@@ -270,6 +270,7 @@ def test_the_step_writes_what_was_verified_or_nothing(
     list_only(tmp_path / "mirrors.yaml", f"{server.root}/{{file}}")
     words = ["--task", str(folder), "--source", "official", "--mirror", ""]
     words += ["--mirrors", str(tmp_path / "mirrors.yaml"), "--output", str(output)]
+    words += ["--origin", str(tmp_path / "out/origin.json"), "--lock", "no-such.yaml"]
     command = [sys.executable, str(ROOT / "scripts/acquire.py"), *words]
     server.pages[f"/{wanted.file}"] = data[:-2]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -280,7 +281,8 @@ def test_the_step_writes_what_was_verified_or_nothing(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert output.read_bytes() == data
-    assert [path.name for path in output.parent.iterdir()] == ["neqa.jsonl"]
+    made = {path.name for path in output.parent.iterdir()}
+    assert made == {"neqa.jsonl", "origin.json"}
     assert f"taken from {server.root}/{wanted.file}, verified" in done.stderr
 
 

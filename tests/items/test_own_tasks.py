@@ -15,14 +15,17 @@ import yaml
 
 from page import spaced
 from project import ROOT, TINY, Project
+from ushaped.benchmark_file import read_benchmark
 from ushaped.errors import UserError
-from ushaped.items.released import VARIABLE, accept, find_own, release
+from ushaped.items.own import find_own, read_own
+from ushaped.items.released import VARIABLE
 from ushaped.items.task import load_task
 from ushaped.models.registry import read_registry
-from ushaped.settings import check, check_present, tasks_with_generator
-from ushaped.terms import OWN
+from ushaped.settings import check, check_present, settings_for_provenance, task_paths
 
 NAME = "fewer"
+# Nothing here is on the hub.
+LOCK = Path("no-such.lock.yaml")
 SETTINGS: dict[str, Any] = TINY | {
     "tasks": ["neqa", "memo-trap", NAME, "swayed"],
     "variants": ["zero-shot", "few-shot-2"],
@@ -40,12 +43,7 @@ def write_own(tasks: Path, name: str, items: list[dict[str, Any]], **facts: Any)
         "title": name,
         "balanced": False,
         "chain": {"answer_after": " So the answer is", "stop": ["\n"]},
-        "own": {
-            "file": "items.jsonl",
-            "rows": len(items),
-            "bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-        },
+        "own": {"file": "items.jsonl"},
     }
     (folder / "task.yaml").write_text(yaml.safe_dump(facts), encoding="utf-8")
     return folder
@@ -125,7 +123,6 @@ def test_an_own_task_needs_neither_generator_nor_demonstrations(root: Path) -> N
     given = settings()
     check(given, read_registry(ROOT), root)
     check_present(given, read_registry(ROOT), root)
-    assert tasks_with_generator(given["tasks"], root) == ["neqa"]
 
 
 @pytest.mark.parametrize("variant", ["one-shot", "cot"])
@@ -155,15 +152,106 @@ def test_a_missing_file_of_items_is_told_before_any_job(root: Path) -> None:
     assert line.startswith(f"{root}/tasks/fewer/task.yaml, own.file: ")
 
 
-def test_a_changed_item_is_refused_with_what_differs(root: Path) -> None:
+def pin(folder: Path, **own: Any) -> None:
+    """Add to what the task's facts say of its items."""
+    path = folder / "task.yaml"
+    facts = yaml.safe_load(path.read_text(encoding="utf-8"))
+    facts["own"] |= own
+    path.write_text(yaml.safe_dump(facts), encoding="utf-8")
+
+
+def test_a_changed_item_is_read_and_what_was_read_is_told(root: Path) -> None:
     task = load_task(root / "tasks/fewer")
-    path = find_own(task)
-    assert accept(path, release(task, OWN), OWN) == path.read_bytes()
-    path.write_bytes(path.read_bytes().replace(b"stones", b"stonez", 1))
-    with pytest.raises(
-        UserError, match=r"items\.jsonl: is not the file that task\.yaml describes: sha"
-    ):
-        accept(path, release(task, OWN), OWN)
+    (path,) = find_own(task)
+    for _ in range(2):
+        data, record, _ = read_own(task, LOCK)
+        assert data == path.read_bytes()
+        assert record == {
+            "file": "items.jsonl",
+            "rows": 8,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        path.write_bytes(path.read_bytes().replace(b"stones", b"stonez", 1))
+
+
+@pytest.mark.parametrize("key", ["rows", "bytes", "sha256"])
+def test_a_number_that_is_given_is_held_against_the_file(root: Path, key: str) -> None:
+    folder = root / "tasks/fewer"
+    _, record, _ = read_own(load_task(folder), LOCK)
+    pin(folder, **{key: record[key]})
+    read_own(load_task(folder), LOCK)
+    path = folder / "items.jsonl"
+    path.write_bytes(path.read_bytes() + path.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(UserError) as caught:
+        read_own(load_task(folder), LOCK)
+    line = str(caught.value)
+    assert line.startswith(f"{path}: is not what task.yaml describes: {key} is ")
+    assert f"expected {record[key]}; " in line
+
+
+def test_a_number_of_items_that_nobody_knows_is_left_out_and_not_called_unknown(
+    root: Path,
+) -> None:
+    pin(root / "tasks/fewer", rows="unknown")
+    line = complaint(settings(), root)
+    assert "task.yaml, own.rows: 'unknown' is no whole number; " in line
+
+
+def test_a_task_without_items_of_its_own_is_refused_for_that_source(root: Path) -> None:
+    line = complaint(settings(sources={"all": ["own"]}), root)
+    assert "tasks/neqa/task.yaml: key 'own' is missing, which source 'own' needs; add it" in line
+
+
+def test_a_folder_of_tasks_outside_the_project_lies_beside_its_own(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    make_paired(tmp_path / "elsewhere/mine")
+    tasks, sources = ["neqa", "swayed"], {"all": ["replica"], "swayed": ["own"]}
+    given = settings(task_folders=["mine/"], tasks=tasks, sources=sources)
+    checked = check(given, read_registry(ROOT), root)
+    assert checked["task_folders"] == ["mine"]
+    check_present(checked, read_registry(ROOT), root)
+    paths = task_paths(checked, root)
+    assert paths["swayed"] == Path("mine/swayed")
+    assert paths["neqa"] == root / "tasks/neqa"
+    # Where they lie is no part of a result.
+    assert "task_folders" not in settings_for_provenance(checked)
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("no-such", "'no-such' is no folder; name a folder with tasks in it"),
+        ("empty", "'empty' holds no task; name a folder with tasks in it, TASK/task.yaml"),
+        ("mine/swayed", "'mine/swayed' is a task; name the folder that it lies in"),
+        ("mi{n}e", "'mi{n}e' has '{' '}'; rename it"),
+        ("", "'' is empty"),
+        ("twin", "task 'fewer' is in {root}/tasks and in twin; rename the folder of one of them"),
+    ],
+)
+def test_a_folder_of_tasks_that_cannot_be_used_is_told_in_one_line(
+    root: Path, folder: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    make_paired(root / "mine")
+    make_own(root / "twin")
+    (root / "empty").mkdir()
+    line = complaint(settings(task_folders=[folder]), root)
+    assert line.startswith("config, task_folders")
+    assert said.replace("{root}", str(root)) in line
+
+
+def test_two_folders_of_tasks_of_ones_own_share_no_name(root: Path) -> None:
+    folders = [str(root / name) for name in ("one", "two")]
+    for folder in folders:
+        make_paired(Path(folder))
+    line = complaint(settings(task_folders=folders), root)
+    assert line.startswith(
+        f"config, task_folders: task 'swayed' is in {root}/one and in {root}/two"
+    )
 
 
 def test_chains_are_refused_where_two_prompts_are_compared(root: Path) -> None:
@@ -207,13 +295,31 @@ def test_an_own_task_runs_to_the_page_and_trains_nothing_again(
     check_log_odds(project, said)
     assert project.plan() == []
 
-    # One byte of the user's file: its items are looked at again, and refused.
+    # One word of one item: what depends on it runs again, and nothing in YAML was touched.
     items = folder / "items.jsonl"
-    items.write_bytes(items.read_bytes().replace(b"stones", b"stonez", 1))
-    assert "acquire" in {job.rule for job in project.plan()}
+    items.write_bytes(items.read_bytes().replace(b"stones", b"pebbles", 1))
+    again = project.plan()
+    assert [job.wildcards for job in again if job.rule == "acquire"] == [
+        {"source": "own", "task": NAME}
+    ]
+    assert not {"corpus", "train", "replica"} & {job.rule for job in again}
     done = project.call(project.command("--", "report"), **{VARIABLE: ""})
-    assert done.returncode != 0
-    assert "is not the file that task.yaml describes: sha256 is" in done.stdout
+    assert done.returncode == 0, done.stdout
+    (told,) = [
+        one
+        for one in json.loads(project.read("results/provenance.json"))["items"]
+        if one["task"] == NAME
+    ]
+    assert told["sha256"] == hashlib.sha256(items.read_bytes()).hexdigest()
+    # Of this task: the changed item, as a demonstration too; of the others nothing.
+    scored = [
+        json.loads(path.read_text()) for path in project.folder.glob("results/models/*/model.json")
+    ]
+    for model in (about["model"] for about in scored):
+        benchmark = read_benchmark(project.folder / f"results/benchmarks/scores/{model}.tsv")
+        assert 1 <= benchmark["items"] <= 1 + 8
+        assert benchmark["items_kept"] > benchmark["items"]
+    assert told["sha256"][:12] in project.read("results/report.html")
 
 
 def check_log_odds(project: Project, said: str) -> None:

@@ -189,6 +189,7 @@ def acquire(
     """Run the step."""
     words = ["--task", str(folder), "--source", source, "--mirror", mirror]
     words += ["--mirrors", str(ROOT / "tasks/mirrors.yaml"), "--output", str(output)]
+    words += ["--origin", str(output.with_suffix(".origin.json")), "--lock", "no-such.yaml"]
     return subprocess.run(
         [sys.executable, str(ROOT / "scripts/acquire.py"), *words],
         capture_output=True,
@@ -209,6 +210,8 @@ def test_the_step_copies_every_byte_or_leaves_nothing(tmp_path: Path) -> None:
     declare(folder, wanted)
     assert acquire(folder, str(tmp_path / "my mirror"), output).returncode == 0
     assert output.read_bytes() == (tmp_path / "my mirror" / wanted.file).read_bytes()
+    origin = json.loads(output.with_suffix(".origin.json").read_text())
+    assert origin == {"source": "official", "task": "neqa"} | asdict(wanted)
 
 
 def test_the_round_1_edition_is_taken_from_the_mirror_once_its_digest_is_known(

@@ -160,7 +160,7 @@ def test_a_gated_model_is_told_with_what_opens_it_and_without_the_token(
     done = fetch(hub, tmp_path)
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error")]
-    assert f"config/models.yaml, {NAME}@main: the hub refuses it (403)" in line
+    assert f"the registry, {NAME}@main: the hub refuses it (403)" in line
     assert f"https://huggingface.co/{NAME}" in line
     assert "HF_TOKEN" in line
     assert "hf_secret" not in done.stderr + done.stdout
@@ -253,7 +253,7 @@ def test_a_revision_that_is_not_there_is_told_and_not_locked(hub: Hub, tmp_path:
     hub.push(NAME, "main", FILES)
     done = fetch(hub, tmp_path, revision="step7")
     assert done.returncode == 2
-    assert f"config/models.yaml, {NAME}@step7: cannot be fetched from the hub" in done.stderr
+    assert f"the registry, {NAME}@step7: cannot be fetched from the hub" in done.stderr
     assert not (tmp_path / "models.lock.yaml").exists()
 
 

@@ -311,6 +311,56 @@ def test_runs_of_one_size_need_different_seeds(tmp_path: Path) -> None:
         read_families(registry_with(tmp_path, one={}, two={"seed": 0}))
 
 
+def refusal(files: list[Path]) -> str:
+    """The one line about a user's own registry files."""
+    with pytest.raises(UserError) as caught:
+        read_registry(ROOT, list(map(str, files)))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_families_of_a_users_own_file_lie_beside_those_of_the_project(tmp_path: Path) -> None:
+    path = registry_with(tmp_path, one={})
+    families = read_registry(ROOT, [str(path)])
+    assert families.keys() == REGISTRY.keys() | {"mine"}
+    assert families["mine"]["file"] == str(path)
+    (model,) = models({"families": ["mine"]}, families).values()
+    assert model["entry"] == families["mine"]["models"]["one"]
+
+
+def test_two_families_of_one_name_are_refused_with_both_files(tmp_path: Path) -> None:
+    path = registry_with(tmp_path, one={})
+    path.write_text(path.read_text().replace("mine", "pythia"))
+    line = refusal([path])
+    assert line.startswith(f"{path}, families: 'pythia' is a family of config/models.yaml too; ")
+    own, twin = registry_with(tmp_path, one={}), tmp_path / "twin.yaml"
+    twin.write_bytes(own.read_bytes())
+    line = refusal([own, twin])
+    assert line.startswith(f"{twin}, families: 'mine' is a family of {own} too; ")
+
+
+def test_a_mistake_in_a_users_own_file_names_that_file(tmp_path: Path) -> None:
+    path = registry_with(tmp_path, one={"parameters": "many"})
+    assert refusal([path]).startswith(f"{path}, families.mine.models.one.parameters: 'many' is ")
+    missing = tmp_path / "no.yaml"
+    assert refusal([missing]).startswith(f"{missing}: cannot be read (No such file or directory)")
+
+
+def test_a_family_of_a_users_own_may_name_one_of_the_project_as_that_of_its_base_models(
+    tmp_path: Path,
+) -> None:
+    path = registry_with(tmp_path, one={})
+    own = yaml.safe_load(path.read_text())
+    for base in ("pythia", "mine", "no-such"):
+        own["families"]["mine"]["chat_of"] = base
+        path.write_text(yaml.safe_dump(own))
+        if base == "pythia":
+            assert read_registry(ROOT, [str(path)])["mine"]["chat_of"] == "pythia"
+        else:
+            line = refusal([path])
+            assert f"{path}, families.mine.chat_of: '{base}' is no other family" in line
+
+
 def test_no_more_parameters_are_active_than_there_are(tmp_path: Path) -> None:
     read_families(registry_with(tmp_path, one={"active_parameters": 1_000}))
     with pytest.raises(UserError, match="active_parameters: is 1001, more than all 1000 para"):

@@ -123,7 +123,7 @@ def test_the_step_refuses_another_file_before_it_unpacks(tmp_path: Path) -> None
     done = fetch(tmp_path / "model", sha256="0" * 64)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"error: config/models.yaml, {NAME}, sha256: ")
+    assert line.startswith(f"error: the registry, {NAME}, sha256: ")
     assert not (tmp_path / "model").exists()
 
 

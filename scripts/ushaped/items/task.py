@@ -29,6 +29,8 @@ from pydantic import BeforeValidator, Field, Tag, model_validator
 
 from ushaped import yaml_files
 from ushaped.errors import UserError
+from ushaped.items.own_facts import OwnItems
+from ushaped.sources import base_of
 from ushaped.terms import OFFICIAL, OWN, REPLICA, ROUND_1
 from ushaped.validation import (
     NUMBER_OR_WORD,
@@ -223,7 +225,7 @@ class TaskFile(Model):
     )
     official: ItemsFile = setting("The released file.", None)
     round1: ItemsFile = setting("The file of the prize's first round.", None)
-    own: ItemsFile = setting("A file of items in the folder of the task.", None)
+    own: OwnItems = setting("A user's own items.", None)
 
     @model_validator(mode="after")
     def _check(self) -> TaskFile:
@@ -306,9 +308,8 @@ class Task:
         return (self.folder / "replica.py").exists()
 
     def items_file(self, source: str) -> ItemsFile | None:
-        """The file of items of a source; None for replicas, and if ``task.yaml`` names none."""
-        facts = self.facts
-        return {OFFICIAL: facts.official, ROUND_1: facts.round1, OWN: facts.own}.get(source)
+        """The released file of a source; None for others, and if ``task.yaml`` names none."""
+        return {OFFICIAL: self.facts.official, ROUND_1: self.facts.round1}.get(base_of(source))
 
     def class_form(self, source: str) -> re.Pattern[str] | None:
         """The pattern of every class of the items of a source; None if ``task.yaml`` has none.
@@ -334,8 +335,15 @@ def load_task(folder: str | Path) -> Task:
     folder = Path(folder)
     path = folder / "task.yaml"
     if not path.exists():
-        raise UserError(str(path), "no such file", "name a task that has a folder under tasks/")
+        do = "name a task that has a folder under tasks/ or in one of task_folders"
+        raise UserError(str(path), "no such file", do)
     return Task(folder.name, folder, validate(TaskFile, yaml_files.read_mapping(path), str(path)))
+
+
+def find_task(name: str, folders: Sequence[Path]) -> Path:
+    """The folder of a task, in the first of some folders of tasks that has it."""
+    places = [folder / name for folder in folders]
+    return next((place for place in places if (place / "task.yaml").exists()), places[0])
 
 
 def demonstrations_file(folder: str | Path, source: str) -> Path:
@@ -350,7 +358,8 @@ def demonstrations_file(folder: str | Path, source: str) -> Path:
 
 def _layout(source: str) -> str:
     """The source whose items are laid out like those of a source."""
-    return OFFICIAL if source == ROUND_1 else source
+    base = base_of(source)
+    return OFFICIAL if base == ROUND_1 else base
 
 
 def load_demonstrations(
@@ -520,11 +529,9 @@ def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
     items: list[Item] = []
     warnings: list[str] = []
     unread: dict[str, int] = {}
-    lines = io.StringIO(yaml_files.decode(path.read_bytes(), str(path), "row"), newline=None)
-    for number, line in enumerate(lines, start=1):
+    for number, row in enumerate(read_rows(path), start=1):
         where = f"{path}, row {number}"
-        row = _row(where, line)
-        item = _checked(where, row, schema)
+        item = check_item(where, row, schema)
         items.append(item)
         unread |= {key: number for key in row if key not in KNOWN_COLUMNS | unread.keys()}
         warnings += [
@@ -539,16 +546,28 @@ def read_items(path: str | Path, schema: str) -> tuple[list[Item], list[str]]:
         raise UserError(where, "has no template, others have", "give it one, or none to any")
     if not items:
         raise UserError(str(path), "has no rows", "give a file with one JSON item per line")
-    warnings += [
-        f"warning: {path}, row {number}: column {key!r} is not read{_meant(key)}"
-        for key, number in unread.items()
-    ]
+    warnings += [unread_warning(f"{path}, row {number}", key) for key, number in unread.items()]
     return items, warnings
 
 
-def _meant(column: str) -> str:
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file with one per line: UTF-8, with or without a byte order mark.
+
+    Raises
+    ------
+    UserError
+        With file and row, if a line is no JSON object or has a key twice.
+    """
+    lines = io.StringIO(yaml_files.decode(path.read_bytes(), str(path), "row"), newline=None)
+    for number, line in enumerate(lines, start=1):
+        yield _row(f"{path}, row {number}", line)
+
+
+def unread_warning(where: str, column: str) -> str:
+    """The line about a column that is not read."""
     near = difflib.get_close_matches(column, KNOWN_COLUMNS, n=1, cutoff=0.8)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return f"warning: {where}: column {column!r} is not read{meant}"
 
 
 def question(prompt: str, classes: Iterable[str]) -> tuple[str, frozenset[str]]:
@@ -658,7 +677,14 @@ INDICES = ("answer_index", "distractor_index")
 KNOWN_COLUMNS = {*PROBLEMS, "classes", "round"}
 
 
-def _checked(where: str, row: Mapping[str, Any], schema: str) -> Item:
+def check_item(where: str, row: Mapping[str, Any], schema: str) -> Item:
+    """The item of a row; ``where`` is what a message calls the row.
+
+    Raises
+    ------
+    UserError
+        If it cannot be used.
+    """
     given = [*COLUMNS[schema]]
     for column in COLUMNS[schema]:
         if column not in row:
@@ -699,16 +725,24 @@ def _check_indices(where: str, indices: Mapping[str, int], classes: int) -> None
         raise UserError(where, what, "name another class, or leave the distractor out")
 
 
+def _parsed(text: str) -> Any:
+    """The value that a text is in JSON, or else in Python."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return ast.literal_eval(text)
+
+
 def parse_classes(where: str, text: Any) -> tuple[str, ...]:
-    """Parse the text of a Python list of strings, as the released files hold it.
+    """A list of strings, or the text of one in JSON or, as the released files hold it, in Python.
 
     Examples
     --------
-    >>> parse_classes("row 1", '[" A", " B"]')
+    >>> parse_classes("row 1", "[' A', ' B']")
     (' A', ' B')
     """
     try:
-        classes = ast.literal_eval(text) if isinstance(text, str) else text
+        classes = _parsed(text) if isinstance(text, str) else text
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         classes = None
     shown = reprlib.repr(text)

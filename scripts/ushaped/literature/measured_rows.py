@@ -114,7 +114,7 @@ def published_rows(condition: Condition, points: Points, chance: float | None) -
             raise UserError(
                 f"{condition.where}, size {point.model.size}",
                 f"its published result is of {point.n} items, those here are {items}",
-                "take 'published' out of the family in config/models.yaml",
+                "take 'published' out of the family in the registry",
             )
         low, high = wilson(np.array(point.value), point.n) if point.counted else (None, None)
         rows.append(

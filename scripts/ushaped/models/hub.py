@@ -9,10 +9,14 @@ from typing import Any
 
 from ushaped.errors import UserError
 
+# What stands before the name of a dataset, as in addresses of the hub.
+DATASETS = "datasets/"
+
 
 def revision_label(hub: str, revision: str) -> str:
     """Name of a revision of a repository in messages."""
-    return f"config/models.yaml, {hub}@{revision}"
+    place = "the hub" if hub.startswith(DATASETS) else "the registry"
+    return f"{place}, {hub}@{revision}"
 
 
 def gated_note(models: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
@@ -41,7 +45,7 @@ def gated_note(models: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
 
 
 def head(hub: str, revision: str) -> str:
-    """The commit that a branch or tag points to now.
+    """The commit that a branch or tag of a model, or after `DATASETS` of a dataset, points to now.
 
     Raises
     ------
@@ -51,13 +55,18 @@ def head(hub: str, revision: str) -> str:
     from huggingface_hub import HfApi
 
     try:
-        return str(HfApi().model_info(hub, revision=revision).sha)
+        kind = "dataset" if hub.startswith(DATASETS) else "model"
+        name = hub.removeprefix(DATASETS)
+        return str(HfApi().repo_info(name, repo_type=kind, revision=revision).sha)
     except Exception as error:  # network, rights, names: the user needs to know which model
         raise not_fetched(hub, revision_label(hub, revision), error) from error
 
 
-def not_fetched(hub: str, where: str, error: Exception) -> UserError:
-    """The error of a failed request to the hub, without the token."""
+def not_fetched(hub: str, where: str, error: Exception, key: str = "path") -> UserError:
+    """The error of a failed request to the hub, without the token.
+
+    ``key`` is what the folder of a copy is given as.
+    """
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return UserError(
@@ -72,5 +81,5 @@ def not_fetched(hub: str, where: str, error: Exception) -> UserError:
     return UserError(
         where,
         f"cannot be fetched from the hub ({first})",
-        "check name and network, or give the folder of a copy as 'path:'",
+        f"check name and network, or give the folder of a copy as '{key}:'",
     )

@@ -1,4 +1,4 @@
-"""The registry of model families, ``config/models.yaml``."""
+"""The registry of model families: ``config/models.yaml``, and a user's own files beside it."""
 
 from __future__ import annotations
 
@@ -390,15 +390,11 @@ class Registry(Model):
                 what = f"'{name}' is trained here, but only '{LADDER}' is so in this file"
                 do = "put what it changes into the configuration, under 'ladders'"
                 raise InvalidError(what, do, "families")
-            base = getattr(family, "chat_of", None)
-            if base is not None and (base not in self.families or base == name):
-                what = f"'{name}' names '{base}', which is no other family of this file"
-                raise InvalidError(what, "name the family of its base models", "families")
         return self
 
 
 def read_families(path: Path, where: str = FILE) -> dict[str, Any]:
-    """Read the families of a registry; ``~`` in the folders of their models is replaced.
+    """Read the families of one file; ``~`` in the folders of their models is replaced.
 
     Raises
     ------
@@ -429,20 +425,60 @@ def _refuse_secrets(value: Any, where: str, path: Sequence[str] = ()) -> None:
         )
 
 
-def read_registry(root: Path) -> dict[str, Any]:
-    """Read the families of ``config/models.yaml``, and look for their published points.
+def read_registry(root: Path, files: Iterable[str] = ()) -> dict[str, Any]:
+    """Read the families of ``config/models.yaml`` and of a user's own files.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of this project.
+    files : iterable of str
+        Their paths.
+
+    Returns
+    -------
+    dict
+        Families by name; those of a user's own file have its path under ``file``.
 
     Raises
     ------
     UserError
-        Naming the first wrong key.
+        Naming the first wrong key, or the first family that is there twice.
     """
-    families = read_families(root / FILE)
+    families = join_families([root / FILE, *map(Path, files)], FILE)
     for name, family in families.items():
         if "published" in family:
-            where = f"{FILE}, families.{name}.published"
+            where = f"{file_of(family)}, families.{name}.published"
             _check_published(where, family, root / "literature" / "series.csv")
     return families
+
+
+def join_families(paths: Sequence[Path], first: str) -> dict[str, Any]:
+    """The families of several files, each a name of its own; see `read_registry`.
+
+    ``first`` is what messages call the first file.
+    """
+    families = read_families(paths[0], first)
+    for path in paths[1:]:
+        for name, family in read_families(path, str(path)).items():
+            if name in families:
+                what = f"'{name}' is a family of {file_of(families[name])} too"
+                raise UserError(f"{path}, families", what, "give it another name")
+            families[name] = family | {"file": str(path)}
+    for name, family in families.items():
+        base = family.get("chat_of")
+        if base is not None and (base not in families or base == name):
+            raise UserError(
+                f"{file_of(family)}, families.{name}.chat_of",
+                f"'{base}' is no other family of the registry",
+                "name the family of its base models",
+            )
+    return families
+
+
+def file_of(family: Mapping[str, Any]) -> str:
+    """The file in which a family is described."""
+    return str(family.get("file", FILE))
 
 
 def points(chosen: Iterable[str], families: Mapping[str, Any]) -> dict[str, Any]:

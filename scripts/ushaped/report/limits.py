@@ -9,6 +9,7 @@ from typing import Any
 
 from ushaped.report.findings import Findings
 from ushaped.report.text import flatten
+from ushaped.sources import base_of
 from ushaped.terms import REPLICA
 
 SHARES = ("true_frequency", "demonstrated", "worked")
@@ -53,7 +54,7 @@ def limits_view(findings: Findings) -> LimitsView | None:
         return None
     known = findings.results.tasks
     generated = [name for name in findings.tasks if name in known and known[name].has_replica]
-    replicas = {edition.task for edition in findings.editions if edition.source == REPLICA}
+    replicas = {edition.task for edition in findings.editions if base_of(edition.source) == REPLICA}
     new = {name for name in replicas & known.keys() if known[name].is_new}
     return LimitsView(
         families=list(trained),

@@ -10,6 +10,7 @@ from ushaped.metrics.flags import FLAGS as DOUBTS
 from ushaped.metrics.flags import Flag
 from ushaped.report.findings import Findings
 from ushaped.report.text import FLAGS
+from ushaped.sources import Source, base_of, is_source, parse_source
 from ushaped.terms import CONFIDENCE, SIGNIFICANCE
 
 
@@ -20,6 +21,7 @@ class MethodsView:
     flags: dict[str, str]
     doubts: Mapping[str, Flag]
     sources: set[str]
+    samples: list[Source]
     rule: dict[str, float]
     level: float
     confidence: float
@@ -27,10 +29,12 @@ class MethodsView:
 
 
 def methods_view(findings: Findings) -> MethodsView:
+    names = sorted({edition.source for edition in findings.editions})
     return MethodsView(
         flags=FLAGS,
         doubts=DOUBTS,
-        sources={edition.source for edition in findings.editions},
+        sources={base_of(name) for name in names},
+        samples=[one for one in map(parse_source, filter(is_source, names)) if one.words],
         rule=rule_settings(findings.results.config),
         level=SIGNIFICANCE,
         confidence=CONFIDENCE,

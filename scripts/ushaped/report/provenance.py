@@ -15,7 +15,7 @@ from ushaped.report.text import flatten
 from ushaped.results.formats import Precision, precisions
 from ushaped.terms import FLOPS, PARAMETERS
 
-KNOWN = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
+KNOWN = ("commit", "dirty", "config_digest", "python", "packages", "hardware", "items")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from ushaped.report.text import in_order
 from ushaped.report.verdicts import Verdict, main_variant
 from ushaped.results import tables
 from ushaped.results.tables import Edition
+from ushaped.sources import Source, is_source, parse_source
 from ushaped.terms import MAIN_VARIANT, PALM, PUBLISHED, TASKS
 from ushaped.variants import order_variants, with_chat
 
@@ -176,6 +177,11 @@ class TaskView:
     @property
     def source(self) -> str:
         return self.edition.source
+
+    @property
+    def items(self) -> Source | None:
+        """Whose items they are, and which; None for a name that no source has."""
+        return parse_source(self.source) if is_source(self.source) else None
 
     @property
     def of_prize(self) -> bool:

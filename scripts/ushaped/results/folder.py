@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ushaped.axes import AXES, Axis
-from ushaped.items.task import Task, load_task
+from ushaped.items.task import Task, find_task, load_task
 from ushaped.questions import asked
 from ushaped.results import tables
 from ushaped.results.formats import Precision, precisions, read_made
@@ -44,8 +44,8 @@ class Results:
     ----------
     folder : path
         The output folder.
-    tasks : path
-        The folder of all tasks, with ``TASK/task.yaml`` in it.
+    tasks : path or sequence of path
+        The folders that tasks lie in, with ``TASK/task.yaml`` in them.
     literature : path
         The folder with ``series.csv`` and ``verdicts.csv``.
 
@@ -55,16 +55,24 @@ class Results:
         On the first use of a file that is missing or damaged.
     """
 
-    def __init__(self, folder: str | Path, tasks: str | Path, literature: str | Path) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        tasks: str | Path | Sequence[str | Path],
+        literature: str | Path,
+    ) -> None:
         self.folder = Path(folder)
-        self._tasks = Path(tasks)
+        folders = [tasks] if isinstance(tasks, str | Path) else tasks
+        self._tasks = list(map(Path, folders))
         self._literature = Path(literature)
 
     @staticmethod
     def add_options(parser: argparse.ArgumentParser) -> None:
-        """Add the options that name the three folders."""
+        """Add the options that name the folders."""
         parser.add_argument("--results", required=True, metavar="FOLDER", help="output folder")
-        parser.add_argument("--tasks", required=True, metavar="FOLDER", help="of all tasks")
+        parser.add_argument(
+            "--tasks", nargs="+", required=True, metavar="FOLDER", help="that tasks lie in"
+        )
         parser.add_argument(
             "--literature", required=True, metavar="FOLDER", help="of series.csv and verdicts.csv"
         )
@@ -190,7 +198,7 @@ class Results:
     def tasks(self) -> dict[str, Task]:
         """The tasks of the run by name."""
         names = tables.order_tasks(task for _, task, _ in self.prompts)
-        return {name: load_task(self._tasks / name) for name in names}
+        return {name: load_task(find_task(name, self._tasks)) for name in names}
 
     @cached_property
     def benchmarks(self) -> Path:

@@ -105,7 +105,7 @@ class ChatTemplate:
             raise UserError(
                 f"{where}, chat: template",
                 "its tokenizer has no chat template",
-                "set chat: off for this family in config/models.yaml, or add chat_template.jinja "
+                "set chat: off for this family in the registry, or add chat_template.jinja "
                 "to the model's folder",
             )
         template = tokenizer.get_chat_template()

@@ -42,7 +42,7 @@ def lock_gpus(count: int, wanted: int = 1, folder: Path | None = None) -> Iterat
         raise UserError(
             "scoring.device: cuda",
             f"{wanted} GPUs are asked for, this machine shows {count}",
-            "set scoring.device to cpu, or fewer gpus for this model in config/models.yaml",
+            "set scoring.device to cpu, or fewer gpus for this model in the registry",
         )
     folder = folder or lock_folder()
     folder.mkdir(parents=True, exist_ok=True)

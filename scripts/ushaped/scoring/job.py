@@ -768,6 +768,9 @@ class Scorer:
             self.store.add({MADE: made, libraries: {}})
         self.telemetry.vocabulary_parameters = model.get_input_embeddings().weight.numel()
         self.telemetry.counts = engine.counts
+        self.telemetry.threads = self.settings.threads
+        self.telemetry.gpus = self.settings.gpus if self.settings.device == "cuda" else 0
+        self.telemetry.weight_bits = 8 * model.dtype.itemsize
         return engine, tokenizer, encoder
 
     def _encoder(self, tokenizer: PreTrainedTokenizerBase, size: int) -> Encoder:

@@ -113,7 +113,7 @@ class Tags:
         raise UserError(
             f"{where}, thinking",
             "its tokenizer has no tags around a thought, which variant 'think-k' needs",
-            "name them in config/models.yaml, as in thinking: {open: <think>, close: </think>}, or "
+            "name them in the registry, as in thinking: {open: <think>, close: </think>}, or "
             "leave the variant out",
         )
 

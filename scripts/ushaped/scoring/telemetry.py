@@ -64,6 +64,8 @@ class Telemetry:
     audited : int
         Items scored again by the audit, with ``audit_largest`` the largest difference in nats, in
         ``audit_seconds``.
+    threads, gpus, weight_bits : int
+        Threads on the processor, GPUs (0 for none), and bits of a weight; 0 until loaded.
     cpu_before : float
         CPU seconds of the process before this model.
     shards : sequence of mapping
@@ -83,6 +85,9 @@ class Telemetry:
     audited: int = 0
     audit_largest: float = 0.0
     audit_seconds: float = 0.0
+    threads: int = 0
+    gpus: int = 0
+    weight_bits: int = 0
     shards: Sequence[Mapping[str, float]] = ()
     counts: Counts = field(default_factory=Counts)
     began: float = field(default_factory=time.monotonic)
@@ -129,6 +134,10 @@ class Telemetry:
             "tokens_per_s": round(self.tokens_per_second, 1),
             "model_flop_utilisation": round(self.utilisation, 4),
             "matrix_gflops": round(self.matrix_rate / 1e9, 1),
+            "flops_per_s": float(f"{self.flops / self.seconds if self.seconds else 0.0:.4g}"),
+            "threads": self.threads,
+            "gpus": self.gpus,
+            "weight_bits": self.weight_bits,
             "audited_items": self.audited,
             "audit_largest_nats": float(f"{self.audit_largest:.3g}"),
             "audit_s": round(self.audit_seconds, 3),
@@ -226,6 +235,9 @@ def add_up(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     used = sum(row["model_flop_utilisation"] * most for row, most in busy)
     total["model_flop_utilisation"] = round(used / possible, 4) if possible else math.nan
     total["matrix_gflops"] = max(row["matrix_gflops"] for row in rows)
+    total["flops_per_s"] = float(f"{1e9 * used / seconds if seconds else 0.0:.4g}")
+    for name in ("threads", "gpus", "weight_bits"):
+        total[name] = max(int(row.get(name, 0)) for row in rows)
     return total
 
 

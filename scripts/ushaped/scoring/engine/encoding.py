@@ -214,7 +214,7 @@ def _beginning(tokenizer: PreTrainedTokenizerBase, bos: str) -> tuple[int, ...]:
     if bos == "always":
         if tokenizer.bos_token_id is None:
             raise UserError(
-                "config/models.yaml, bos: always",
+                "the registry, bos: always",
                 "the tokenizer has no beginning-of-sequence token",
                 "set it to default or never",
             )
@@ -226,7 +226,7 @@ def _beginning(tokenizer: PreTrainedTokenizerBase, bos: str) -> tuple[int, ...]:
     (begin,) = beginnings if len(beginnings) == 1 else (None,)
     if begin is None:
         raise UserError(
-            "config/models.yaml, bos: default",
+            "the registry, bos: default",
             "the tokenizer does not show which tokens it puts before a text",
             "set it to always or never for this family",
         )
@@ -277,7 +277,7 @@ def _split(where: str, name: str, before: bytes, whole: bytes) -> Encoded:
         raise UserError(
             where,
             "leaves no token before the class",
-            "set 'bos: always' for this family in config/models.yaml, or use another tokenizer",
+            "set 'bos: always' for this family in the registry, or use another tokenizer",
         )
     return Encoded(whole, start, boundary_merged=start < len(alone))
 

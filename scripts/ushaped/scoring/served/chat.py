@@ -138,7 +138,7 @@ class ChatScorer(ServerScorer):
         if probed.thinks is False:
             self.log(
                 f"{self.about['model']}: was told to think and did not; does the server know what "
-                "'thinking' in config/models.yaml names?"
+                "'thinking' in the registry names?"
             )
         self.log(
             f"{self.about['model']}: log-probabilities of the first token: {probed.first_token}; "

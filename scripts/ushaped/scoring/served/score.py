@@ -203,7 +203,7 @@ class ServedScorer(ServerScorer):
             raise UserError(
                 f"{self.about['model']}, thinking",
                 "its tokenizer is on a server, so the tags around a thought are not known",
-                "name them in config/models.yaml, as in thinking: {open: <think>, close: </think>}",
+                "name them in the registry, as in thinking: {open: <think>, close: </think>}",
             )
         return Tags(given["open"], given["close"])
 
