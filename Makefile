@@ -53,7 +53,7 @@ bench: setup-dev setup-bench
 
 # An environment remembers what was installed into it by a copy of the list, written last.
 setup:
-	@if ! cmp -s requirements.txt "$(BIN)/../requirements.txt"; then \
+	@if ! cmp -s requirements.txt "$(BIN)/../requirements.txt" || ! [ -x "$(BIN)/ushaped" ]; then \
 	    set -e; \
 	    "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	        echo "error: $(PYTHON) is missing or older than 3.11: install Python 3.11 or newer," \
@@ -109,7 +109,8 @@ setup-bench: setup-smollm
 # Choose the newest versions again; how is said in pyproject.toml.
 pins: setup
 	"$(BIN)/python" -m pip install --quiet uv
-	"$(BIN)/uv" pip compile --quiet --upgrade pyproject.toml --output-file requirements.txt
+	"$(BIN)/uv" pip compile --quiet --upgrade --all-extras pyproject.toml \
+	    --output-file requirements.txt
 	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:dev \
 	    --constraints requirements.txt --output-file requirements-dev.txt
 	"$(BIN)/uv" pip compile --quiet --upgrade --group pyproject.toml:smollm \

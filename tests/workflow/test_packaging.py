@@ -56,6 +56,13 @@ def rules() -> Iterator[tuple[str, str]]:
             yield found.group(1), found.group(2)
 
 
+def runtime() -> Iterator[str]:
+    """Packages that the project needs, those of its extras too."""
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    for names in (PROJECT["project"]["dependencies"], *extras):
+        yield from map(normal, names)
+
+
 STEPS = {name: text for name, text in rules() if "    shell:" in text}
 
 
@@ -80,8 +87,7 @@ def test_the_rules_name_the_environment_that_conda_makes() -> None:
 
 
 def test_every_dependency_is_pinned() -> None:
-    declared = {normal(name) for name in PROJECT["project"]["dependencies"]}
-    assert declared <= set(pinned(ROOT / "requirements.txt"))
+    assert set(runtime()) <= set(pinned(ROOT / "requirements.txt"))
     development = {normal(name) for name in PROJECT["dependency-groups"]["dev"]}
     assert development <= set(pinned(ROOT / "requirements-dev.txt"))
     real = {normal(name) for name in PROJECT["dependency-groups"]["smollm"]}
@@ -105,8 +111,7 @@ def test_pins_name_no_host(name: str) -> None:
 
 
 def test_every_package_that_the_code_imports_is_declared() -> None:
-    groups = [PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]["smollm"]]
-    declared = {normal(name) for group in groups for name in group}
+    declared = {*runtime(), *map(normal, PROJECT["dependency-groups"]["smollm"])}
     for folder in ("scripts", "tasks"):
         for path in (ROOT / folder).rglob("*.py"):
             assert not foreign(path, declared), path

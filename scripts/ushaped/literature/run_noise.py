@@ -9,7 +9,8 @@ from ushaped.errors import UserError
 from ushaped.results.text_files import number, read_rows
 from ushaped.shapes.run_noise import ZERO, Borrowed
 
-TABLE = Path(__file__).resolve().parents[3] / "literature" / "run_noise.csv"
+# In a clone a link to the table among the others; in an installed package the table itself.
+TABLE = Path(__file__).with_name("run_noise.csv")
 
 # A standard deviation of shares cannot be larger.
 _LARGEST = 0.5

@@ -8,6 +8,18 @@ sheet and the only script are allowed by their hashes.
 
 from __future__ import annotations
 
-from ushaped.report.page import render
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["render"]
+if TYPE_CHECKING:
+    from ushaped.results.folder import Results
+
+
+def render(template: str | Path, inputs: Results) -> str:
+    """Render the page; see `ushaped.report.page.render`.
+
+    Jinja2 is imported here alone: numbers and names in words (`.text`) need none.
+    """
+    from ushaped.report import page
+
+    return page.render(template, inputs)
