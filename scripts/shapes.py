@@ -28,17 +28,16 @@ from ushaped.options import add_bootstrap, add_rule, add_run_noise
 from ushaped.results.columns import SHAPES
 from ushaped.results.text_files import write_table
 from ushaped.shapes.curves import (
-    Answers,
     Curve,
     Draws,
     draw_items_and_runs,
     draw_published_average,
 )
-from ushaped.shapes.data import Counts, Items, Settings
+from ushaped.shapes.data import Counts, Settings
 from ushaped.shapes.evidence import add_fdr_q_values, examine
 from ushaped.shapes.evidence_record import CurveEvidence, read_evidence, write_evidence
 from ushaped.shapes.parts import verdicts_by_part
-from ushaped.shapes.read import read_items, read_metrics, read_published
+from ushaped.shapes.read import items_by_size, read_items, read_metrics, read_published
 from ushaped.shapes.rules import Rule
 from ushaped.shapes.shapes_table import shapes_row
 from ushaped.shapes.validity_flags import add_validity_flags, answer_counts, read_answer_counts
@@ -91,13 +90,6 @@ def measured_jobs(
             if len(curve.measured) == len(curve.sizes):
                 details["data"] = items_by_size(curve, of_curve)
         yield curve, details
-
-
-def items_by_size(curve: Curve, answers: Answers) -> Items:
-    """Answers of a curve's models, with the models of one size in adjacent rows."""
-    order = [answers.models[name] for names in curve.models for name in names]
-    distractor = None if answers.distractor is None else answers.distractor[order]
-    return Items(answers.correct[order], curve.model_rows, answers.clusters, distractor)
 
 
 def published_jobs(series: Path, labels: Path | None, settings: Settings) -> Iterator[Job]:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import prompts as step
+from eee_files import ANSWERS, instances, log
 from project import ROOT, TINY
 from ushaped import yaml_files
 from ushaped.errors import UserError
@@ -25,6 +26,9 @@ from ushaped.models import lock
 from ushaped.models.registry import read_registry
 from ushaped.prompts import build
 from ushaped.settings import check
+from ushaped.shapes.standalone.eee_files import read_instances
+from ushaped.shapes.standalone.inputs import read_inputs
+from ushaped.shapes.standalone.reading import Wanted
 
 INPUTS = 300
 SEED = 14
@@ -237,6 +241,34 @@ def test_mirrors(tmp_path: Path) -> None:
             mirror.address("neqa", "neqa.jsonl")
 
     outcomes(path, texts(valid, random.Random(SEED), as_yaml), read)
+
+
+def test_every_eval_ever(tmp_path: Path) -> None:
+    right = ANSWERS["tiny-1b"]
+    valid = log("tiny-1b", right)
+    valid["detailed_evaluation_results"] = {"format": "jsonl", "file_path": "rows.jsonl"}
+    text = "".join(json.dumps(row) + "\n" for row in instances("tiny-1b", right))
+    (tmp_path / "rows.jsonl").write_text(text)
+    path = tmp_path / "log.json"
+    files = texts(valid, random.Random(SEED), json.dumps)
+    outcomes(path, files, lambda: read_inputs([path], Wanted()))
+
+
+def test_instances(tmp_path: Path) -> None:
+    rows = instances("tiny-1b", ANSWERS["tiny-1b"])
+    path = tmp_path / "rows.jsonl"
+    outcomes(path, texts(rows, random.Random(SEED), as_rows), lambda: read_instances(path))
+
+
+def test_report_without_items(tmp_path: Path) -> None:
+    about = {"family": "f", "source": "replica", "task": "t", "variant": "zero-shot"}
+    about |= {"protocol": "own", "modified": "", "metric": "accuracy", "scale": "training_flops"}
+    points = {"sizes": ["a", "b"], "at": [1e20, 1e21], "values": [0.5, 0.25], "seeds": [1, 1]}
+    curve = about | points | {"n": 8, "chance": None, "flags": []}
+    valid = {"format": "ushaped-report", "version": "1.4", "curves": [curve]}
+    path = tmp_path / "report.json"
+    files = texts(valid, random.Random(SEED), json.dumps)
+    outcomes(path, files, lambda: read_inputs([path], Wanted()))
 
 
 def test_lock(tmp_path: Path) -> None:

@@ -64,11 +64,17 @@ def refusal(error: Exception, place: str = "") -> UserError | None:
 
 def run(main: Callable[[], None]) -> None:
     """Run a step's ``main`` and end with exit code 2 and one line on a `UserError` or `refusal`."""
+    if code := run_program(main, bad_input=2):
+        sys.exit(code)
+
+
+def run_program(main: Callable[[], int | None], bad_input: int = 1) -> int:
+    """Run ``main``; its exit code, or ``bad_input`` with one line on a `UserError` or `refusal`."""
     try:
-        main()
+        return main() or 0
     except Exception as error:
         shown = error if isinstance(error, UserError) else refusal(error)
         if shown is None:
             raise
         print(f"error: {shown}", file=sys.stderr)
-        sys.exit(2)
+        return bad_input

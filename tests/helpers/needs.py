@@ -47,6 +47,7 @@ def _slurm(*, accounting: bool) -> str | None:
 NEEDS: dict[str, Missing] = {
     "smollm": _smollm,
     "released": _released,
+    "every-eval-ever": lambda: package("every_eval_ever", "pip install --no-deps every-eval-ever"),
     "latex": _latex,
     "slurm": lambda: _slurm(accounting=False),
     "slurm-accounting": lambda: _slurm(accounting=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from ushaped.errors import UserError
 from ushaped.shapes.rules import Floats, Ints
@@ -101,7 +102,7 @@ class Settings:
                 raise UserError(f"--{name}", f"is {getattr(self, name)}", remedy)
 
     @staticmethod
-    def add_options(parser: argparse.ArgumentParser) -> None:
+    def add_options(parser: argparse._ActionsContainer) -> None:
         """Add an option for each setting."""
         for name, text in (
             ("equivalence", "largest difference that is practically none"),
@@ -111,7 +112,8 @@ class Settings:
         ):
             default = getattr(Settings, name)
             words = f"{text} (default {default:.4g})"
-            parser.add_argument(f"--{name}", type=type(default), default=default, help=words)
+            about: dict[str, Any] = {"type": type(default), "default": default, "metavar": "X"}
+            parser.add_argument(f"--{name}", help=words, **about)
 
     @classmethod
     def from_options(

@@ -20,6 +20,7 @@ from ushaped.results.parquet import ITEMS
 from ushaped.results.tables import CHANCE, read_lines
 from ushaped.results.text_files import AGAIN
 from ushaped.shapes.curves import PUBLISHED_POINTS, Answers, Curve
+from ushaped.shapes.data import Items
 from ushaped.shapes.rules import Floats
 from ushaped.terms import FLOPS, MAIN_VARIANT, PUBLISHED, SIGNS
 
@@ -174,6 +175,13 @@ def _answers(path: Path, key: CurveKey, rows: pd.DataFrame) -> Answers:
         first["answer"].to_numpy(),
         rows["distractor"].to_numpy().reshape(len(labels), -1),
     )
+
+
+def items_by_size(curve: Curve, answers: Answers) -> Items:
+    """Answers of a curve's models, with the models of one size in adjacent rows."""
+    order = [answers.models[name] for names in curve.models for name in names]
+    distractor = None if answers.distractor is None else answers.distractor[order]
+    return Items(answers.correct[order], curve.model_rows, answers.clusters, distractor)
 
 
 # -- checks ---------------------------------------------------------------------------------------

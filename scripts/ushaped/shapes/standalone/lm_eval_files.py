@@ -113,7 +113,7 @@ class Run:
         """Means of a task by metric and filter."""
         results = self._section("results").get(task) or {}
         samples = self._section("n-samples").get(task) or {}
-        n = _count(results.get("sample_len")) or _count(samples.get("effective"))
+        n = whole_count(results.get("sample_len")) or whole_count(samples.get("effective"))
         # Before version 0.4 metrics had no filters.
         with_filters = any("," in key for key in results)
         means = {}
@@ -122,7 +122,9 @@ class Run:
             is_metric = "," in key if with_filters else key not in NO_RESULTS
             if is_metric and not metric.endswith("_stderr"):
                 error = results.get(f"{metric}_stderr,{name}" if name else f"{metric}_stderr")
-                means[f"{metric},{name or 'none'}"] = Aggregate(_number(mean), _error(error), n)
+                means[f"{metric},{name or 'none'}"] = Aggregate(
+                    finite_number(mean), _error(error), n
+                )
         return means
 
     def _section(self, name: str) -> dict[str, Any]:
@@ -242,6 +244,11 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Path]]:
     return sorted(runs.values(), key=lambda run: run.date), files.dangling
 
 
+def is_named_by_harness(file: Path) -> bool:
+    """Whether a file has the name of results or samples."""
+    return _match(file) is not None
+
+
 def _match(file: Path) -> re.Match[str] | None:
     return SAMPLES_NAME.fullmatch(file.name) or RESULTS_NAME.fullmatch(file.name)
 
@@ -305,7 +312,7 @@ def _read_results(path: Path) -> dict[str, Any]:
     return results
 
 
-def _number(value: object) -> float:
+def finite_number(value: object) -> float:
     """A finite number; NaN for anything else, including true and false."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
@@ -315,13 +322,13 @@ def _number(value: object) -> float:
 
 def _error(value: object) -> float:
     """A standard error; NaN where it was not computed (``N/A``, ``[]``, null) or is negative."""
-    error = _number(value)
+    error = finite_number(value)
     return error if error >= 0 else math.nan
 
 
-def _count(value: object) -> int:
+def whole_count(value: object) -> int:
     """A number of items; 0 where it is none."""
-    count = _number(value)
+    count = finite_number(value)
     return int(count) if 1 <= count <= LARGEST_COUNT and count == int(count) else 0
 
 
@@ -353,7 +360,7 @@ def read_samples(path: Path) -> Samples:
         chances.append(_chance(sample))
         for metric in sample.get("metrics") or sample.keys() - NO_METRICS:
             value = sample.get(metric)
-            number = float(value) if isinstance(value, bool) else _number(value)
+            number = float(value) if isinstance(value, bool) else finite_number(value)
             if metric not in NO_MEANS and not math.isnan(number):
                 name, item = f"{metric},{filtered}", f"{document}:{sample.get('doc_hash') or ''}"
                 values.setdefault(name, {})[item] = number

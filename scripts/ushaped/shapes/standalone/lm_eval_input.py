@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -65,6 +66,22 @@ class Model:
     scale: float
 
 
+class Summary(Protocol):
+    """A model's mean: ``error`` is NaN and ``n`` is 0 where unknown.
+
+    ``right`` are its right answers, None if the mean is no share of ``n`` items.
+    """
+
+    @property
+    def mean(self) -> float: ...
+    @property
+    def error(self) -> float: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def right(self) -> int | None: ...
+
+
 @dataclass(frozen=True)
 class ModelResults:
     """One model's values on one task; ``means`` by metric and filter, empty without results."""
@@ -100,6 +117,7 @@ def read_harness(
     higher_is_better: bool | None = None,
     family: str = "",
     task: str = "",
+    left_out: list[UserError] | None = None,
 ) -> list[tuple[Curve, Data]]:
     """Curves of every family of the models file on every task that was run.
 
@@ -120,6 +138,8 @@ def read_harness(
         Of the metric; needed only if neither the results nor its name (`HIGHER`, `LOWER`) decide.
     family, task : str
         Curves to select; "" for all.
+    left_out : list of UserError, optional
+        If given, curves with an error and models without output are left out, and added to it.
 
     Returns
     -------
@@ -137,6 +157,10 @@ def read_harness(
     by_family: dict[str, list[tuple[Model, list[Run]]]] = {}
     for model in read_models(models, axis):
         own = [run for run in runs if run.is_of(model.name)]
+        if not own and left_out is not None:
+            what = f"there is no output of model '{model.name}'"
+            left_out.append(UserError(str(models), what, "run it"))
+            continue
         if not own:
             folders = ", ".join(sorted({run.folder.name for run in runs}))
             what = f"there is no output of model '{model.name}', only of {folders}"
@@ -155,7 +179,15 @@ def read_harness(
     if not selected:
         available = ", ".join("/".join(name) for name in names)
         raise UserError("--family, --task", f"name no curve of {available}", "name one of them")
-    return [_curve(*name, by_family[name[0]], metric, axis, higher_is_better) for name in selected]
+    curves = []
+    for name in selected:
+        try:
+            curves.append(_curve(*name, by_family[name[0]], metric, axis, higher_is_better))
+        except UserError as error:
+            if left_out is None:
+                raise
+            left_out.append(error)
+    return curves
 
 
 def read_models(path: Path, axis: Axis) -> list[Model]:
@@ -230,7 +262,9 @@ def _curve(
     if len(answers) == len(results):
         return curve_from_answers(labels, answers, notes=notes)
     notes.append("no samples of some models: their answers cannot be compared item by item")
-    return _from_means(labels, {model: own.mean(name) for model, own in results.items()}, notes)
+    do = "run it again with --log_samples and --bootstrap_iters"
+    means = {model: own.mean(name) for model, own in results.items()}
+    return curve_from_means(labels, means, notes, do)
 
 
 def _latest(where: str, runs: Sequence[Run], notes: list[str]) -> Run:
@@ -340,14 +374,21 @@ def _protocol(where: str, task: str, runs: Mapping[Model, Run]) -> str:
     return next(iter(models), "")
 
 
-def _from_means(
-    labels: CurveLabels, means: Mapping[Model, Aggregate], notes: Sequence[str]
+def curve_from_means(
+    labels: CurveLabels, means: Mapping[Model, Summary], notes: Sequence[str], do: str
 ) -> tuple[Curve, Data]:
-    """A curve of counts if every mean is one, else of means with their errors."""
+    """A curve of counts if every mean is one, else of means with their errors.
+
+    Raises
+    ------
+    UserError
+        If models are seeds of one size, a mean is no share, or an error is unknown; ``do`` says
+        what to do then.
+    """
     models = sorted(means, key=lambda model: model.scale)
     sizes, scales = [model.size for model in models], [model.scale for model in models]
     if len(set(scales)) < len(scales):
-        do = "run them again with --log_samples, or name one model per scale"
+        do = f"{do}; or name one model per scale"
         raise UserError(labels.where, "has training seeds without samples", do)
     values, errors, items = np.array(
         [(means[model].mean, means[model].error, means[model].n) for model in models]
@@ -358,11 +399,9 @@ def _from_means(
             counts = np.array(right, dtype=np.int64)
             return curve_from_counts(labels, sizes, scales, counts, items.astype(np.int64), notes)
         if not ((values >= 0) & (values <= 1)).all():
-            do = "name another with --metric, or write a table with scale,mean,error"
-            raise UserError(labels.where, "the metric is no share from 0 to 1", do)
+            remedy = "name another with --metric, or write a table with scale,mean,error"
+            raise UserError(labels.where, "the metric is no share from 0 to 1", remedy)
     for model, error in zip(models, errors, strict=True):
         if not error > 0:
-            what = f"'{model.name}' has no standard error above 0"
-            do = "run it again with --log_samples and --bootstrap_iters"
-            raise UserError(labels.where, what, do)
+            raise UserError(labels.where, f"'{model.name}' has no standard error above 0", do)
     return make_curve(labels, sizes, scales, values, None, notes), Means(errors)

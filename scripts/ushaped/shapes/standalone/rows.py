@@ -10,6 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from ushaped.errors import UserError
 from ushaped.results.text_files import number
 
@@ -59,6 +62,40 @@ def read_table(path: Path) -> list[Row]:
     if not rows:
         raise UserError(str(path), "has no rows", CSV_REMEDY)
     return rows
+
+
+def rows_of_frame(path: Path, frame: pd.DataFrame) -> list[Row]:
+    """Rows of a DataFrame as those of a table; ``path`` is its name, lines are counted from 1.
+
+    Raises
+    ------
+    UserError
+        If it has no rows, or a column's name is no text or there twice.
+    """
+    columns = list(frame.columns)
+    if not all(isinstance(column, str) for column in columns) or len(set(columns)) < len(columns):
+        raise UserError(str(path), "has columns without names of their own", "name each column")
+    if frame.empty:
+        raise UserError(str(path), "has no rows", "give a row per size or per answer")
+    _refuse_position(str(path), columns)
+    rows = []
+    for line, values in enumerate(frame.itertuples(index=False, name=None), 1):
+        cells = {column: _frame_cell(value) for column, value in zip(columns, values, strict=True)}
+        if not all(is_text(part) for part in (*cells, *cells.values())):
+            raise UserError(f"{path}, line {line}", "has a control character", "remove it")
+        rows.append(cells | {"path": str(path), "line": str(line)})
+    return rows
+
+
+def _frame_cell(value: object) -> str:
+    """A value of a DataFrame as a cell of CSV: missing ones empty, numbers with all digits."""
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else repr(float(value))
+    return str(value).strip()
 
 
 def check_columns(

@@ -35,6 +35,9 @@ from ushaped.shapes.standalone.rows import (
 )
 from ushaped.terms import SIGNS
 
+# Source of the curves of a table.
+GIVEN = "given"
+
 COUNTS, MEANS, FILES, ITEMS = "counts", "means", "files", "items"
 FORMS = {
     COUNTS: ("scale", "k", "n"),
@@ -64,7 +67,8 @@ _FORM_OF: dict[type, str] = {Counts: COUNTS, Means: MEANS, Items: ITEMS}
 class CurveLabels:
     """Properties of a curve other than its points; ``where`` is its file and name, for messages.
 
-    The scale is a value on ``axis``; ``chance`` is NaN where unknown.
+    The scale is a value on ``axis``; ``chance`` is NaN where unknown. ``variant`` and ``modified``
+    are "" unless the curve is of this workflow.
     """
 
     where: str
@@ -75,6 +79,8 @@ class CurveLabels:
     metric: str
     axis: Axis
     chance: float
+    variant: str = ""
+    modified: str = ""
 
     @property
     def is_share(self) -> bool:
@@ -120,7 +126,35 @@ def read_curves(
     UserError
         With file and line, for anything that would make the verdict wrong.
     """
-    rows, axis = _with_scale(path, read_table(path), axis)
+    return curves_of_rows(path, read_table(path), family, task, metric, chance, axis)
+
+
+def curves_of_rows(
+    path: Path,
+    rows: list[Row],
+    family: str = "",
+    task: str = "",
+    metric: str = "accuracy",
+    chance: float = math.nan,
+    axis: Axis | None = None,
+    left_out: list[UserError] | None = None,
+) -> list[tuple[Curve, Data]]:
+    """Curves of the rows of a table; parameters as of `read_curves`.
+
+    Parameters
+    ----------
+    path : Path
+        Name of the table in messages; its stem is the task where nothing else names one.
+    rows : list of Row
+    left_out : list of UserError, optional
+        If given, curves with an error and models without a scale are left out, and added to it.
+
+    Raises
+    ------
+    UserError
+        With file and line, if nothing can be read; without ``left_out``, for the first error.
+    """
+    rows, axis = _with_scale(path, rows, axis)
     form = _form(path, rows[0])
     selected = {
         name: value
@@ -128,30 +162,53 @@ def read_curves(
         if value and name in rows[0]
     }
     groups: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
+    for row in _without_unknown_scales(rows, axis, left_out):
         key = (row.get("family", family or "models"), row.get("task", task or path.stem))
         groups.setdefault(key, []).append(row)
-    curves = []
-    for (own_family, own_task), group in groups.items():
-        if any(group[0][name] != value for name, value in selected.items()):
-            continue
-        where = f"{path}, {own_family}/{own_task}"
-        labels = CurveLabels(
-            where,
-            family=own_family,
-            source="given",
-            task=own_task,
-            protocol=_common(where, group, "protocol"),
-            metric=metric,
-            axis=axis,
-            chance=_chance(where, group, metric, chance),
-        )
-        curves.append(_READERS[form](labels, group))
-    if not curves:
+    wanted = {
+        key: group
+        for key, group in groups.items()
+        if all(group[0][name] == value for name, value in selected.items())
+    }
+    if not wanted:
         names = ", ".join("/".join(key) for key in groups)
         what = f"has no such family or task; it has {names}"
         raise UserError(str(path), what, "name one of them")
+    curves = []
+    for (own_family, own_task), group in wanted.items():
+        where = f"{path}, {own_family}/{own_task}"
+        try:
+            labels = CurveLabels(
+                where,
+                family=own_family,
+                source=GIVEN,
+                task=own_task,
+                protocol=_common(where, group, "protocol"),
+                metric=metric,
+                axis=axis,
+                chance=_chance(where, group, metric, chance),
+            )
+            curves.append(_READERS[form](labels, group))
+        except UserError as error:
+            if left_out is None:
+                raise
+            left_out.append(error)
     return curves
+
+
+def _without_unknown_scales(
+    rows: list[Row], axis: Axis, left_out: list[UserError] | None
+) -> list[Row]:
+    """Rows whose scale is not empty, the others named in ``left_out``; all if it is for all."""
+    known = [row for row in rows if row["scale"]]
+    if left_out is None or not known:
+        return rows
+    left_out += [
+        UserError(position(row), "scale is ''", f"give its {axis.noun}")
+        for row in rows
+        if not row["scale"]
+    ]
+    return known
 
 
 def _with_scale(path: Path, rows: list[Row], axis: Axis | None) -> tuple[list[Row], Axis]:
@@ -251,9 +308,9 @@ def make_curve(
         family=labels.family,
         source=labels.source,
         task=labels.task,
-        variant="",
+        variant=labels.variant,
         protocol=labels.protocol,
-        modified="",
+        modified=labels.modified,
         metric=labels.metric,
         sizes=tuple(sizes),
         flops=x if axis is COMPUTE else np.full(len(x), np.nan),
@@ -298,32 +355,50 @@ def size_label(scale: float, axis: Axis) -> str:
 def write_curves(path: Path, curves: Sequence[tuple[Curve, Data]]) -> list[Path]:
     """Write curves such that `read_curves` reads them again; returns the files.
 
-    Items and seeds are renumbered; metric, unit of the scale and flags are lost. A file has one of
-    `FORMS`; curves of several forms go to one file each, named after the form.
+    Items and seeds are renumbered; metric and flags are lost. A file has one of `FORMS`, one metric
+    and one axis; curves of several go to one file each, named after what differs.
 
     Raises
     ------
     UserError
-        If a file cannot be written.
+        If a file cannot be written, or two curves have the same family and task.
     """
-    by_form: dict[str, list[tuple[Curve, Data]]] = {}
+    kinds: dict[tuple[str, str, str], list[tuple[Curve, Data]]] = {}
     for curve, data in curves:
-        by_form.setdefault(_FORM_OF[type(data)], []).append((curve, data))
+        kind = (_FORM_OF[type(data)], curve.metric, curve.axis.name)
+        kinds.setdefault(kind, []).append((curve, data))
+    differ = [len(set(names)) > 1 for names in zip(*kinds, strict=True)]
     paths = []
-    for form, members in by_form.items():
-        one_form = len(by_form) == 1
-        paths.append(path if one_form else path.with_name(f"{path.stem}-{form}{path.suffix}"))
-        rows = [row for curve, data in members for row in _rows(curve, data)]
-        columns = [name for name in (*NAMES, *FORMS[form], "seed", "part") if name in rows[0]]
-        try:
-            with whole(paths[-1]) as beside, open(beside, "w", encoding="utf-8", newline="") as out:
-                writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(rows)
-        except OSError as error:
-            what = f"cannot be written ({error.strerror})"
-            raise UserError(str(paths[-1]), what, "choose another file") from None
+    for kind, members in kinds.items():
+        parts = [name for name, several in zip(kind, differ, strict=True) if several]
+        paths.append(path.with_name(f"{'-'.join([path.stem, *parts])}{path.suffix}"))
+        _write(paths[-1], members)
     return paths
+
+
+def _write(path: Path, curves: Sequence[tuple[Curve, Data]]) -> None:
+    """Write curves of one form, metric and axis."""
+    names = [(curve.family, curve.task) for curve, _ in curves]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        do = "select one with --family and --task, or give them names of their own"
+        raise UserError("/".join(twice), "is the name of several curves", do)
+    rows = [row for curve, data in curves for row in _rows(curve, data)]
+    form, scale = FORMS[_FORM_OF[type(curves[0][1])]], _scale_column(curves[0][0].axis)
+    columns = [*NAMES, scale, *(name for name in form if name != "scale"), "seed", "part"]
+    try:
+        with whole(path) as beside, open(beside, "w", encoding="utf-8", newline="") as out:
+            present = [name for name in columns if name in rows[0]]
+            writer = csv.DictWriter(out, present, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        what = f"cannot be written ({error.strerror})"
+        raise UserError(str(path), what, "choose another file") from None
+
+
+def _scale_column(axis: Axis) -> str:
+    """The column of the scale: of an axis that is not the default one, its own name."""
+    return "scale" if axis is COMPUTE else axis.column
 
 
 def _rows(curve: Curve, data: Data) -> Iterable[dict[str, object]]:
@@ -331,7 +406,7 @@ def _rows(curve: Curve, data: Data) -> Iterable[dict[str, object]]:
     names = {"family": curve.family, "task": curve.task, "protocol": curve.protocol}
     scales = curve.scale_values.tolist()
     for index, (size, scale) in enumerate(zip(curve.sizes, scales, strict=True)):
-        row = names | {"chance": chance, "size": size, "scale": scale}
+        row = names | {"chance": chance, "size": size, _scale_column(curve.axis): scale}
         if isinstance(data, Counts):
             yield row | {"k": int(data.k[index]), "n": int(data.n[index])}
         elif isinstance(data, Means):
