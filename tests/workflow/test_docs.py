@@ -74,7 +74,10 @@ NOT_RUN = {
     ),
     ("docs/served.md", "# As below, without the cache option if only chat is asked."),
     ("docs/verdicts.md", 'python -c "'),
-    ("docs/verdicts.md", "python -m ushaped.shapes --harness results/ --models models.csv"),
+    (
+        "docs/judge.md",
+        "inspect eval task.py --model mockllm/model --log-dir logs --log-format json",
+    ),
 }
 SMOLLM = read_registry(ROOT)["smollm"]["models"]["smollm2-135m-instruct"]
 PYTHON_PROGRAMS = ("python", "snakemake", "ruff", "snakefmt", "mypy")
@@ -189,6 +192,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
         path = programs / name
         path.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).parent / name}" "$@"\n')
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    # The program of the copy, not of the project that is installed here.
+    path = programs / "ushaped"
+    path.write_text('#!/bin/sh\nexec python -m ushaped "$@"\n')
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
     # What `make` compares with the lists of the project before it installs anything.
     for path in ROOT.glob("requirements*.txt"):
         (tmp_path / "venv" / path.name).write_bytes(path.read_bytes())
