@@ -17,6 +17,7 @@ rule export:
         labels=str(ROOT / "literature/verdicts.csv"),
         questions=ANSWER_FILES,
         axes=AXIS_FILES,
+        elsewhere=ELSEWHERE,
         facts=TASK_FILES,
         models=MODEL_FILES,
         prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
@@ -56,3 +57,30 @@ rule export:
         "python {input.code[0]:q} --results {params.results:q} --tasks {params.tasks:q}"
         " --literature {params.literature:q} --schema {input.schema:q}"
         " --output {output.json:q} --tables {params.tables:q} 2>&1 | tee {log:q} >&2"
+
+
+rule exchange:
+    """Write what every model answered in the format of Every Eval Ever."""
+    input:
+        code=code("exchange"),
+        metrics=rules.metrics.output.table,
+        details=rules.metrics.output.details,
+        models=MODEL_FILES,
+        prompts=expand(f"{OUT}/prompts/{{file}}", file=PROMPT_FILES),
+        scores=SCORE_FILES,
+    output:
+        directory(EVERY_EVAL_EVER),
+    log:
+        f"{LOGS}/exchange.log",
+    benchmark:
+        f"{BENCHMARKS}/exchange.tsv"
+    conda:
+        environment
+    resources:
+        mem_mb=memory_per_attempt(2000),
+        runtime=30,
+    params:
+        results=results_folder,
+    shell:
+        "python {input.code[0]:q} --results {params.results:q} --output {output:q}"
+        " 2>&1 | tee {log:q} >&2"

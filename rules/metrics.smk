@@ -1,6 +1,8 @@
 # metrics: accuracy, loss, label mass, answer rates and their intervals; and scores by part.
 
 MODEL_FILES = expand(f"{OUT}/models/{{model}}/model.json", model=MODELS)
+# What each model answered, for other programs.
+EVERY_EVAL_EVER = f"{OUT}/every_eval_ever"
 
 
 rule metrics:

@@ -275,6 +275,18 @@ def own_items(wildcards):
     return list(map(str, find_own(FACTS[wildcards.task])))
 
 
+def elsewhere_files():
+    """The files of curves that were measured elsewhere, those of a folder one by one."""
+    found = []
+    for entry in config.get("elsewhere", []):
+        path = Path(entry["path"])
+        found += sorted(map(str, filter(Path.is_file, path.rglob("*")))) or [str(path)]
+        found += [entry["models"]] if "models" in entry else []
+    # A module's prefix goes before relative paths.
+    moved = with_prefix("x") != "x"
+    return [os.path.abspath(file) if moved else file for file in found]
+
+
 def main_file(source, task):
     """The prompt file of the main variant, or of the first one if that is not run."""
     own = [file for file in PROMPT_FILES if file.startswith(f"{source}/{task}/")]

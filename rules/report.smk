@@ -61,12 +61,13 @@ rule report:
         protocols=rules.protocols.output,
         questions=ANSWER_FILES,
         axes=AXIS_FILES,
+        elsewhere=ELSEWHERE,
         published_tables=PUBLISHED_TABLE_FILES,
         published_figures=figure_files(LITERATURE_FIGURES),
         config=rules.provenance.output.config,
         provenance=rules.provenance.output.provenance,
         # Not read: the same numbers as plain files.
-        plain=f"{OUT}/report.json",
+        plain=[f"{OUT}/report.json", EVERY_EVAL_EVER],
         template=str(ROOT / "report/report.html.j2"),
         parts=sorted(str(path) for path in (ROOT / "report").rglob("*.*") if path.is_file()),
     output:

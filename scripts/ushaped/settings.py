@@ -201,6 +201,26 @@ class ModelPrice(Model):
     output: Number = setting("For tokens that the model writes, thoughts too.", ge=0)
 
 
+class Elsewhere(Model):
+    """Files of curves that were measured elsewhere."""
+
+    path: Folder = setting(
+        "File or folder: a table (CSV, JSONL), output of lm-evaluation-harness, Every Eval Ever, "
+        "or the report.json of another run.",
+        min_length=1,
+    )
+    models: Folder = setting(
+        "Table of family and scale of each model (model,family,scale), where the files do not have "
+        "them.",
+        None,
+        min_length=1,
+    )
+    metric: str = setting("Its name in the files; left out: the usual one.", None, min_length=1)
+    axis: Literal["training-compute", "parameters", "training-tokens"] = setting(
+        "What the scale is; left out: training compute.", None
+    )
+
+
 class Plan(Model):
     """What `snakemake plan` computes hours and memory for. It changes no result."""
 
@@ -379,6 +399,11 @@ class Configuration(Additions):
     prompts: Prompts
     scoring: Scoring
     generation: Generation
+    elsewhere: list[Elsewhere] = setting(
+        "Curves that were measured elsewhere: judged by the same tests, and shown in a section of "
+        "their own, as in [{path: their/results, models: their-models.csv}].",
+        None,
+    )
     prices: dict[Name, ModelPrice] = setting(
         "What servers charge, by model or family, as in my-model: {currency: USD, input: 0.15, "
         "output: 0.6}. It changes no result.",
@@ -519,6 +544,10 @@ def check_present(config: Config, registry: Mapping[str, Any], root: Path) -> No
         made = output / "tasks" / source / f"{name}.jsonl"
         if source in (OFFICIAL, ROUND_1) and mirror and not made.exists():
             released.find(released.release(task, source), mirror)
+    for entry in config.get("elsewhere", ()):
+        for path in filter(None, (entry["path"], entry.get("models"))):
+            if not Path(path).exists():
+                raise UserError(f"elsewhere, {path}", "no such file or folder", "correct its path")
     for name, model in models(config, registry).items():
         entry = model.get("entry", {})
         if "package" in entry and not (output / "models" / name / "model.json").exists():

@@ -17,7 +17,7 @@ GENERATOR = "tasks/neqa/replica.py"
 # The job that scores all models of the tiny settings.
 SCORES = "scores_small_1"
 HANGING_ON_SCORES = {"metrics", "shapes", "measured_figures", "provenance", "report"}
-HANGING_ON_SCORES |= {"flips", "protocols", "questions", "export"}
+HANGING_ON_SCORES |= {"flips", "protocols", "questions", "export", "exchange"}
 
 
 def rules(jobs: list[Job]) -> Counter[str]:

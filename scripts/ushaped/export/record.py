@@ -19,9 +19,10 @@ from ushaped.results.folder import AlongAxis, Results
 from ushaped.results.formats import Precision
 from ushaped.results.records import Key, key_of
 from ushaped.shapes.evidence_record import Verdict
+from ushaped.shapes.shapes_table import shapes_row
 from ushaped.terms import AVERAGE, PRIMARY, PUBLISHED, SHAPES, SIGNIFICANCE
 
-FORMAT, VERSION = "ushaped-report", "1.3"
+FORMAT, VERSION = "ushaped-report", "1.4"
 
 # Digits of every number, as in the tables.
 DIGITS = 10
@@ -37,6 +38,12 @@ MODEL = (
     "flops_source",
     "revision",
     "fingerprint",
+)
+# What is said of a curve that was measured elsewhere.
+MEASURED_ELSEWHERE = (
+    *("family", "source", "task", "variant", "protocol", "metric", "unit", "scale", "chance", "n"),
+    *("sampling", "sizes", "at", "values", "low", "high", "run_noise", "flags", "verdicts"),
+    "valley",
 )
 PROVENANCE = ("commit", "dirty", "config_digest", "python", "packages", "hardware")
 
@@ -77,6 +84,7 @@ def record(results: Results) -> Value:
             "flips": _records(results.flips, whole=("seeds", "next_seeds", "n")),
             "protocols": list(_protocols(results.protocols)),
             "axes": [_axis(own, results.folder) for own in results.axes.values()],
+            "elsewhere": _elsewhere(results),
             "power": _records(results.power, whole=("sizes", "n")),
             "published_verdicts": list(_published_verdicts(results)),
             "questions": {name: _records(table) for name, table in results.questions.items()},
@@ -237,6 +245,19 @@ def _axis(own: AlongAxis, folder: Path) -> Value:
         "used": [used[key] for key in pairs] if own.axis.used else None,
         "left_out": left_out,
     }
+
+
+def _elsewhere(results: Results) -> Value | None:
+    """Curves that were measured elsewhere; None where the configuration names none."""
+    if results.elsewhere is None:
+        return None
+    measured, left_out = results.elsewhere
+    curves = []
+    for one in measured:
+        whole = _curve(one.evidence, pd.Series(shapes_row(one.evidence)), None)
+        kept = {name: whole[name] for name in MEASURED_ELSEWHERE}
+        curves.append({"origin": one.origin, "file": one.file} | kept)
+    return {"curves": curves, "left_out": left_out}
 
 
 def _used(own: AlongAxis) -> dict[Key, list[float]]:

@@ -15,6 +15,7 @@ from ushaped.report import text
 from ushaped.report.axes import AxesView, axes_view
 from ushaped.report.compare import CompareView, compare_view
 from ushaped.report.curves import CurvesView, curves_view
+from ushaped.report.elsewhere import ElsewhereView, elsewhere_view
 from ushaped.report.evidence import EvidenceView, evidence_view
 from ushaped.report.findings import Findings, findings_of
 from ushaped.report.limits import LimitsView, limits_view
@@ -83,6 +84,7 @@ class PageView:
     mechanism: MechanismView | None
     power: PowerView | None
     published: PublishedView | None
+    elsewhere: ElsewhereView | None
     questions: QuestionsView
     methods: MethodsView
     curves: CurvesView | None
@@ -113,6 +115,7 @@ def page_view(findings: Findings) -> PageView:
         mechanism=mechanism_view(findings),
         power=power_view(findings),
         published=published,
+        elsewhere=elsewhere_view(findings),
         questions=questions_view(findings),
         methods=methods_view(findings),
         curves=curves_view(findings),

@@ -15,9 +15,11 @@ from ushaped.axes import AXES, Axis
 from ushaped.items.task import Task, find_task, load_task
 from ushaped.questions import asked
 from ushaped.results import tables
+from ushaped.results.columns import CurveKey
 from ushaped.results.formats import Precision, precisions, read_made
 from ushaped.results.records import Key, read_flip_items
 from ushaped.results.text_files import read_json
+from ushaped.shapes.elsewhere_record import MeasuredElsewhere, read_elsewhere
 from ushaped.shapes.evidence_record import read_evidence
 from ushaped.terms import AVERAGE
 from ushaped.variants import without_chat
@@ -184,6 +186,10 @@ class Results:
             for _, source, task, variant in own.itertuples(index=False)
         ]
 
+    def score_file(self, model: str, key: CurveKey) -> Path:
+        """The file of scores of one model and curve."""
+        return self.folder / "scores" / model / _file(key.source, key.task, key.variant)
+
     @cached_property
     def made(self) -> dict[str, dict[str, Any]]:
         """How the scores of each model were made."""
@@ -209,6 +215,16 @@ class Results:
     def figures(self) -> dict[str, Path]:
         """The figures of the run by name."""
         return find_figures([self.folder / "figures"])
+
+    @cached_property
+    def elsewhere(self) -> tuple[list[MeasuredElsewhere], list[str]] | None:
+        """Curves that were measured elsewhere, and what of them was left out.
+
+        None where the configuration names none.
+        """
+        if not self.config.get("elsewhere"):
+            return None
+        return read_elsewhere(self.folder / "elsewhere.json")
 
     # -- the literature ---------------------------------------------------------------------------
 
