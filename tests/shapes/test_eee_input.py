@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +327,57 @@ def test_formats_are_told_by_content(tmp_path: Path) -> None:
     table.write_text("scale,k,n\n1,5,9\n2,6,9\n")
     with pytest.raises(UserError, match="are Every Eval Ever and table; give one format"):
         read_inputs([path, table], WANTED)
+
+
+# -- logs of Inspect, as the converter of the package writes them ----------------------------------
+
+
+def of_inspect(model: str, right: list[int]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """An aggregate file without family and compute, and its instances; two metrics of a scorer."""
+    accuracy = result(right, evaluation_result_id="match:accuracy", evaluation_name="negation")
+    accuracy["metric_config"] = {
+        "evaluation_description": "accuracy from scorer match",
+        "metric_id": "accuracy",
+        "lower_is_better": False,
+    }
+    mean = sum(right) / len(right)
+    error = math.sqrt(mean * (1 - mean) / (len(right) - 1))
+    accuracy["score_details"]["uncertainty"]["standard_error"] = {"value": error}
+    std = accuracy | {"evaluation_result_id": "match:std", "score_details": {"score": 0.4}}
+    std |= {"metric_config": {"metric_id": "std", "lower_is_better": False}}
+    named = {"evaluation_name": "negation", "evaluation_result_id": "match:accuracy"}
+    content = log(
+        model,
+        right,
+        schema_version="0.3.0",
+        model_info={"name": f"hf/{model}", "id": f"hf/{model}", "developer": "hf"},
+        eval_library={"name": "inspect", "version": "inspect_ai:0.3.285"},
+        evaluation_results=[std, accuracy],
+    )
+    return content, instances(model, right, **named, metadata={"epoch": "1"})
+
+
+def test_a_converted_log_of_inspect_is_judged_by_its_items(tmp_path: Path) -> None:
+    for model, right in ANSWERS.items():
+        # Each in a folder of its own, under a UUID.
+        folder = tmp_path / "data/negation/hf" / model
+        write_log(folder, "d4b4bd4d-ec66-46b9-abc0-9b483bccd548", *of_inspect(model, right))
+    models = tmp_path / "models.csv"
+    rows = "".join(f"hf/{model},tiny,{scale}\n" for model, scale in SIZES.items())
+    models.write_text(f"model,family,scale\n{rows}")
+    reading = read_every_eval_ever([tmp_path / "data"], Wanted(models=models))
+    curve, data = only(reading)
+    assert (curve.family, curve.task, curve.source) == ("tiny", "negation", "inspect")
+    assert isinstance(data, Items)
+    assert data.values.tolist() == list(map(list, ANSWERS.values()))
+    assert reading.lines() == []
+
+
+def test_a_standard_error_that_divides_by_n_minus_one_is_that_of_counts(tmp_path: Path) -> None:
+    for model, right in ANSWERS.items():
+        content, _ = of_inspect(model, right)
+        known = {"family": "tiny", "training_flops": repr(SIZES[model])}
+        content["model_info"]["additional_details"] = known
+        write_log(tmp_path, model, content)
+    _, data = only(read_every_eval_ever([tmp_path], WANTED))
+    assert isinstance(data, Counts)

@@ -76,7 +76,7 @@ NOT_RUN = {
     ("docs/verdicts.md", 'python -c "'),
     (
         "docs/judge.md",
-        "inspect eval task.py --model mockllm/model --log-dir logs --log-format json",
+        "inspect eval task.py --model hf/EleutherAI/pythia-70m --log-dir logs --log-format json",
     ),
 }
 SMOLLM = read_registry(ROOT)["smollm"]["models"]["smollm2-135m-instruct"]

@@ -72,8 +72,11 @@ class Score:
             return None
         if math.isnan(self.error):
             return right
-        binomial = math.sqrt(self.mean * (1 - self.mean) / self.n)
-        return right if math.isclose(self.error, binomial, rel_tol=0.02, abs_tol=1e-6) else None
+        # Some divide by n under the root, some by n - 1.
+        variance = self.mean * (1 - self.mean)
+        binomial = (math.sqrt(variance / count) for count in (self.n, max(self.n - 1, 1)))
+        alike = any(math.isclose(self.error, one, rel_tol=0.01, abs_tol=1e-6) for one in binomial)
+        return right if alike else None
 
     @property
     def counts_items(self) -> bool:
