@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from ushaped.atlas.fetching import VARIABLE as ATLAS_VARIABLE
 from ushaped.items.released import VARIABLE
 
 Missing = Callable[[], str | None]
@@ -32,6 +33,12 @@ def _released() -> str | None:
     return f"needs released files of the prize: name their folder in {VARIABLE}"
 
 
+def _atlas() -> str | None:
+    if os.environ.get(ATLAS_VARIABLE):
+        return None
+    return f"needs published result files: name the folder of a mirror in {ATLAS_VARIABLE}"
+
+
 def _latex() -> str | None:
     return None if shutil.which("pdflatex") else "needs pdflatex: install TeX Live"
 
@@ -48,6 +55,7 @@ NEEDS: dict[str, Missing] = {
     "smollm": _smollm,
     "released": _released,
     "every-eval-ever": lambda: package("every_eval_ever", "pip install --no-deps every-eval-ever"),
+    "atlas": _atlas,
     "latex": _latex,
     "slurm": lambda: _slurm(accounting=False),
     "slurm-accounting": lambda: _slurm(accounting=True),

@@ -112,12 +112,26 @@ def download(
 
 def _served(address: str, archive: int, wanted: Release, silence: float) -> bytes:
     if archive:
-        return _unzipped(_fetched(address, archive, silence), wanted)
-    return _fetched(address, wanted.bytes, silence)
+        return _unzipped(fetched(address, archive, silence), wanted)
+    return fetched(address, wanted.bytes, silence)
 
 
-def _fetched(address: str, most: int, silence: float) -> bytes:
-    """What an address serves, up to one byte more than ``most``."""
+def fetched(address: str, most: int, silence: float) -> bytes:
+    """What an address serves, if that is no more than ``most`` bytes.
+
+    Parameters
+    ----------
+    address : str
+    most : int
+        Bytes.
+    silence : float
+        Seconds without a byte after which it is given up.
+
+    Raises
+    ------
+    RefusedError
+        If it serves nothing, or more.
+    """
     request = urllib.request.Request(address, headers={"User-Agent": "ushaped"})
     data = bytearray()
     end = time.monotonic() + PATIENCE
