@@ -28,6 +28,11 @@ if is_named("phase"):
     include: "rules/phase.smk"
 
 
+if is_named("atlas"):
+
+    include: "rules/atlas.smk"
+
+
 rule all:
     """Render the page: what `snakemake` does when nothing else is said."""
 

@@ -43,6 +43,8 @@ class Axis:
         Whether one model gives all points, so that no training stands between two of them.
     used : str
         Metric that says how much of it was really used; "" where that is the value itself.
+    falling : bool
+        Whether better models have lower values: points then stand from the highest to the lowest.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Axis:
     from_zero: bool = False
     same_models: bool = False
     used: str = ""
+    falling: bool = False
 
     @property
     def title(self) -> str:
@@ -68,8 +71,11 @@ class Axis:
         return self.name.replace("-", " ")
 
     def positions(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Where values stand on the axis: log10 of the value, or of 1 + value; any shape."""
-        return np.log10(values + float(self.from_zero))
+        """Where values stand on the axis: log10 of the value, or of 1 + value; any shape.
+
+        Minus that where better models have lower values.
+        """
+        return np.log10(values + float(self.from_zero)) * (-1 if self.falling else 1)
 
     def write(self, value: float) -> str:
         """A value in a column of numbers.
@@ -154,7 +160,19 @@ THINKING_TOKENS = Axis(
     used="thinking_tokens",
 )
 
+# Of the atlas alone: runs of this workflow have no validation loss.
+VALIDATION_LOSS = Axis(
+    name="validation-loss",
+    column="validation_loss",
+    label="Validation loss (nats per token)",
+    short="Loss",
+    noun="validation loss",
+    point="loss",
+    tick="{:g}".format,
+    falling=True,
+)
+
 AXES = {axis.name: axis for axis in (COMPUTE, PARAMETERS, TRAINING_TOKENS, SHOTS, THINKING_TOKENS)}
-BY_COLUMN = {axis.column: axis for axis in AXES.values()}
+BY_COLUMN = {axis.column: axis for axis in (*AXES.values(), VALIDATION_LOSS)}
 # Those that a configuration can ask for beside the sizes, which every run has.
 ASKED = tuple(name for name in AXES if name != COMPUTE.name)

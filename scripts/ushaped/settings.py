@@ -36,6 +36,7 @@ from ushaped.validation import (
     Number,
     Shards,
     Share,
+    Text,
     changes,
     distinct,
     setting,
@@ -241,6 +242,13 @@ RunNoise = Annotated[
 ]
 
 
+AtlasNoise = Annotated[
+    Annotated[Literal["by-task", "two-choice", "multiple-choice", "zero"], Tag("word")]
+    | Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False), AS_WRITTEN, Tag("number")],
+    NUMBER_OR_WORD,
+]
+
+
 class Shapes(Model):
     """How a curve gets its verdict."""
 
@@ -259,6 +267,33 @@ class Shapes(Model):
     draws: Count = setting("Bootstrap draws over items and training seeds, and draws per test.")
     simulations: Count = setting("Simulated curves for each dip that the table of power tries.")
     seed: int = setting("Seed of the bootstrap.", ge=0)
+
+
+class Atlas(Model):
+    """Curves that others measured, and those of finished runs: docs/atlas.md."""
+
+    sets: Annotated[list[Name], AfterValidator(distinct)] = setting(
+        "Sets of literature/atlas.yaml.", json_schema_extra={"uniqueItems": True}
+    )
+    mirror: Folder = setting(
+        "Folder that holds the repositories of the sets, each as OWNER__NAME; where it is empty, "
+        "the environment variable USHAPED_ATLAS_MIRROR names it, and without that the files are "
+        "downloaded from where they are published. It changes no result. ~ is the home folder.",
+        max_length=4096,
+    )
+    runs: list[Text] = setting(
+        "Folders of results: those that hold a report.json, or folders of such folders. Curves of "
+        "finished runs join the atlas, with the verdicts that the runs gave them."
+    )
+    run_noise: AtlasNoise = setting(
+        "Run-to-run noise of sets without reruns: by-task, which is two-choice where guessing "
+        "gives one half and else multiple-choice, or as shapes.run_noise."
+    )
+    predictable: Number = setting(
+        "A curve is foretold if the largest model, predicted from the others, is missed by at most "
+        "this much (accuracy as a share of 1).",
+        gt=0,
+    )
 
 
 class Frequencies(Model):
@@ -411,6 +446,7 @@ class Configuration(Additions):
     )
     plan: Plan
     shapes: Shapes
+    atlas: Atlas
     ladder: Ladder
     ladders: dict[Name, LadderChanges] = setting(  # type: ignore[valid-type]
         "Further families that are trained here, by name, each with what it changes of 'ladder', "
@@ -611,8 +647,8 @@ def _typed(value: Any, inside: bool) -> Any:
 
 
 def settings_for_provenance(config: Config) -> dict[str, Any]:
-    """The configuration without what no result depends on: where files lie, plan and prices."""
-    left_out = ("official", "plan", "prices", *Additions.model_fields)
+    """The configuration without what no result depends on: where files lie, plan, prices, atlas."""
+    left_out = ("official", "plan", "prices", "atlas", *Additions.model_fields)
     return {key: value for key, value in config.items() if key not in left_out}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.helpers import atlas_files
-from tests.helpers.released import complaint
 
+import published_results
+from released import complaint
 from ushaped.atlas.fetching import VARIABLE, mirror_folder, take
 from ushaped.atlas.sources import PublishedSet, read_sources
 from ushaped.items.download import RefusedError
@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 def published(tmp_path: Path) -> PublishedSet:
     """A set of one invented model, which lies in a mirror."""
     folder = tmp_path / "mirror/owner__name"
-    atlas_files.gadre(folder, {"a=1": {"copa": 0.5}})
-    return atlas_files.source("gadre", folder)
+    published_results.gadre(folder, {"a=1": {"copa": 0.5}})
+    return published_results.source("gadre", folder)
 
 
 def test_files_of_a_mirror_keep_their_paths_and_bytes(
@@ -56,11 +56,11 @@ def test_files_are_downloaded_at_their_commit(published: PublishedSet, tmp_path:
 
     def fetch(address: str, most: int, silence: float) -> bytes:
         asked.append(address)
-        path = address.split(f"{atlas_files.COMMIT}/")[1].replace("%3D", "=")
+        path = address.split(f"{published_results.COMMIT}/")[1].replace("%3D", "=")
         return (tmp_path / "mirror/owner__name" / path).read_bytes()
 
     take(published, "", tmp_path / "taken", fetch)
-    start = f"https://raw.githubusercontent.com/owner/name/{atlas_files.COMMIT}/exp_data/"
+    start = f"https://raw.githubusercontent.com/owner/name/{published_results.COMMIT}/exp_data/"
     assert len(asked) == len(published.files)
     assert all(address.startswith(start) for address in asked)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.helpers import atlas_files
 
+import published_results
 from ushaped.atlas.fetching import mirror_folder
 from ushaped.atlas.points import Point, Read, read_points, write_points
 from ushaped.atlas.readers import read_set
@@ -20,8 +20,8 @@ SIZE = 190_354_176
 
 
 def read_gadre(folder: Path, accuracies: dict[str, dict[str, float]]) -> Read:
-    atlas_files.gadre(folder, accuracies)
-    return read_set("set", atlas_files.source("gadre", folder), folder)
+    published_results.gadre(folder, accuracies)
+    return read_set("set", published_results.source("gadre", folder), folder)
 
 
 def test_a_model_of_gadre_has_its_facts(tmp_path: Path) -> None:
@@ -41,8 +41,8 @@ def test_a_model_of_gadre_has_its_facts(tmp_path: Path) -> None:
 
 
 def test_a_wrong_number_of_items_is_corrected(tmp_path: Path) -> None:
-    atlas_files.gadre(tmp_path, {"a": {"copa": 0.5}})
-    source = atlas_files.source("gadre", tmp_path, items={"copa": 50})
+    published_results.gadre(tmp_path, {"a": {"copa": 0.5}})
+    source = published_results.source("gadre", tmp_path, items={"copa": 50})
     assert [point.n for point in read_set("set", source, tmp_path).points] == [50]
 
 
@@ -71,8 +71,8 @@ def test_a_task_without_items_is_left_out_once(tmp_path: Path) -> None:
 def test_a_damaged_model_of_gadre_costs_its_own_points(
     tmp_path: Path, damage: Callable[[Path], None], reason: str
 ) -> None:
-    atlas_files.gadre(tmp_path, {"a": {"copa": 0.5}, "b": {"copa": 0.6}})
-    source = atlas_files.source("gadre", tmp_path)
+    published_results.gadre(tmp_path, {"a": {"copa": 0.5}, "b": {"copa": 0.6}})
+    source = published_results.source("gadre", tmp_path)
     damage(tmp_path / "exp_data")
     found = read_set("set", source, tmp_path)
     assert [point.model for point in found.points] == ["b"]
@@ -90,9 +90,9 @@ def test_percentages_are_left_out_in_one_line(tmp_path: Path) -> None:
 
 def test_the_last_evaluation_of_an_olmo_run_is_read(tmp_path: Path) -> None:
     counts = list(range(30, 60))
-    atlas_files.olmo(tmp_path, "190M-1xC.csv", counts, 20 * SIZE)
-    atlas_files.olmo(tmp_path, "190M-1xC-rerun.csv", counts[::-1], 20 * SIZE)
-    found = read_set("set", atlas_files.source("olmo-ladder", tmp_path), tmp_path)
+    published_results.olmo(tmp_path, "190M-1xC.csv", counts, 20 * SIZE)
+    published_results.olmo(tmp_path, "190M-1xC-rerun.csv", counts[::-1], 20 * SIZE)
+    found = read_set("set", published_results.source("olmo-ladder", tmp_path), tmp_path)
     assert not found.left_out
     accuracy = {point.run: point for point in found.points if point.metric == "accuracy"}
     assert (accuracy[""].value, accuracy["rerun"].value) == (59 / 97, 30 / 97)
@@ -105,24 +105,24 @@ def test_the_last_evaluation_of_an_olmo_run_is_read(tmp_path: Path) -> None:
 
 
 def test_a_run_that_ended_early_is_left_out(tmp_path: Path) -> None:
-    atlas_files.olmo(tmp_path, "190M-2xC.csv", [30, 31], 20 * SIZE)
-    found = read_set("set", atlas_files.source("olmo-ladder", tmp_path), tmp_path)
+    published_results.olmo(tmp_path, "190M-2xC.csv", [30, 31], 20 * SIZE)
+    found = read_set("set", published_results.source("olmo-ladder", tmp_path), tmp_path)
     assert not found.points
     assert "50% of its training" in found.left_out[0].reason
 
 
 def test_shares_that_do_not_tell_of_how_many_items_are_left_untested(tmp_path: Path) -> None:
-    atlas_files.olmo(tmp_path, "190M-1xC.csv", [30, 31], 20 * SIZE)
-    found = read_set("set", atlas_files.source("olmo-ladder", tmp_path), tmp_path)
+    published_results.olmo(tmp_path, "190M-1xC.csv", [30, 31], 20 * SIZE)
+    found = read_set("set", published_results.source("olmo-ladder", tmp_path), tmp_path)
     assert {point.n for point in found.points} == {None}
     assert [one.what for one in found.left_out] == ["piqa_val"]
 
 
 def test_groups_are_numbered_from_the_hardest(tmp_path: Path) -> None:
     rows = [["m/a", "M", 1, 2.0, 0.1, 0.9], ["m/b", "M", 2, 5.0, 0.2, 0.8]]
-    atlas_files.wu_lo(tmp_path, "acc_quiz_10_redist.csv", ["0_50_acc", "50_90_acc"], rows)
-    atlas_files.wu_lo(tmp_path, "quiz_10_redist.csv", ["0_50_brier", "50_90_brier"], rows)
-    found = read_set("set", atlas_files.source("wu-lo", tmp_path), tmp_path)
+    published_results.wu_lo(tmp_path, "acc_quiz_10_redist.csv", ["0_50_acc", "50_90_acc"], rows)
+    published_results.wu_lo(tmp_path, "quiz_10_redist.csv", ["0_50_brier", "50_90_brier"], rows)
+    found = read_set("set", published_results.source("wu-lo", tmp_path), tmp_path)
     by = {(p.metric, p.part, p.model): (p.value, p.n) for p in found.points}
     assert by["accuracy", "0", "m/a"] == (0.1, 50)
     assert by["brier", "1", "m/a"] == (0.1, 50)
@@ -131,8 +131,8 @@ def test_groups_are_numbered_from_the_hardest(tmp_path: Path) -> None:
 
 def test_models_without_compute_or_values_are_named(tmp_path: Path) -> None:
     rows = [["a", "M", 1, "", 0.1], ["b", "M", 1, 2.0, ""], ["c", "M", 1, 2.0, 0.1]]
-    atlas_files.wu_lo(tmp_path, "acc_quiz_10_redist.csv", ["0_50_acc"], rows)
-    found = read_set("set", atlas_files.source("wu-lo", tmp_path), tmp_path)
+    published_results.wu_lo(tmp_path, "acc_quiz_10_redist.csv", ["0_50_acc"], rows)
+    found = read_set("set", published_results.source("wu-lo", tmp_path), tmp_path)
     assert [point.model for point in found.points] == ["c"]
     assert sorted(one.reason.split(": ")[1] for one in found.left_out) == [
         "no values",
@@ -143,8 +143,8 @@ def test_models_without_compute_or_values_are_named(tmp_path: Path) -> None:
 def test_two_values_of_one_model_are_both_left_out(tmp_path: Path) -> None:
     rows = [["a", "M", 1, 2.0, 0.1], ["a", "M", 1, 2.0, 0.2], ["c", "M", 1, 2.0, 0.1]]
     rows.append(rows[2])
-    atlas_files.wu_lo(tmp_path, "acc_quiz_10_redist.csv", ["0_50_acc"], rows)
-    found = read_set("set", atlas_files.source("wu-lo", tmp_path), tmp_path)
+    published_results.wu_lo(tmp_path, "acc_quiz_10_redist.csv", ["0_50_acc"], rows)
+    found = read_set("set", published_results.source("wu-lo", tmp_path), tmp_path)
     assert [point.model for point in found.points] == ["c"]
     assert len(found.left_out) == 2
 

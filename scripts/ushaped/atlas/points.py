@@ -1,4 +1,4 @@
-"""Points of curves: one value of one model on one task, whoever measured it; and what was left out."""
+"""Points of curves, each one value of one model on one task; and what was left out."""
 
 from __future__ import annotations
 

@@ -159,19 +159,21 @@ def style_sheet(path: Path) -> tuple[Markup, str]:
     return _sealed(_inline(path))
 
 
-def script(folder: Path) -> tuple[Markup, str]:
-    """Join the files of a folder, by name, to one script; return it with its hash.
+def script(*folders: Path) -> tuple[Markup, str]:
+    """Join the files of folders, by name, to one script; return it with its hash.
 
     They share one function, so that nothing of them is global.
 
     Raises
     ------
     UserError
-        If there are none, or one would end the element that holds it.
+        If a folder has none, or one would end the element that holds it.
     """
-    paths = sorted(folder.glob("*.js"))
-    if not paths:
-        raise UserError(str(folder), "holds no script", "keep it beside the template")
+    paths: list[Path] = []
+    for folder in folders:
+        paths += sorted(folder.glob("*.js"))
+        if not paths:
+            raise UserError(str(folder), "holds no script", "keep it beside the template")
     parts = "\n".join(_inline(path) for path in paths)
     return _sealed(f"(() => {{\n'use strict';\n{parts}}})();\n")
 

@@ -6,7 +6,8 @@ known variances, are the weighted isotonic regression (Robertson, Wright and Dyk
 falling piece and a rising one; every split into two pieces is tried. Equal neighbours are allowed.
 
 Arrays inside have the curves last: there are thousands of curves (draws) and a few sizes, and NumPy
-is several times faster along a long last axis.
+is several times faster along a long last axis. Of many sizes only so many curves are fitted at once
+that the means of all their blocks of sizes stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from ushaped.terms import FLAT, INVERSE, INVERTED_U, POSITIVE, U_SHAPED
 
 ANY = "any"
 FITTED_SHAPES = (FLAT, POSITIVE, INVERSE, U_SHAPED, INVERTED_U, ANY)
+
+# Numbers in the array of block means that are worked on at once: two megabytes.
+_CELLS = 1 << 18
 
 # Minus the log-likelihood of each height, of fitted and observed heights and their weights.
 Loss = Callable[[Floats, Floats, Floats], Floats]
@@ -86,7 +90,21 @@ def fits(values: ArrayLike, weights: Floats, loss: Loss) -> dict[str, Fit]:
     >>> {shape: fitted[shape].heights[0].round(3).tolist() for shape in ("positive", "U-shaped")}
     {'positive': [0.35, 0.35, 0.4], 'U-shaped': [0.5, 0.2, 0.4]}
     """
-    observed = np.ascontiguousarray(as_rows(values).T)
+    rows = as_rows(values)
+    parts = max(1, len(rows) * rows.shape[1] ** 2 // _CELLS)
+    fitted = [_fits(part, weights, loss) for part in np.array_split(rows, parts)]
+    return {
+        shape: Fit(
+            np.concatenate([part[shape].heights for part in fitted]),
+            np.concatenate([part[shape].loss for part in fitted]),
+        )
+        for shape in FITTED_SHAPES
+    }
+
+
+def _fits(rows: Floats, weights: Floats, loss: Loss) -> dict[str, Fit]:
+    """Fit every shape to curves of shape (curves, S)."""
+    observed = np.ascontiguousarray(rows.T)
     weight = weights[:, None]
 
     def piece(heights: Floats, start: int) -> _Piece:
@@ -123,18 +141,24 @@ def _block_means(observed: Floats, weights: Floats) -> Floats:
     total = np.concatenate([[0.0], np.cumsum(weights)])
     zero = np.zeros((1, observed.shape[1]))
     sums = np.concatenate([zero, np.cumsum(observed * weights[:, None], axis=0)])
-    size = total[None, 1:] - total[:-1, None]
-    sizes = np.where(size > 0, size, 1.0)
-    return (sums[None, 1:] - sums[:-1, None]) / sizes[..., None]
+    means = np.empty((len(observed), *observed.shape))
+    for start in range(len(observed)):
+        own = slice(start + 1, None)
+        means[start, start:] = (sums[own] - sums[start]) / (total[own] - total[start])[:, None]
+    return means
 
 
 def _rising_suffixes(means: Floats) -> list[Floats]:
     """Isotonic fits of the sizes from j on, for every j; each of shape (S - j, curves)."""
-    # Smallest mean of a block that begins at a and ends at i or later.
-    least = np.minimum.accumulate(means[:, ::-1], axis=1)[:, ::-1]
+    # Smallest mean of a block that begins at a and ends at i or later. The steps of `accumulate`
+    # are not vectorised, these are.
+    least = means.copy()
+    for end in range(len(means) - 2, -1, -1):
+        own = least[: end + 1]
+        np.minimum(own[:, end], own[:, end + 1], out=own[:, end])
     pieces = [least[-1, -1:]]
     for start in range(len(means) - 2, -1, -1):
-        heights = least[start, start:].copy()
+        heights = least[start, start:]
         np.maximum(heights[1:], pieces[-1], out=heights[1:])
         pieces.append(heights)
     return pieces[::-1]
@@ -143,10 +167,13 @@ def _rising_suffixes(means: Floats) -> list[Floats]:
 def _rising_prefixes(means: Floats) -> list[Floats]:
     """Isotonic fits of the first j + 1 sizes, for every j; each of shape (j + 1, curves)."""
     # Largest mean of a block that ends at b and begins at i or before.
-    largest = np.maximum.accumulate(means, axis=0)
+    largest = means.copy()
+    for start in range(1, len(means)):
+        own = largest[:, start:]
+        np.maximum(own[start], own[start - 1], out=own[start])
     pieces = [largest[:1, 0]]
     for end in range(1, len(means)):
-        heights = largest[: end + 1, end].copy()
+        heights = largest[: end + 1, end]
         np.minimum(heights[:-1], pieces[-1], out=heights[:-1])
         pieces.append(heights)
     return pieces

@@ -2,8 +2,8 @@
 
 ``exp_data/models/NAME.json`` holds the training of a model and its validation losses,
 ``exp_data/evals/evaluation_NAME_heavy.json`` its accuracies, and ``exp_data/eval_metadata.csv``
-shots, items and chance (in percent) of each task. Tokens are given as a multiple of 20 per parameter.
-FLOPs are 6 times parameters times tokens, as in their paper.
+shots, items and chance (in percent) of each task. FLOPs are 6 times parameters times tokens, as in
+their paper.
 """
 
 from __future__ import annotations

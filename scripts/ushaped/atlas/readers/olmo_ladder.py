@@ -1,8 +1,8 @@
 """Files of the OLMo ladder (Bhagia et al. 2024): one table of evaluations for each training run.
 
-``SIZE-MULTIPLExC.csv``, or ``SIZE-MULTIPLExC-rerun.csv`` for a second training, has one row for each
-evaluated step; the last one is read. The files do not say of how many items a share is: that is
-the least number of which all shares of a task, at every step of every run, are multiples.
+``SIZE-MULTIPLExC.csv``, or ``SIZE-MULTIPLExC-rerun.csv`` for a second training, has one row for
+each evaluated step; the last one is read. The files do not say of how many items a share is: that
+is the least number of which all shares of a task, at every step of every run, are multiples.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Files of Wu and Lo (2024): means of released models over ten groups of items by difficulty.
 
-``data/TASK/*_10_redist.csv`` has one row for each model and a column ``FIRST_LAST_METRIC`` for each group.
-Under accuracy the first group is the hardest; under the Brier score, which is better where it is
-lower, the first is the easiest. Groups are numbered here from the hardest, 0. Models sorted the
-items, those that are drawn among them, so part of the differences between groups is selection.
+``data/TASK/*_10_redist.csv`` has one row for each model and a column ``FIRST_LAST_METRIC`` for each
+group of items. Under accuracy the first group is the hardest; under the Brier score, which is
+better where it is lower, the first is the easiest. Groups are numbered here from the hardest, 0.
+Models sorted the items, those that are drawn among them, so part of the differences between groups
+is selection.
 """
 
 from __future__ import annotations
