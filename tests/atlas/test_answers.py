@@ -43,6 +43,9 @@ def test_curves_are_counted_by_shape_and_intervals_resample_tasks() -> None:
     assert found["undetermined"]["count"] == 0
     low, high = found["U-shaped"]["low"], found["U-shaped"]["high"]
     assert 0 <= low < 0.25 < high < 0.6  # type: ignore[operator]
+    # Twelve tasks without one do not show that there is none.
+    assert found["inverse"]["low"] == 0
+    assert float(str(found["inverse"]["high"])) == pytest.approx(0.242, abs=0.001)
 
 
 def test_few_tasks_give_no_interval() -> None:

@@ -3,7 +3,8 @@
 Curves of one task share its items, and those of one model its training, so a curve is no
 independent observation. The intervals of the shares resample tasks, each with all its curves
 (cluster bootstrap), where there are ten or more; they say how the shares would vary with other
-tasks, and not with other models.
+tasks, and not with other models. A shape of no curve, or of all, does not vary when tasks are
+resampled: its interval is Wilson's, as if each task were one observation.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ushaped.atlas.verdicts import is_tested
-from ushaped.metrics.intervals import generator, percentile_interval, resampled_sums
+from ushaped.metrics.intervals import generator, percentile_interval, resampled_sums, wilson
 from ushaped.results.text_files import Row
 from ushaped.shapes.bootstrap import LEAST_CLUSTERS
 from ushaped.terms import STATISTICAL_SHAPES
@@ -69,4 +70,6 @@ def _intervals(
         return list(zip(shares.tolist(), unknown.tolist(), unknown.tolist(), strict=True))
     drawn = resampled_sums(table, len(tasks), draws, rng)
     low, high = percentile_interval(drawn / drawn.sum(axis=1, keepdims=True))
+    extreme = (shares == 0) | (shares == 1)
+    low, high = np.where(extreme, wilson(shares, len(tasks)), (low, high))
     return list(zip(shares.tolist(), low.tolist(), high.tolist(), strict=True))
