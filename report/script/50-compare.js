@@ -92,7 +92,8 @@ function chosenCurves(data, choice) {
       const { n, chance } = curve.metrics[index];
       const items = family.published ? 'official' : curve.source;
       const opinions = curve.verdict;
-      const verdict = opinions && metric.name === curve.judged ? [opinions.equivalent[0] || opinions.shown, opinions.equivalent[1]] : null;
+      const opinion = opinions?.[data.words?.rule ?? 'equivalent'];
+      const verdict = opinions && metric.name === curve.judged ? [opinion[0] || opinions.shown, opinion[1]] : null;
       const protocol = curve.protocol ?? variant.protocol;
       chosen.push({ edition, family, variant, protocol, metric, points, n, chance, items, opinions, verdict });
     }
@@ -209,7 +210,7 @@ function describe(view) {
   return sentences.join(' ');
 }
 
-function sayStatus(view, choice) {
+function sayStatus(view, choice, variantWords = 'Prompt variants') {
   const { curves, panels, left } = view;
   const missing = left ? ` ${left === 1 ? 'One curve is' : `${left} curves are`} left out, without known ${SCALE_WORDS[choice.scale]}.` : '';
   if (!curves.length) {
@@ -219,10 +220,10 @@ function sayStatus(view, choice) {
   }
   const variants = [...new Set(curves.map((curve) => `${curve.variant.name} (${curve.protocol} protocol)`))];
   const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
-  return `${count(curves.length, 'curve')} in ${count(panels.length, 'panel')}, against ${SCALE_WORDS[choice.scale]}. Prompt variants: ${variants.join(', ')}.${missing}`;
+  return `${count(curves.length, 'curve')} in ${count(panels.length, 'panel')}, against ${SCALE_WORDS[choice.scale]}. ${variantWords}: ${variants.join(', ')}.${missing}`;
 }
 
-function sayNotes({ curves }) {
+function sayNotes({ curves }, verdictWords = 'those of the published-equivalent rule, each with the share of bootstrap draws that give it') {
   const notes = ['Bars and bands are 95% intervals over items, where they are known. Hollow marks are models that nearly always give the same answer.'];
   const mixed = new Map();
   for (const curve of curves) mixed.set(curve.edition, (mixed.get(curve.edition) ?? new Set()).add(curve.items));
@@ -233,7 +234,7 @@ function sayNotes({ curves }) {
     if (variant.modified) notes.push(`${variant.name} is modified: ${variant.modified}.`);
   }
   if (curves.some((curve) => curve.verdict)) {
-    notes.push('Verdicts at the curves are those of the published-equivalent rule, each with the share of bootstrap draws that give it.');
+    notes.push(`Verdicts at the curves are ${verdictWords}.`);
   }
   return notes.join(' ');
 }
@@ -317,7 +318,7 @@ function headOf(table, names) {
 function fillCurves(data, view, ink, symbols) {
   const table = byId('compare-curves');
   const rules = Object.values(data.rules).map((words) => words[0].toUpperCase() + words.slice(1));
-  headOf(table, ['Curve', 'Family', 'Prompt variant', 'Items', ...rules]);
+  headOf(table, ['Curve', 'Family', data.words?.head ?? 'Prompt variant', 'Items', ...rules]);
   const body = make('tbody');
   for (const curve of view.curves) {
     const sample = makeSvg('svg', { class: 'swatch', width: 24, height: 12, 'aria-hidden': 'true' }, sampleOf(curve.look, ink, 1, 6));
@@ -470,8 +471,8 @@ onReady(async () => {
   function show(choice) {
     setControls(choice);
     view = viewOf(data, choice);
-    byId('compare-status').textContent = sayStatus(view, choice);
-    byId('compare-notes').textContent = view.curves.length ? sayNotes(view) : '';
+    byId('compare-status').textContent = sayStatus(view, choice, data.words?.status);
+    byId('compare-notes').textContent = view.curves.length ? sayNotes(view, data.words?.verdicts) : '';
     byId('compare-readout').textContent = '';
     for (const ending of ['svg', 'png', 'csv']) byId(`compare-${ending}`).disabled = !view.curves.length;
     fillNumbers(view);

@@ -80,6 +80,12 @@ def test_a_set_that_nobody_knows_is_refused_before_any_job(project: Project) -> 
 
 
 def test_another_start_of_snakemake_does_not_read_the_atlas(project: Project) -> None:
-    listed = project.call(project.command("-n", "--quiet", "rules", "--", "results/metrics.csv"))
-    assert listed.returncode == 0, listed.stdout
-    assert "atlas" not in listed.stdout
+    whole = project.read("literature/atlas.yaml")
+    project.write("literature/atlas.yaml", "damaged")
+    try:
+        planned = project.call(project.command("-n", "--quiet", "rules", "--", "results/plan.csv"))
+        refused = project.call(project.command("-n", "--quiet", "rules", "--", "atlas"))
+    finally:
+        project.write("literature/atlas.yaml", whole)
+    assert planned.returncode == 0, planned.stdout
+    assert "atlas.yaml: is not a mapping" in refused.stdout

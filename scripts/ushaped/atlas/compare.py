@@ -29,6 +29,16 @@ LABELS = {
     "bits_per_byte": "Bits per byte of the right answer",
     "brier": "Brier score",
 }
+# What stands in place of the report's words.
+WORDS = {
+    "families": "corpora and families",
+    "variants": "what is held fixed",
+    "legend": "Held fixed",
+    "status": "Held fixed",
+    "head": "Held fixed",
+    "rule": "statistical",
+    "verdicts": "statistical ones, each with the q-value of the test that it rests on",
+}
 # Its protocol stands at each curve.
 PROTOCOL = "as published"
 
@@ -54,10 +64,13 @@ def compare_data(
     metrics = [name for name in HIGHER if any(row["metric"] == name for row in drawn)]
     families = list(dict.fromkeys(family_of(row) for row in drawn))
     variants = sorted({variant_of(row) for row in drawn}, key=lambda name: (len(name), name))
-    editions = list(dict.fromkeys((str(row["set"]), task_of(row)) for row in drawn))
+    tasks = list(dict.fromkeys((str(row["set"]), str(row["task"])) for row in drawn))
+    parts = sorted({(tasks.index((str(r["set"]), str(r["task"]))), str(r["part"])) for r in drawn})
+    editions = [(*tasks[place], part) for place, part in parts]
     looks = style.ordered_looks(variants)
     family_looks = style.ordered_looks(f"{of}:{corpus}" for of, corpus in families)
     return {
+        "words": WORDS,
         "rules": RULES,
         "metrics": [metric_view(name) for name in metrics],
         "primary": list(range(len(metrics))),
@@ -76,8 +89,9 @@ def compare_data(
             for of, corpus in families
         ],
         "editions": [
-            {"source": of, "task": task, "name": task, "key": f"{task}@{of}", "card": ""}
-            for of, task in editions
+            {"source": of, "task": name, "name": name, "key": f"{name}@{of}", "card": ""}
+            for of, task, part in editions
+            for name in [task_of({"task": task, "part": part})]
         ],
         "looks": [look_view(look) for look in (*style.FAMILIES.values(), *style.SPARE_FAMILIES)],
         "average": "",

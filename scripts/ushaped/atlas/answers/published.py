@@ -16,7 +16,7 @@ from ushaped.results.numbers import percent
 from ushaped.results.text_files import Row
 from ushaped.terms import IRREGULAR, UNDETERMINED
 
-COLUMNS = ("set", "by", "of", "class", "published", "curves", "ours", "reasons")
+COLUMNS = ("set", "by", "of", "class", "published", "our_curves", "ours", "reasons")
 # Shares of predictable curves are those over validation loss, as theirs, by a straight line.
 LAW = "error_line"
 
@@ -51,7 +51,7 @@ def _shares(own: Sequence[Row], claim: PublishedClass, margin: float) -> Iterato
         foretold = int(str(summary["foretold"]))
         yield {
             "published": f"{percent(claim.share, 0)}; rest: {claim.rest}",
-            "curves": f"{corpus}, accuracy over validation loss, all runs",
+            "our_curves": f"{corpus}, accuracy over validation loss, all runs",
             "ours": f"{summary['foretold']} of {len(curves)} foretold by a line "
             f"({percent(foretold / len(curves), 0)}), {summary['predictable']} of them moving "
             f"({percent(summary['share'], 0)})",
@@ -73,8 +73,8 @@ def _groups(own: Sequence[Row], claim: PublishedClass) -> Iterator[Row]:
     for (task, pooled), curves in groups.items():
         found = Counter(str(row["statistical"]) for row in curves if is_tested(row))
         yield {
-            "published": f"{claim.class_}, by a polynomial through all models",
-            "curves": f"{task}, groups {', '.join(map(str, claim.groups))}, "
+            "published": "by a polynomial through all models",
+            "our_curves": f"{task}, groups {', '.join(map(str, claim.groups))}, "
             + ("all families on one axis" if pooled else "each family of three models or more"),
             "ours": verdicts_in_words(found),
             "reasons": "; ".join(_reasons(found, claim, pooled)),
