@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,15 @@ def test_all_that_a_message_suggests_are_sources() -> None:
         name = pattern.replace("N", "2").replace("S", "0")
         assert base_of(name) in SOURCES
         assert is_source(name)
+
+
+def test_the_schema_of_report_json_knows_the_same_names() -> None:
+    schema = json.loads((ROOT / "report/schema/report.schema.json").read_text(encoding="utf-8"))
+    pattern = schema["$defs"]["task"]["properties"]["sources"]["items"]["pattern"]
+    for name in PATTERNS:
+        assert re.search(pattern, name.replace("N", "20").replace("S", "0"))
+    for name in ("own-first", "own-first-0", "own-random-3", "owned", "first-3", "published"):
+        assert not re.search(pattern, name)
 
 
 def build(folder: Path, source: str, *variants: str) -> subprocess.CompletedProcess[str]:
