@@ -69,6 +69,16 @@ class Atlas:
         return [(shape, found[shape], sure[shape]) for shape in STATISTICAL_SHAPES]
 
     @property
+    def counts(self) -> list[tuple[Mapping[str, str], dict[str, Mapping[str, str]]]]:
+        """Rows of the counts by shape, for each set, metric and axis with a tested curve."""
+        groups: dict[tuple[str, ...], dict[str, Mapping[str, str]]] = {}
+        for row in self.tables["counts"]:
+            key = (row["set"], row["metric"], row["axis"])
+            groups.setdefault(key, {})[row["shape"]] = row
+        firsts = ((next(iter(shapes.values())), shapes) for shapes in groups.values())
+        return [(first, shapes) for first, shapes in firsts if int(first["tested"])]
+
+    @property
     def mixed(self) -> tuple[int, int, int, int]:
         """Curves of mixed multiples and how many are irregular; the same of tested others."""
         mixed = [MIXED in str(row["flags"]).split(";") for row in self.tested]
