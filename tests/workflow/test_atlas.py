@@ -83,7 +83,9 @@ def test_another_start_of_snakemake_does_not_read_the_atlas(project: Project) ->
     whole = project.read("literature/atlas.yaml")
     project.write("literature/atlas.yaml", "damaged")
     try:
-        planned = project.call(project.command("-n", "--quiet", "rules", "--", "results/plan.csv"))
+        planned = project.call(
+            project.command("-n", "--quiet", "rules", "--", "results/published/shapes.csv")
+        )
         refused = project.call(project.command("-n", "--quiet", "rules", "--", "atlas"))
     finally:
         project.write("literature/atlas.yaml", whole)
