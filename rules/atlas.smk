@@ -172,7 +172,7 @@ rule atlas:
     params:
         sets=ATLAS_SETS,
         margin=config["atlas"]["predictable"],
-        tables=f"{OUTPUT_ROOT}/atlas/tables",
+        tables=atlas_tables,
     shell:
         "python {input.code[0]:q} --sources {input.sources:q} --sets {params.sets:q}"
         " --curves {input.curves:q} --verdicts {input.verdicts:q} --left-out {input.left_out:q} --tables {params.tables:q}"

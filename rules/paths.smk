@@ -547,6 +547,11 @@ def folder_of_answers(wildcards, output):
     return str(Path(output[0]).parents[1])
 
 
+def atlas_tables(wildcards, input):
+    """The folder of the answers of the atlas."""
+    return str(Path(input.tables[0]).parent)
+
+
 def results_folder(wildcards, input):
     """The output folder."""
     return str(Path(input.metrics).parent)
