@@ -151,6 +151,7 @@ def curves_of(
     pooled : mapping of str to str
         Sets whose families are also put on one axis, and what all of them together are called.
     """
+    subtasks = means_of_subtasks(points)
     extra = [replace(p, corpus=pooled[p.set]) for p in points if pooled.get(p.set)]
     curves: list[AtlasCurve] = []
     short: dict[tuple[str, str, str], int] = {}
@@ -160,6 +161,8 @@ def curves_of(
             for fixed, chosen in _fixed(own, setting):
                 curve = _curve(chosen, setting, fixed)
                 if len(curve.sizes) >= LEAST_POINTS:
+                    if curve.metric == ACCURACY and (curve.set, curve.task) in subtasks:
+                        curve = replace(curve, flags=(*curve.flags, SUBTASKS))
                     if curve.corpus == pooled.get(curve.set):
                         curve = replace(curve, flags=(*curve.flags, FAMILIES))
                     curves.append(replace(curve, reruns=reruns))
@@ -234,10 +237,15 @@ def _flags(points: Sequence[Point], fixed: str) -> Iterator[str]:
     multiples = {p.token_multiple for p in points if not math.isnan(p.token_multiple)}
     if fixed == ALL_RUNS and len(multiples) > 1:
         yield MIXED
-    of_items = [p.value * p.n for p in points if p.n and p.metric == ACCURACY]
-    uneven = [abs(count - round(count)) > WHOLE for count in of_items]
-    if sum(uneven) > len(uneven) / 2:
-        yield SUBTASKS
+
+
+def means_of_subtasks(points: Iterable[Point]) -> set[tuple[str, str]]:
+    """Sets and tasks whose accuracies are no shares of their items: means over subtasks."""
+    return {
+        (p.set, p.task)
+        for p in points
+        if p.n and p.metric == ACCURACY and abs(p.value * p.n - round(p.value * p.n)) > WHOLE
+    }
 
 
 def rerun_noise(points: Sequence[Point]) -> RunNoise | None:
