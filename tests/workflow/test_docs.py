@@ -78,8 +78,6 @@ NOT_RUN = {
         "python benchmarks/served/answers.py results/chat smollm2-135m-chat smollm-vllm-135m "
         "smollm-llama-135m",
     ),
-    ("docs/atlas.md", "snakemake -- atlas     # then open results/atlas/atlas.html"),
-    ("docs/atlas.md", "USHAPED_ATLAS_MIRROR=/where/the/repositories/are snakemake -- atlas"),
     ("docs/verdicts.md", 'python -c "'),
     (
         "docs/judge.md",
