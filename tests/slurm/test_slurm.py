@@ -39,7 +39,7 @@ pytestmark = pytest.mark.needs("slurm")
 GPU = ["--set-resources", "scores:gpu=1"]
 # Rules that are sent to the cluster; the others take seconds and run where Snakemake does.
 SENT = {"corpus", "train", "scores", "metrics", "shapes", "flips", "power", "protocols"}
-SENT |= {"published_shapes"}
+SENT |= {"published_shapes", "exchange"}
 
 
 @pytest.fixture(scope="module")
