@@ -173,6 +173,6 @@ VALIDATION_LOSS = Axis(
 )
 
 AXES = {axis.name: axis for axis in (COMPUTE, PARAMETERS, TRAINING_TOKENS, SHOTS, THINKING_TOKENS)}
-BY_COLUMN = {axis.column: axis for axis in (*AXES.values(), VALIDATION_LOSS)}
+BY_COLUMN = {axis.column: axis for axis in AXES.values()}
 # Those that a configuration can ask for beside the sizes, which every run has.
 ASKED = tuple(name for name in AXES if name != COMPUTE.name)
