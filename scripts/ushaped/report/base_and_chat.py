@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 from ushaped.report.text import plural
 from ushaped.results import tables
 
-Row = Mapping[Any, Any]
+Row = dict[str, Any]
 PAIRS = ["family", "base_family", "source", "variant", "base_variant"]
 
 
@@ -42,11 +41,10 @@ def base_and_chat_view(table: pd.DataFrame | None) -> list[BaseAndChat]:
     """Per pair of families, source and variant; empty where no family has its base beside it."""
     if table is None or table.empty:
         return []
-    order = tables.order_tasks(table["task"])
     return [
         BaseAndChat(
             **dict(zip(PAIRS, map(str, key), strict=True)),
-            rows=sorted(rows.to_dict("records"), key=lambda row: order.index(row["task"])),
+            rows=tables.records(rows),
         )
         for key, rows in table.groupby(PAIRS, sort=False)
     ]

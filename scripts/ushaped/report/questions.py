@@ -45,21 +45,10 @@ CURVES = ["family", "source", "variant", "protocol"]
 Row = dict[str, Any]
 
 
-def records(table: pd.DataFrame) -> list[Row]:
-    """Rows of a table as dictionaries, tasks in the order of the paper."""
-    order = tables.order_tasks(table["task"])
-    rows = [as_row(row) for _, row in table.iterrows()]
-    return sorted(rows, key=lambda row: order.index(row["task"]))
-
-
-def as_row(row: pd.Series) -> Row:
-    return {str(name): value for name, value in row.items()}
-
-
 def group_curves(table: pd.DataFrame) -> Iterator[tuple[dict[str, str], list[Row]]]:
     """The rows of each family, source, variant and protocol, with these names."""
     for key, rows in table.groupby(CURVES):
-        yield dict(zip(CURVES, map(str, key), strict=True)), records(rows)
+        yield dict(zip(CURVES, map(str, key), strict=True)), tables.records(rows)
 
 
 # -- does it continue? ----------------------------------------------------------------------------
@@ -247,7 +236,9 @@ def matches(table: pd.DataFrame | None) -> list[Match]:
     if table is None:
         return []
     groups = table[table["largest"] == "yes"].groupby(["axis", "other"])
-    unsorted = [Match(str(axis), str(other), records(rows)) for (axis, other), rows in groups]
+    unsorted = [
+        Match(str(axis), str(other), tables.records(rows)) for (axis, other), rows in groups
+    ]
     return sorted(unsorted, key=lambda match: (match.axis != FLOPS, match.other))
 
 
@@ -255,7 +246,7 @@ def matched_points(table: pd.DataFrame | None) -> list[Row]:
     """Every point of every comparison, with its scale and outcome in words."""
     if table is None:
         return []
-    rows = sorted(records(table), key=lambda r: (r["axis"] != FLOPS, r["other"], r["scale"]))
+    rows = sorted(tables.records(table), key=lambda r: (r["axis"] != FLOPS, r["other"], r["scale"]))
     return [
         row | {"scale": format_scale(row["axis"], row["scale"]), "outcome": outcome(row)}
         for row in rows
@@ -326,19 +317,19 @@ def selection(table: pd.DataFrame | None) -> Selection | None:
     slope = table[table["ranking"] == "slope"].sort_values("tau")
     independent, walk = (slope[slope["kind"] == kind] for kind in ("independent", "walk"))
     return Selection(
-        noise=as_row(independent.iloc[0]),
-        independent=SelectionOutcome("independent", as_row(closest_fall(independent))),
-        walk=SelectionOutcome("walk", as_row(closest_fall(walk))),
+        noise=tables.as_record(independent.iloc[0]),
+        independent=SelectionOutcome("independent", tables.as_record(closest_fall(independent))),
+        walk=SelectionOutcome("walk", tables.as_record(closest_fall(walk))),
         bounding=at_bound(independent),
         walk_bounding=at_bound(walk),
-        rows=[as_row(row) for _, row in table.iterrows()],
+        rows=[tables.as_record(row) for _, row in table.iterrows()],
     )
 
 
 def at_bound(rows: pd.DataFrame) -> Row:
     """Row of the first tau that is not below the bound: chance gets all the room it may have."""
     enough = rows[rows["tau"] >= rows["tau_bound"]]
-    return as_row(enough.iloc[0] if len(enough) else rows.iloc[-1])
+    return tables.as_record(enough.iloc[0] if len(enough) else rows.iloc[-1])
 
 
 # -- all other questions --------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from ushaped.report.text import WhoseCurves, listing, plural
 from ushaped.results import tables
 from ushaped.results.numbers import is_missing, percent
 
-Row = Mapping[Any, Any]
+Row = dict[str, Any]
 CURVES = ["family", "source", "variant", "protocol"]
 
 
@@ -69,11 +68,10 @@ def written_answers_view(table: pd.DataFrame | None) -> list[WrittenAnswers]:
     """Per family, source and variant; empty where no answers were written."""
     if table is None or table.empty:
         return []
-    order = tables.order_tasks(table["task"])
     return [
         WrittenAnswers(
             **dict(zip(CURVES, map(str, key), strict=True)),
-            rows=sorted(rows.to_dict("records"), key=lambda row: order.index(row["task"])),
+            rows=tables.records(rows),
         )
         for key, rows in table.groupby(CURVES, sort=False)
     ]

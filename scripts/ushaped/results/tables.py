@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -210,6 +210,18 @@ def order_tasks(tasks: Iterable[str]) -> list[str]:
     """Sort tasks as the paper does; others after them by name; the average last."""
     order = {name: place for place, name in enumerate(TASKS)}
     return sorted(set(tasks), key=lambda t: (t == AVERAGE, order.get(t, len(order)), t))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as dictionaries, tasks in the order of `order_tasks`."""
+    order = order_tasks(table["task"])
+    rows = [as_record(row) for _, row in table.iterrows()]
+    return sorted(rows, key=lambda row: order.index(row["task"]))
+
+
+def as_record(row: pd.Series) -> dict[str, Any]:
+    """A row as a dictionary."""
+    return {str(name): value for name, value in row.items()}
 
 
 class Edition(NamedTuple):
